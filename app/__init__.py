@@ -1,0 +1,94 @@
+"""CPMS: virtual consultations on rare diseases. ``create_app`` puts the house together.
+
+What lives where: ``docs/decisions/0001-the-house.md`` and the maps ``models``, ``access``, ``steps``, ``views``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Flask
+from flask_appbuilder import Model
+from flask_migrate import Migrate
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import config
+from app import premises
+from app.models import db
+
+if TYPE_CHECKING:
+    from config import Settings
+
+LANGUAGES = {"en": "English", "bg": "Български", "de": "Deutsch", "el": "Ελληνικά", "uk": "Українська"}
+"""Languages of the screens, each by its own name."""
+
+SHORT_BODY = 64 * 1024
+LONGEST_UPLOAD = 60 * 1024 * 1024
+
+
+class Migrations(Migrate):  # type: ignore[misc]
+    """Alembic sees Flask-AppBuilder's tables too, or it would drop them."""
+
+    @staticmethod
+    def get_metadata(*_bind: object) -> object:
+        """The one metadata of all tables."""
+        return Model.metadata
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make the application.
+
+    Raises:
+        config.Faults: the settings cannot be used; all faults are listed.
+    """
+    settings = settings or config.load()
+    app = Flask(__name__, template_folder="templates", static_folder="static")
+    app.config.update(_flask_config(settings))
+    app.extensions["premises"] = premises.furnish(settings)
+    if settings["PROXY_HOPS"]:
+        hops = settings["PROXY_HOPS"]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    db.init_app(app)
+    Migrations(app, db, directory=str(config.ROOT / "migrations"), render_as_batch=True)
+    from app import commands, views  # noqa: PLC0415  the site map needs the extensions above
+
+    views.build(app)
+    CSRFProtect(app)  # after AppBuilder: before it, its blueprints would be exempt
+    commands.register(app)
+    return app
+
+
+def _flask_config(settings: Settings) -> dict[str, object]:
+    secure = not settings.plain_http
+    return {
+        "SETTINGS": settings,
+        "SECRET_KEY": settings["SECRET_KEY"],
+        "SQLALCHEMY_DATABASE_URI": settings["DATABASE_URL"],
+        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": True},
+        "TRUSTED_HOSTS": settings["TRUSTED_HOSTS"],
+        "SESSION_COOKIE_NAME": "__Host-cpms" if secure else "cpms",
+        "SESSION_COOKIE_SECURE": secure,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "MAX_CONTENT_LENGTH": LONGEST_UPLOAD,
+        "MAX_FORM_MEMORY_SIZE": SHORT_BODY * 8,
+        "MAX_FORM_PARTS": 500,
+        "WTF_CSRF_TIME_LIMIT": None,
+        "WTF_CSRF_SSL_STRICT": True,
+        "LANGUAGES": {code: {"name": name, "flag": ""} for code, name in LANGUAGES.items()},
+        "BABEL_DEFAULT_LOCALE": "en",
+        "BABEL_TRANSLATION_DIRECTORIES": str(config.ROOT / "translations"),
+        "APP_NAME": "CPMS",
+        "APP_THEME": "",
+        "FAB_BASE_TEMPLATE": "base.html",
+        "FAB_UPDATE_PERMS": False,
+        "FAB_CREATE_DB": False,
+        "FAB_ADD_SECURITY_VIEWS": False,
+        "FAB_ADD_SECURITY_API": False,
+        "FAB_ADD_OPENAPI_VIEWS": False,
+        "FAB_ADD_MENU_API": False,
+        "AUTH_ROLE_PUBLIC": "Public",
+        "AUTH_ROLE_ADMIN": "Admin",
+        "AUTH_ROLES_SYNC_AT_LOGIN": False,
+    }

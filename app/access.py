@@ -1,0 +1,224 @@
+"""Who may: one row per act, one column per role, each cell a scope of ``scopes``.
+
+The rows ``x.see`` are also applied to every read of the ORM (``sight``), so a list and the answer to "may I open this
+one?" cannot disagree. Deny by default: an act without a row does not exist. ``flask house`` prints this table for users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, false, true
+
+from app.actors import Actor
+from app.models import (
+    ArchivedDocument,
+    AuditEntry,
+    Authorisation,
+    Centre,
+    ConsentDecision,
+    ConsentForm,
+    ConsentText,
+    Country,
+    Grant,
+    GrantedPatient,
+    Hospital,
+    Job,
+    Login,
+    Mandate,
+    Membership,
+    Network,
+    Patient,
+    PatientIdentity,
+    Person,
+    PhoneLink,
+    Registry,
+    ThematicArea,
+)
+from app.scopes import (
+    Scope,
+    about_no_patient,
+    clause,
+    colleagues,
+    consequence,
+    coordinated,
+    everybody,
+    given_by_self,
+    given_to_self,
+    granted_hospital,
+    mandated_hospital,
+    mandated_people,
+    nobody,
+    on_behalf,
+    own,
+    own_hospital,
+    protected,
+    represented,
+    treating,
+    ukrainian_people,
+)
+from app.words import Role
+
+COLUMNS = (
+    Role.PUBLIC,
+    Role.ANY,
+    Role.CLINICIAN,
+    Role.ASSISTANT,
+    Role.GUEST,
+    Role.COORDINATOR,
+    Role.UA_HUB,
+    Role.ADMIN,
+)
+
+Cell = Scope | tuple[Scope, ...]
+Row = tuple[type[Any], Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell]
+
+# fmt: off
+ACCESS: dict[str, Row] = {
+    # act                       on              Public  Any        Clinician     Assistant         Guest   Coordinator                      UA Hub            Admin
+    # networks and hospitals
+    "country.see":             (Country,        nobody, everybody, nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "country.amend":           (Country,        nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "network.see":             (Network,        nobody, everybody, nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "network.amend":           (Network,        nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "area.see":                (ThematicArea,   nobody, everybody, nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "area.add":                (Network,        nobody, nobody,    nobody,       nobody,           nobody, coordinated,                     nobody,           everybody),
+    "area.amend":              (ThematicArea,   nobody, nobody,    nobody,       nobody,           nobody, coordinated,                     nobody,           everybody),
+    "registry.see":            (Registry,       nobody, everybody, nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "registry.add":            (Network,        nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "registry.amend":          (Registry,       nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "registry.end":            (Registry,       nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "hospital.see":            (Hospital,       nobody, everybody, nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "hospital.add":            (Country,        nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "hospital.amend":          (Hospital,       nobody, nobody,    nobody,       nobody,           nobody, represented,                     nobody,           everybody),
+    "hospital.end":            (Hospital,       nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "authorisation.see":       (Authorisation,  nobody, everybody, nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "authorisation.add":       (Hospital,       nobody, nobody,    nobody,       nobody,           nobody, represented,                     nobody,           nobody),
+    "authorisation.end":       (Authorisation,  nobody, nobody,    nobody,       nobody,           nobody, represented,                     nobody,           nobody),
+    "centre.see":              (Centre,         nobody, everybody, nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "centre.add":              (Network,        nobody, nobody,    nobody,       nobody,           nobody, coordinated,                     nobody,           nobody),
+    "centre.amend":            (Centre,         nobody, nobody,    nobody,       nobody,           nobody, coordinated,                     nobody,           nobody),
+    "centre.end":              (Centre,         nobody, nobody,    nobody,       nobody,           nobody, coordinated,                     nobody,           nobody),
+    # people
+    "person.see":              (Person,         nobody, own,       colleagues,   colleagues,       nobody, mandated_people,                 ukrainian_people, everybody),
+    "person.add":              (Country,        nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "person.amend":            (Person,         nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "person.prefer":           (Person,         nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "person.disable":          (Person,         nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "person.enable":           (Person,         nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "person.offer-link":       (Person,         nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "person.change-password":  (Person,         nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "membership.see":          (Membership,     nobody, own,       own_hospital, nobody,           nobody, (represented, coordinated),      nobody,           everybody),
+    "membership.add":          (Centre,         nobody, nobody,    nobody,       nobody,           nobody, represented,                     nobody,           nobody),
+    "membership.amend":        (Membership,     nobody, nobody,    nobody,       nobody,           nobody, represented,                     nobody,           nobody),
+    "membership.end":          (Membership,     nobody, nobody,    nobody,       nobody,           nobody, (represented, coordinated),      nobody,           nobody),
+    "mandate.see":             (Mandate,        nobody, own,       own_hospital, nobody,           nobody, (mandated_hospital, coordinated, mandated_people), ukrainian_people, everybody),
+    "mandate.appoint-coordinator":    (Network,  nobody, nobody,   nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "mandate.appoint-hub":            (Country,  nobody, nobody,   nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "mandate.appoint-representative": (Hospital, nobody, nobody,   nobody,       nobody,           nobody, coordinated,                     nobody,           nobody),
+    "mandate.appoint-protection":     (Hospital, nobody, nobody,   nobody,       nobody,           nobody, represented,                     nobody,           nobody),
+    "mandate.appoint-assistant":      (Hospital, nobody, nobody,   nobody,       nobody,           nobody, represented,                     nobody,           nobody),
+    "mandate.admit-guest":            (Person,   nobody, nobody,   nobody,       nobody,           nobody, mandated_people,                 nobody,           nobody),
+    "mandate.end":             (Mandate,        nobody, nobody,    nobody,       nobody,           nobody, (represented, coordinated),      nobody,           everybody),
+    "grant.see":               (Grant,          nobody, nobody,    given_by_self, given_to_self,   nobody, represented,                     nobody,           nobody),
+    "grant.give":              (Hospital,       nobody, nobody,    own_hospital, nobody,           nobody, nobody,                          nobody,           nobody),
+    "grant.choose":            (Grant,          nobody, nobody,    given_by_self, nobody,          nobody, nobody,                          nobody,           nobody),
+    "grant.end":               (Grant,          nobody, nobody,    given_by_self, given_to_self,   nobody, represented,                     nobody,           nobody),
+    "granted_patient.see":     (GrantedPatient, nobody, nobody,    given_by_self, given_to_self,   nobody, nobody,                          nobody,           nobody),
+    "login.see":               (Login,          nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "login.end":               (Login,          nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    # patients
+    "patient.see":             (Patient,        nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "patient.open":            (Patient,        nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "patient.find":            (Hospital,       nobody, nobody,    own_hospital, granted_hospital, nobody, nobody,                          nobody,           nobody),
+    "patient.enrol":           (Hospital,       nobody, nobody,    own_hospital, granted_hospital, nobody, nobody,                          nobody,           nobody),
+    "patient.correct":         (Patient,        nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "patient.delete":          (Patient,        nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "patient.admit":           (Patient,        nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
+    "patient.restrict":        (Patient,        nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
+    "patient.expire":          (Patient,        nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
+    "identity.see":            (PatientIdentity, nobody, nobody,   treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    # consent
+    "text.see":                (ConsentText,    nobody, everybody, nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "text.publish":            (ConsentText,    nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           consequence),
+    "consent.see":             (ConsentForm,    nobody, nobody,    treating,     on_behalf,        nobody, mandated_hospital,               nobody,           nobody),
+    "consent.open":            (ConsentForm,    nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "consent.prepare":         (Patient,        nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "consent.print":           (ConsentForm,    nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "consent.sign":            (ConsentForm,    nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "consent.offer-phone":     (ConsentForm,    nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "consent.archive":         (ConsentForm,    nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "consent.attest":          (ConsentForm,    nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "consent.cancel":          (ConsentForm,    nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "consent.annul":           (ConsentForm,    nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "consent.keep-refusal":    (ConsentForm,    nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
+    "consent.supersede":       (ConsentForm,    nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
+    "consent.end":             (ConsentForm,    nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
+    "decision.see":            (ConsentDecision, nobody, nobody,   treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "decision.withdraw":       (ConsentDecision, nobody, nobody,   treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "document.see":            (ArchivedDocument, nobody, nobody,  treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "document.open":           (ArchivedDocument, nobody, nobody,  treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "phone_link.see":          (PhoneLink,      nobody, nobody,    own,          own,              nobody, nobody,                          nobody,           nobody),
+    # workings
+    "audit.see":               (AuditEntry,     nobody, nobody,    treating,     on_behalf,        nobody, protected,                       nobody,           about_no_patient),
+    "job.see":                 (Job,            nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    # pages that show no record of their own
+    "home.open":               (Person,         nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "help.open":               (Person,         nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+}
+# fmt: on
+
+
+def on(act: str) -> type[Any]:
+    """The table an act's right is asked on."""
+    return ACCESS[act][0]
+
+
+def cells(act: str, role: Role) -> tuple[Scope, ...]:
+    """The scopes a role has for an act."""
+    cell = ACCESS[act][1 + COLUMNS.index(role)]
+    return cell if isinstance(cell, tuple) else (cell,)
+
+
+def held(role: Role, act: str) -> bool:
+    """Whether the role can do the act anywhere at all, from a page."""
+    return any(scope not in (nobody, consequence) for scope in cells(act, role))
+
+
+def is_consequence(act: str) -> bool:
+    """Whether the act only ever happens as part of another one."""
+    scopes = {scope for role in COLUMNS for scope in cells(act, role)}
+    return consequence in scopes and scopes <= {consequence, nobody}
+
+
+def may_anywhere(actor: Actor, act: str) -> bool:
+    """Whether any role of the actor can do the act on some record."""
+    return any(held(role, act) for role in actor.roles)
+
+
+def right(actor: Actor, act: str) -> ColumnElement[bool]:
+    """The WHERE clause of the rows on which the actor may do the act."""
+    if actor.system:
+        return true()
+    thing = on(act)
+    scopes = {scope for role in COLUMNS if role in actor.roles for scope in cells(act, role)}
+    if scopes <= {nobody, consequence}:
+        return false()
+    ordered = sorted(scopes, key=lambda scope: scope.__name__)  # one text per set of roles, for the statement cache
+    return clause(thing, (scope(actor, thing) for scope in ordered))
+
+
+def sights() -> Iterator[tuple[str, type[Any]]]:
+    """The ``x.see`` rows: act and table."""
+    for act in ACCESS:
+        if act.endswith(".see"):
+            yield act, on(act)
+
+
+def see(thing: type[Any]) -> str:
+    """The ``x.see`` act of a table."""
+    return _SEE[thing]
+
+
+_SEE = {table: act for act, table in sights()}

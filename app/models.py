@@ -1,0 +1,87 @@
+"""What we keep: every table, by domain, a line each. The classes live in ``app/tables``: columns, constraints, relations."""
+
+from __future__ import annotations
+
+from app.tables.base import Moment, Record, Spell, db, now, today
+from app.tables.consents import ArchivedDocument, ConsentDecision, ConsentForm, ConsentText, PhoneLink
+from app.tables.networks import Authorisation, Centre, Country, Hospital, Network, Registry, ThematicArea
+from app.tables.patients import Patient, PatientIdentity
+from app.tables.people import (
+    Attempt,
+    Grant,
+    GrantedPatient,
+    Login,
+    Mandate,
+    Membership,
+    PasswordLink,
+    Person,
+)
+from app.tables.workings import AuditEntry, Job, OnceKey
+
+TABLES = (
+    # networks, hospitals
+    Country,  # languages on paper, authority, ages of a country
+    Network,  # a European Reference Network (ERN)
+    ThematicArea,  # a group of diseases inside a network
+    Registry,  # a registry a patient may agree to
+    Hospital,  # a healthcare provider (HCP)
+    Authorisation,  # a hospital's permission to enrol
+    Centre,  # a unit of a hospital in a network
+    # people
+    Person,  # an account (Flask-AppBuilder's user, widened)
+    Membership,  # a clinician's place in a centre
+    Mandate,  # what a person may do where
+    Grant,  # a clinician lets an assistant act for them
+    GrantedPatient,  # a chosen record of a grant
+    Login,  # a signed-in browser
+    Attempt,  # a failed login
+    PasswordLink,  # a one-time link to set a password
+    # patients
+    Patient,  # a patient under a nickname
+    PatientIdentity,  # who the patient is, sealed
+    # consent
+    ConsentText,  # a published text, never changed
+    ConsentForm,  # a form, from language to archive
+    ConsentDecision,  # an answer for one purpose
+    ArchivedDocument,  # a stored scan, append-only
+    PhoneLink,  # an upload from a phone
+    # workings
+    AuditEntry,  # who did or opened what, chained
+    Job,  # work to do later
+    OnceKey,  # a create form's one-time key
+)
+
+__all__ = [
+    "TABLES",
+    "ArchivedDocument",
+    "Attempt",
+    "AuditEntry",
+    "Authorisation",
+    "Centre",
+    "ConsentDecision",
+    "ConsentForm",
+    "ConsentText",
+    "Country",
+    "Grant",
+    "GrantedPatient",
+    "Hospital",
+    "Job",
+    "Login",
+    "Mandate",
+    "Membership",
+    "Moment",
+    "Network",
+    "OnceKey",
+    "PasswordLink",
+    "Patient",
+    "PatientIdentity",
+    "Person",
+    "PhoneLink",
+    "Record",
+    "Registry",
+    "Spell",
+    "ThematicArea",
+    "db",
+    "now",
+    "today",
+]

@@ -1,0 +1,1 @@
+"""The world as plain data: paper, storage, locks. No tables, no Flask."""

@@ -1,0 +1,48 @@
+"""Paper: consent forms as printable, archivable, accessible PDF.
+
+The rooms: ``fields`` (what a form must say and what is filled in), ``texts`` (a language's words composed with the
+skeleton), ``fills`` (one patient's values put in), ``codes`` (the QR on each page), ``renderers`` (the warm child
+seen from outside), ``setting`` (WeasyPrint, inside the child), ``blanks`` (forms without a patient), ``faults``.
+The words and the layout themselves are in app/consent_templates. Reading scans back is not here: ``scans``.
+
+    text = compose("eu", "el", "adult")                      # published: kept for ever
+    html = fill(text.html, {"hospital.name": "..."}, [Registry("...", "...", "...")])
+    paper = renderer.render(html, text.css, title=text.title, language="el", created=now)
+"""
+
+from app.outside.paper.blanks import render_all_blanks, render_blank
+from app.outside.paper.codes import BLANK_CODE, grouped_code, parse_qr, plain_code, qr_payload
+from app.outside.paper.faults import CODES, PaperFault
+from app.outside.paper.fields import FIELDS, POINTS, PROCEDURES, ROLES, VARIANTS
+from app.outside.paper.fills import Registry, fill, long_date
+from app.outside.paper.renderers import Attached, Place, Rendered, Renderer, checked_fonts
+from app.outside.paper.texts import ComposedText, compose, language_name, languages
+
+__all__ = [
+    "BLANK_CODE",
+    "CODES",
+    "FIELDS",
+    "POINTS",
+    "PROCEDURES",
+    "ROLES",
+    "VARIANTS",
+    "Attached",
+    "ComposedText",
+    "PaperFault",
+    "Place",
+    "Registry",
+    "Rendered",
+    "Renderer",
+    "checked_fonts",
+    "compose",
+    "fill",
+    "grouped_code",
+    "language_name",
+    "languages",
+    "long_date",
+    "parse_qr",
+    "plain_code",
+    "qr_payload",
+    "render_all_blanks",
+    "render_blank",
+]

@@ -1,0 +1,62 @@
+"""Blank forms: every line to be written by hand. Needs no database, no secret and no demo data."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from app.outside.paper.fields import VARIANTS
+from app.outside.paper.fills import fill
+from app.outside.paper.renderers import Rendered, Renderer
+from app.outside.paper.texts import compose, language_name, languages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PRINTED: Final = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+"""The date inside a blank file: fixed, so that the same text gives the same file."""
+
+
+def render_blank(
+    procedure: str,
+    language: str,
+    variant: str,
+    output: Path | None = None,
+    *,
+    values: Mapping[str, str] | None = None,
+    demo: bool = False,
+    renderer: Renderer | None = None,
+) -> Rendered:
+    """Set one form without a patient and, with ``output``, write it there.
+
+    ``values`` may hold what is known all the same (operator, hospital, authority, form code).
+
+    Raises:
+        PaperFault: see ``CODES``.
+        OSError: the file cannot be written.
+    """
+    text = compose(procedure, language, variant)
+    known = {"form.version": text.version, "form.language": language_name(language), **(values or {})}
+    html = fill(text.html, known, demo=demo)
+    if renderer is None:
+        with closing(Renderer()) as own:
+            rendered = own.render(html, text.css, title=text.title, language=language, created=PRINTED)
+    else:
+        rendered = renderer.render(html, text.css, title=text.title, language=language, created=PRINTED)
+    if output is not None:
+        output.write_bytes(rendered.pdf)
+    return rendered
+
+
+def render_all_blanks(folder: Path, *, demo: bool = False) -> Iterator[Path]:
+    """Write every form there is into ``folder`` as ``<procedure>-<language>-<variant>.pdf``; yield each path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with closing(Renderer()) as renderer:
+        for procedure in ("eu", "ua"):
+            for language in languages(procedure):
+                for variant in VARIANTS:
+                    path = folder / f"{procedure}-{language}-{variant}.pdf"
+                    render_blank(procedure, language, variant, path, demo=demo, renderer=renderer)
+                    yield path

@@ -1,0 +1,153 @@
+"""The renderer as the web process and the job worker see it: a warm child that sets paper, within limits.
+
+The child itself is ``app.outside.children``, what it does is ``setting``. Nothing here imports WeasyPrint.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import itertools
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from app.outside.children import Child, ChildFault
+from app.outside.paper.faults import PaperFault
+from app.outside.paper.texts import font_pins
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FONTS: Final = Path(__file__).resolve().parents[2] / "fonts"
+MOST_CHARACTERS: Final = 1_000_000
+CODES_OF_CHILD: Final = {"timeout": "too_long", "memory": "too_big", "busy": "busy"}
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A file inside the PDF, as data that belongs to it (such as the consent as FHIR)."""
+
+    name: str
+    description: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an element with an id is: page from 1; millimetres from the page's top left corner."""
+
+    page: int
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A paper that was set."""
+
+    pdf: bytes
+    pages: int
+    missing: tuple[str, ...]
+    """Characters no font of ours has: printed as empty boxes, so the desk must say it."""
+    places: Mapping[str, Place] = field(repr=False)
+    """By id: ``care-yes``, ``care-no``, ``registry-1-yes``, ... and the parts ``signing``, ``decisions``, ``slip``."""
+
+
+class Renderer:
+    """Sets papers in one or two children; threads wait for their turn. Nothing starts before the first paper."""
+
+    def __init__(
+        self,
+        *,
+        children: int = 1,
+        seconds: float = 20.0,
+        memory_bytes: int = 512 << 20,
+        papers_a_worker: int = 200,
+        fonts: Path = FONTS,
+    ) -> None:
+        """Note the limits of one paper; ``memory_bytes`` is what a worker may take beyond a warm one."""
+        self._fonts = fonts
+        self._children = [
+            Child(["app.outside.paper.setting"], memory_bytes, seconds, papers_a_worker) for _ in range(children)
+        ]
+        self._turns = itertools.cycle(self._children)
+
+    def render(
+        self,
+        html: str,
+        css: str,
+        *,
+        title: str,
+        language: str,
+        created: dt.datetime,
+        attachments: Sequence[Attached] = (),
+    ) -> Rendered:
+        """Set a filled page as PDF/A-3a and PDF/UA-1. The same arguments give the same bytes, everywhere.
+
+        Args:
+            html: from ``fill``.
+            css: of the composed text.
+            title: the document's title; never a patient's name.
+            language: of the text, BCP 47.
+            created: aware moment; it is the date inside the file.
+            attachments: files to put inside.
+
+        Raises:
+            PaperFault: every code but ``text_missing``, ``text_broken``, ``unknown_field``.
+        """
+        if len(html) + len(css) > MOST_CHARACTERS:
+            raise PaperFault("too_big", "characters")
+        moment = created.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        files = [(one.name, one.description, one.content) for one in attachments]
+        answer = self._ask(html, css, checked_fonts(self._fonts), title, language, moment, files)
+        if len(answer) == 2:  # noqa: PLR2004 - a fault: code, detail
+            raise PaperFault(*answer)
+        pdf, pages, missing, places = answer
+        return Rendered(pdf, pages, missing, {name: Place(*place) for name, place in places.items()})
+
+    def close(self) -> None:
+        """End the children; a later paper starts them again."""
+        for child in self._children:
+            child.close()
+
+    def _ask(self, *job: Any) -> Any:
+        try:
+            return next(self._turns).call(set_in_child, *job)
+        except ChildFault as fault:
+            raise PaperFault(CODES_OF_CHILD.get(fault.code, "crashed"), fault.detail) from None
+
+
+def set_in_child(*job: Any) -> Any:
+    """Runs in the child: ``set_paper``'s answer, or the code and detail of a fault."""
+    from app.outside.paper import setting  # noqa: PLC0415 - imports WeasyPrint, which only the child may
+
+    try:
+        return setting.set_paper(*job)
+    except setting.Refused as fault:
+        return fault.args
+
+
+def checked_fonts(folder: Path = FONTS) -> dict[str, str]:
+    """SHA-256 of each pinned font to its path.
+
+    Asked before every setting: without any font WeasyPrint does not raise, the process dies.
+
+    Raises:
+        PaperFault: ``fonts_missing``.
+    """
+    fonts = {}
+    for pin in font_pins().values():
+        path = folder / pin["file"]
+        if not path.is_file() or _digest_of(str(path), path.stat().st_mtime_ns) != pin["sha256"]:
+            raise PaperFault("fonts_missing", pin["file"])
+        fonts[pin["sha256"]] = str(path)
+    return fonts
+
+
+@cache
+def _digest_of(path: str, _changed: int) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -1,0 +1,188 @@
+"""The words of a consent form: which languages there are, and one text composed from skeleton and source.
+
+A *text* is one procedure, one language, one variant. What ``compose`` returns is what gets published and kept
+for ever; the files in app/consent_templates are only its source. Filling in a patient is not here (``fills``).
+Everything is trees of elements and plain text: no template engine ever sees these words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from xml.etree import ElementTree as Tree
+
+from app.outside.paper.faults import PaperFault
+from app.outside.paper.fields import PAGE_FIELDS, PROCEDURES, VARIANTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TEMPLATES: Final = Path(__file__).resolve().parents[2] / "consent_templates"
+TOKEN: Final = re.compile(r"\[\[([a-z_.]+)\]\]")
+
+
+@dataclass(frozen=True)
+class ComposedText:
+    """A text as it is published: ``html`` has named places for fields, ``css`` names its fonts by SHA-256."""
+
+    procedure: str
+    language: str
+    variant: str
+    version: str
+    title: str
+    html: str
+    css: str
+    fonts: Mapping[str, str]
+    """Name of a font (regular, bold, ...) to its SHA-256."""
+    sha256: str
+    """Over html, css and fonts: two texts with the same value print the same words in the same shape."""
+
+
+def languages(procedure: str) -> list[str]:
+    """Codes of the languages this procedure's form can be printed in, sorted: those whose text exists.
+
+    The English copy of the Ukrainian form is there to be read, so it is not among them.
+    """
+    known = language_table()
+    codes = {path.stem for path in _folder(procedure).glob("*.html")} & known.keys()
+    return sorted(codes - {"en"} if procedure == "ua" else codes)
+
+
+@cache
+def language_table() -> dict[str, dict[str, str | bool]]:
+    """languages.toml: code to name, quotes, hyphenate, direction."""
+    return tomllib.loads((TEMPLATES / "languages.toml").read_text("utf-8"))
+
+
+def language_name(language: str) -> str:
+    """How the language calls itself ("Deutsch")."""
+    return str(language_table()[language]["name"])
+
+
+def compose(procedure: str, language: str, variant: str) -> ComposedText:
+    """Build one text from the skeleton, the language's words and the style.
+
+    Raises:
+        PaperFault: ``text_missing``; ``text_broken`` when the source is not as docs/texts/README.md says.
+    """
+    source = _read_text(procedure, language, variant)
+    parts = _Parts(source, procedure, variant)
+    root = Tree.Element("html", {"lang": language, "data-procedure": procedure, "data-variant": variant})
+    if language_table()[language]["hyphenate"]:
+        root.set("class", "hyphenate")
+    parts.build(_parse(TEMPLATES / "form.html"), root)
+    title = "".join(_only(source, "head/title").itertext())
+    _only(root, "head/title").text = title
+    html = Tree.tostring(root, encoding="unicode")
+    fonts = {name: str(pin["sha256"]) for name, pin in font_pins().items()}
+    css = re.sub(r"font:([a-z]+)", lambda found: f"font:{fonts[found[1]]}", _style())
+    return ComposedText(
+        procedure, language, variant, source.get("data-version", ""), title, html, css, fonts, _digest(html, css, fonts)
+    )
+
+
+@cache
+def font_pins() -> dict[str, dict[str, str]]:
+    """fonts.toml: name of a font to file, source and sha256."""
+    return tomllib.loads((TEMPLATES / "fonts.toml").read_text("utf-8"))
+
+
+def _style() -> str:
+    css = (TEMPLATES / "paper.css").read_text("utf-8")
+    return re.sub(r"/\*.*?\*/\s*", "", css, flags=re.DOTALL)
+
+
+def _digest(html: str, css: str, fonts: Mapping[str, str]) -> str:
+    whole = json.dumps([html, css, sorted(fonts.items())], ensure_ascii=False)
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _folder(procedure: str) -> Path:
+    return TEMPLATES / "texts" / ("ua" if procedure == "ua" else "")
+
+
+def _read_text(procedure: str, language: str, variant: str) -> Tree.Element:
+    known = procedure in PROCEDURES and variant in VARIANTS and language in language_table()
+    path = _folder(procedure) / f"{language}.html"
+    if not known or not path.is_file():
+        raise PaperFault("text_missing", f"{procedure} {language} {variant}")
+    return _parse(path)
+
+
+def _parse(path: Path) -> Tree.Element:
+    try:
+        return Tree.fromstring(path.read_text("utf-8"))  # noqa: S314 - our own file, reviewed like code
+    except (Tree.ParseError, UnicodeDecodeError) as fault:
+        raise PaperFault("text_broken", f"{path.name}: {fault}") from None
+
+
+def _only(root: Tree.Element, path: str) -> Tree.Element:
+    found = root.findall(path)
+    if len(found) != 1:
+        raise PaperFault("text_broken", f"{path}: {len(found)} instead of 1")
+    return found[0]
+
+
+class _Parts:
+    """The parts of one text in one variant, and how they are put into the skeleton."""
+
+    def __init__(self, source: Tree.Element, procedure: str, variant: str) -> None:
+        self._procedure = procedure
+        self._variant = variant
+        words = _only(source, "body/section[@data-part='words']")
+        self._words = {word.get("data-word"): word for word in words if self._belongs(word)}
+        self._points = [part for part in _only(source, "body") if part is not words]
+
+    def build(self, source: Tree.Element, target: Tree.Element) -> None:
+        """Append the content of ``source`` to ``target``, with words, points and places for fields put in."""
+        _append_text(target, source.text)
+        for child in source:
+            if self._belongs(child):
+                self._append(child, target)
+            _append_text(target, child.tail)
+
+    def _append(self, child: Tree.Element, target: Tree.Element) -> None:
+        if child.tag == "points":
+            for part in self._points:
+                self._append(part, target)
+        elif child.tag == "word":
+            self.build(self._word(str(child.get("name"))), target)
+        else:
+            kept = {key: value for key, value in child.attrib.items() if key not in {"data-variant", "data-procedure"}}
+            if kept.get("data-part") == "national":
+                kept["data-when"] = "country.paragraph"
+            self.build(child, Tree.SubElement(target, child.tag, kept))
+
+    def _belongs(self, element: Tree.Element) -> bool:
+        procedure, variant = element.get("data-procedure"), element.get("data-variant")
+        return procedure in {None, self._procedure} and variant in {None, self._variant}
+
+    def _word(self, name: str) -> Tree.Element:
+        if name not in self._words:
+            raise PaperFault("text_broken", f"word {name} is not there")
+        return self._words[name]
+
+
+def _append_text(target: Tree.Element, text: str | None) -> None:
+    """Append plain text; each ``[[field]]`` in it becomes an empty, isolated element that names the field."""
+    pieces = TOKEN.split(text or "")
+    _append_plain(target, pieces[0])
+    for name, after in zip(pieces[1::2], pieces[2::2], strict=True):
+        if name in PAGE_FIELDS:
+            Tree.SubElement(target, "span", {"class": "page-now" if name == "page" else "page-all"})
+        else:
+            Tree.SubElement(target, "bdi", {"data-field": name})
+        _append_plain(target, after)
+
+
+def _append_plain(target: Tree.Element, text: str) -> None:
+    if len(target):
+        target[-1].tail = (target[-1].tail or "") + text
+    else:
+        target.text = (target.text or "") + text

@@ -1,0 +1,94 @@
+"""The browser's session: a signed cookie for visitors, a row that can be ended for people who signed in.
+
+Flask's ``session`` of a signed-in person lives in ``login.contents``; the cookie holds nothing but a random token.
+Passwords and rows are ``services.logins``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Request, Response, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+
+from app.actors import Actor, nobody
+from app.models import Person
+from app.services import logins
+
+MARK = "login."
+
+
+class Browser(SecureCookieSession):
+    """What Flask calls ``session``, and who is there."""
+
+    token: str | None = None
+    login_id: int | None = None
+    person: Person | None = None
+    actor: Actor = nobody()
+    signed_out = False
+
+    def sign_in(self, token: str) -> None:
+        """Take a new identity: nothing of the visitor's session stays."""
+        self.clear()
+        self.token = token
+
+    def sign_out(self) -> None:
+        """Forget the identity."""
+        self.clear()
+        self.token, self.login_id, self.signed_out = None, None, True
+
+
+class Browsers(SecureCookieSessionInterface):
+    """Opens and saves browser sessions."""
+
+    session_class = Browser
+
+    def open_session(self, app: Flask, request: Request) -> Browser | None:
+        """The session of this request."""
+        cookie = request.cookies.get(self.get_cookie_name(app), "")
+        address = request.remote_addr or ""
+        if not cookie.startswith(MARK) or request.path.startswith("/static/"):
+            browser = super().open_session(app, request) if not cookie.startswith(MARK) else Browser()
+            if isinstance(browser, Browser):
+                browser.actor = nobody(address)
+            return browser  # type: ignore[return-value]
+        visit = logins.visit(cookie.removeprefix(MARK), address)
+        if visit is None:
+            gone = Browser()
+            gone.signed_out, gone.actor = True, nobody(address)
+            return gone
+        browser = Browser(visit.contents)
+        browser.token, browser.login_id = cookie.removeprefix(MARK), visit.login_id
+        browser.person, browser.actor = visit.person, visit.actor
+        return browser
+
+    def save_session(self, app: Flask, session: Any, response: Response) -> None:
+        """Write what changed."""
+        browser: Browser = session
+        if browser.login_id is not None:
+            if browser.modified:
+                logins.keep(browser.login_id, dict(browser))
+            return
+        if browser.token is not None:
+            self._set(app, response, MARK + browser.token)
+        elif browser.signed_out and not browser:
+            response.delete_cookie(self.get_cookie_name(app), secure=self.get_cookie_secure(app), path="/")
+        else:
+            super().save_session(app, browser, response)
+
+    def _set(self, app: Flask, response: Response, value: str) -> None:
+        response.set_cookie(
+            self.get_cookie_name(app),
+            value,
+            httponly=True,
+            secure=self.get_cookie_secure(app),
+            samesite=self.get_cookie_samesite(app),
+            path="/",
+        )
+
+
+def here() -> Browser:
+    """The session of the present request."""
+    browser: Browser = session._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+    return browser
+

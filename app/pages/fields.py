@@ -1,0 +1,132 @@
+"""Form fields Flask-AppBuilder lacks: words of ours, records chosen through a right, plain text without traps."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Select, select
+from wtforms import Field, RadioField, SelectField, StringField
+from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.validators import Optional as Empty
+
+from app import access
+from app.models import db
+from app.pages.security import acting
+from app.words import LABELS, _
+
+FEW = 12
+MOST = 200
+
+
+def words(label: object, kinds: Iterable[StrEnum], *, required: bool = True, hint: object = "") -> Any:
+    """A choice of words: radios up to twelve, nothing chosen before the person chooses."""
+    kinds = list(kinds)
+    return RadioField(
+        label,
+        description=hint,
+        choices=[(kind.value, LABELS[kind]) for kind in kinds],
+        coerce=_among(kinds),
+        validators=[InputRequired(_("Choose one."))] if required else [Empty()],
+    )
+
+
+def _among(kinds: Sequence[StrEnum]) -> Callable[[Any], Any]:
+    by_value = {kind.value: kind for kind in kinds}
+
+    def coerce(value: Any) -> Any:
+        if value is None or value == "":
+            return None
+        return by_value.get(str(value), value)
+
+    return coerce
+
+
+class TextField(StringField):  # type: ignore[misc]
+    """One line of text: outer space and control characters go, every script stays."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Take the typed text."""
+        if valuelist:
+            self.data = " ".join("".join(c for c in valuelist[0] if _is_text(c)).split()) or None
+
+
+def _is_text(character: str) -> bool:
+    return character in " \t\n" or unicodedata.category(character) not in {"Cc", "Cs", "Co"}
+
+
+def text(label: object, longest: int, *, required: bool = True, hint: object = "", **words_: Any) -> Any:
+    """A line of text of at most ``longest`` characters."""
+    too_long = _("Use at most %(count)s characters.", count=longest)
+    checks: list[Any] = [Length(max=longest, message=too_long)]
+    checks.insert(0, InputRequired(_("Fill this in.")) if required else Empty())
+    return TextField(label, description=hint, validators=checks, **words_)
+
+
+class PickField(SelectField):  # type: ignore[misc]
+    """A record, chosen by its public id among those on which the actor may do ``act``."""
+
+    def __init__(
+        self,
+        label: object,
+        act: str,
+        *,
+        describe: Callable[[Any], object] = str,
+        narrow: Callable[[Select[Any]], Select[Any]] | None = None,
+        required: bool = True,
+        **given: Any,
+    ) -> None:
+        """Take the act that says which records are offered.
+
+        Args:
+            label: what the field is called.
+            act: a row of the access table; its table is what is chosen.
+            describe: what to call a record.
+            narrow: a further filter and the order.
+            required: whether something must be chosen.
+            **given: as for any field.
+        """
+        checks = [InputRequired(_("Choose one."))] if required else [Empty()]
+        super().__init__(label, validators=checks, validate_choice=False, coerce=str, **given)
+        self.act, self.describe, self.narrow, self.required = act, describe, narrow, required
+
+    def rows(self) -> Select[Any]:
+        """The records that may be chosen."""
+        table = access.on(self.act)
+        statement = select(table).where(access.right(acting(), self.act))
+        return self.narrow(statement) if self.narrow else statement.order_by(table.id)
+
+    def iter_choices(self) -> Iterator[Any]:
+        """What the page offers."""
+        chosen = self.data.public_id if hasattr(self.data, "public_id") else self.data
+        if not self.required or chosen is None:
+            yield "", "", chosen is None, {}
+        for record in db.session.scalars(self.rows().limit(MOST)).unique():
+            yield record.public_id, str(self.describe(record)), record.public_id == chosen, {}
+
+    def process_data(self, value: Any) -> None:
+        """Take the record as it is."""
+        self.data = value
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Find the chosen record."""
+        key = valuelist[0][:40] if valuelist else ""
+        if not key:
+            self.data = None
+            return
+        table = access.on(self.act)
+        self.data = db.session.scalars(self.rows().where(table.public_id == key)).unique().one_or_none()
+        if self.data is None:
+            message = self.gettext("Choose one of the list.")
+            raise ValueError(message)
+
+    def pre_validate(self, form: Any) -> None:  # noqa: ARG002
+        """Nothing more: the record was found through the right."""
+
+
+def not_in_the_future(_form: Any, field: Field) -> None:
+    """Refuse a date after today."""
+    if field.data and field.data > acting().on:
+        raise ValidationError(_("This date lies in the future."))

@@ -1,0 +1,178 @@
+"""What surrounds every page: the actor, language, headers, health, refusals shown as pages, words for templates."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from typing import Any
+
+from babel import Locale
+from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
+from flask_babel import format_date, format_datetime, format_timedelta, get_locale
+from flask_wtf.csrf import CSRFError
+from jinja2 import StrictUndefined
+from sqlalchemy import text
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as Answer
+
+from app import sight
+from app.errors import NotFound, Refusal
+from app.models import now
+from app.pages.base import may
+from app.pages.browsers import Browsers, here
+from app.pages.security import acting, enter
+from app.words import LABELS, _
+
+DEFAULT = "en"
+
+
+def hang(app: Flask) -> None:
+    """Put the frame around the application."""
+    app.session_interface = Browsers()
+    app.before_request_funcs.setdefault(None, []).insert(0, enter)
+    app.after_request(_headers)
+    app.extensions["babel"].locale_selector = choose_language
+    app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(HTTPException, _failed)
+    app.register_error_handler(CSRFError, _stale_form)
+    app.context_processor(_words)
+    app.add_url_rule("/healthz", "healthz", lambda: ("ok\n", {"Content-Type": "text/plain"}))
+    app.add_url_rule("/readyz", "readyz", _ready)
+    app.jinja_env.filters.update(day=day, moment=moment, ago=ago, label=label)
+    app.jinja_env.globals.update(may=may, csp_nonce=nonce, signed_in=lambda: here().person)
+    app.jinja_env.undefined = StrictUndefined
+
+
+def choose_language() -> str:
+    """The person's language, else the one chosen on this browser, else what the browser asks for."""
+    offered = list(current_app.config["LANGUAGES"])
+    person = here().person
+    for wanted in (person.language if person else None, here().get("locale")):
+        if wanted in offered:
+            return str(wanted)
+    return request.accept_languages.best_match(offered) or DEFAULT
+
+
+def nonce() -> str:
+    """The nonce of this answer's scripts."""
+    if "nonce" not in g:
+        g.nonce = secrets.token_urlsafe(16)
+    return str(g.nonce)
+
+
+def _headers(response: Response) -> Response:
+    response.headers.setdefault(
+        "Content-Security-Policy",
+        f"default-src 'none'; script-src 'self' 'nonce-{nonce()}'; style-src 'self'; style-src-attr 'unsafe-inline'; "
+        "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-src 'self'; frame-ancestors 'self'; object-src 'none'; manifest-src 'self'; worker-src 'self'",
+    )
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("X-Frame-Options", "SAMEORIGIN")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    response.headers.setdefault("Permissions-Policy", "camera=(self), microphone=(), geolocation=()")
+    if request.endpoint != "static":
+        response.headers["Cache-Control"] = "no-store"
+    if not current_app.config["SETTINGS"].plain_http:
+        response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+    return response
+
+
+def _ready() -> tuple[str, int, dict[str, str]]:
+    try:
+        with sight.wide("health") as session:
+            session.execute(text("SELECT 1"))
+    except Exception:  # noqa: BLE001  whatever it is, we are not ready
+        return "the database does not answer\n", 503, {"Content-Type": "text/plain"}
+    return "ready\n", 200, {"Content-Type": "text/plain"}
+
+
+def _words() -> dict[str, Any]:
+    return {
+        "actor": acting(),
+        "demo": current_app.config["SETTINGS"].demo,
+        "languages": current_app.config["LANGUAGES"],
+        "locale": str(get_locale() or DEFAULT),
+        "menu": current_app.extensions["appbuilder"].menu.get_data() if here().person else [],
+        "LABELS": LABELS,
+    }
+
+
+# --- refusals as pages ---
+
+
+def _refused(refusal: Refusal) -> Any:
+    if isinstance(refusal, NotFound):
+        return _error_page(404, str(refusal) or str(_not_found()))
+    return _error_page(refusal.status, str(refusal))
+
+
+def _not_found() -> object:
+    return _("There is no such page, or you may not see it.")
+
+
+def _failed(error: HTTPException) -> Any:
+    if error.code is not None and 300 <= error.code < 400:
+        return error
+    sentences = {
+        400: _("The browser sent something this page does not understand. Go back and try again."),
+        403: _("Your role does not open this page."),
+        404: _not_found(),
+        405: _("This address takes no such request. Go back and try again."),
+        413: _("The file is larger than 50 MB. Scan with fewer dots per inch, or fewer pages at a time."),
+        429: _("Too many requests. Wait a moment and try again."),
+        500: _("Something broke on our side. It is noted. Try again, or tell the operator what you were doing."),
+    }
+    code = error.code or 500
+    return _error_page(code, str(sentences.get(code, sentences[400])))
+
+
+def _stale_form(_error: CSRFError) -> Any:
+    """The login ended in mid-form: keep what was typed, and say how to go on."""
+    sentence = _("This form was open too long or your login ended. Sign in again in this window, then send it once more.")
+    return _error_page(400, str(sentence), typed=request.form)
+
+
+def _error_page(status: int, sentence: str, **given: Any) -> tuple[str, int]:
+    return render_template("error.html", status=status, sentence=sentence, **given), status
+
+
+def ask_to_sign_in() -> Answer:
+    """Send a visitor to the login page and back afterwards."""
+    return redirect(url_for("LoginPage.login", next=request.full_path.rstrip("?")))
+
+
+# --- words for templates ---
+
+
+def day(value: dt.date | None) -> str:
+    """A date as the reader's language writes it."""
+    return "" if value is None else str(format_date(value, "long"))
+
+
+def moment(value: dt.datetime | None) -> str:
+    """A moment as the reader's language writes it."""
+    return "" if value is None else str(format_datetime(value, "medium"))
+
+
+def ago(value: dt.datetime | None) -> str:
+    """How long ago, for young moments; else the date."""
+    if value is None:
+        return ""
+    age = now() - value
+    return str(format_timedelta(-age, add_direction=True)) if age < dt.timedelta(days=7) else day(value.date())
+
+
+def label(value: Any) -> Any:
+    """What a person reads for a word of ours."""
+    return LABELS.get(value, value)
+
+
+def language_name(code: str) -> str:
+    """A language by the name its own speakers use."""
+    name = Locale.parse(code).get_display_name(code) or code
+    return name[:1].upper() + name[1:]
+
+

@@ -1,0 +1,193 @@
+"""Pages that Flask-AppBuilder generates from a table: list, record, add, edit.
+
+Flask-AppBuilder makes the forms and the role permissions; reads go through the row scope, writes through acts, and the
+answers through our templates. Lists are paged by key, so that page 400 costs what page 1 costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from flask import g, request
+from flask_appbuilder import ModelView
+from sqlalchemy import Select, func, or_, select, tuple_
+
+from app import access
+from app.errors import Conflict, NotAllowed
+from app.models import db
+from app.pages.base import ActForm, Page, expose, find, has_access, may, once_key, submitted
+from app.pages.security import acting
+from app.words import LABELS, _
+
+PAGE_ROWS = 25
+MOST_COUNTED = 1000
+
+
+class ListPage(Page, ModelView):  # type: ignore[misc]
+    """A table as pages. Name the columns; each subclass is a table of contents without logic."""
+
+    list_columns: ClassVar[list[str]]
+    order: ClassVar[Any] = None  # a column; None: by key, the newest first
+    search_in: ClassVar[tuple[Any, ...]] = ()
+    filters: ClassVar[dict[str, tuple[object, Any]]] = {}  # column -> (label, words)
+    offered: ClassVar[tuple[str, ...]] = ()  # acts a record's page offers
+    load: ClassVar[tuple[Any, ...]] = ()  # eager loads
+    join: ClassVar[tuple[Any, ...]] = ()  # relations the search or the order needs
+    add_act: ClassVar[Callable[..., Any] | None] = None
+    edit_act: ClassVar[Callable[..., Any] | None] = None
+    parent_field: ClassVar[str] = ""  # the add form's field that is the act's parent
+    empty: ClassVar[object] = _("Nothing here yet.")
+    added: ClassVar[object] = _("Added.")
+    edited: ClassVar[object] = _("Saved.")
+    list_template = "list.html"
+    show_template = "record.html"
+
+    def _init_properties(self) -> None:
+        """Keep Flask-AppBuilder from offering every column to the search."""
+        self.search_columns = [next(iter(self.datamodel.list_columns))]
+        super()._init_properties()
+
+    def _init_forms(self) -> None:
+        super()._init_forms()
+        self.add_form = type("AddForm", (ActForm, self.add_form), {})
+        self.edit_form = type("EditForm", (ActForm, self.edit_form), {})
+
+    # --- list ---
+
+    @expose("/")
+    @has_access
+    def list(self) -> Any:
+        """The records one may see, a page of them."""
+        rows, older, newer = self._page_of(self._found())
+        return self.page(
+            self.list_template, rows=rows, older=older, newer=newer, count=self._count() if self._narrowed() else None
+        )
+
+    def _found(self) -> Select[Any]:
+        table = self.datamodel.obj
+        statement = select(table).where(access.right(acting(), self.acts["list"]))
+        for relation in self.join:
+            statement = statement.join(relation)
+        typed = request.args.get("q", "").strip()[:100]
+        if typed and self.search_in:
+            pattern = "%" + typed.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+            statement = statement.where(or_(*(column.ilike(pattern, escape="\\") for column in self.search_in)))
+        for name, (_label, kinds) in self.filters.items():
+            chosen = next((kind for kind in kinds if kind.value == request.args.get(name)), None)
+            if chosen is not None:
+                statement = statement.where(getattr(table, name) == chosen)
+        return statement
+
+    def _narrowed(self) -> bool:
+        return any(request.args.get(name) for name in ("q", *self.filters))
+
+    def _count(self) -> int:
+        """How many there are, counted to a thousand."""
+        found = self._found().with_only_columns(self.datamodel.obj.id).limit(MOST_COUNTED + 1).subquery()
+        return int(db.session.scalar(select(func.count()).select_from(found)) or 0)
+
+    def _page_of(self, statement: Select[Any]) -> tuple[Any, str | None, str | None]:
+        """One page by key: the rows, where older ones begin, where newer ones end."""
+        table = self.datamodel.obj
+        key = (table.id,) if self.order is None else (self.order, table.id)
+        downwards = self.order is None
+        after, before = request.args.get("after"), request.args.get("before")
+        backwards = bool(before and not after)
+        edge = self._edge((after or before or "")[:40], key)
+        if edge is not None:
+            further = tuple_(*key) < edge if downwards != backwards else tuple_(*key) > edge
+            statement = statement.where(further)
+        down = downwards != backwards
+        statement = statement.order_by(*(column.desc() if down else column.asc() for column in key))
+        rows = list(db.session.scalars(statement.options(*self.load).limit(PAGE_ROWS + 1)).unique())
+        more, rows = len(rows) > PAGE_ROWS, rows[:PAGE_ROWS]
+        if backwards:
+            rows.reverse()
+        older = rows[-1].public_id if rows and (more or backwards) else None
+        newer = rows[0].public_id if rows and edge is not None and (more or not backwards) else None
+        return rows, older, newer
+
+    def _edge(self, public_id: str, key: tuple[Any, ...]) -> Any:
+        """The sort key of the row a page starts from."""
+        if not public_id:
+            return None
+        statement = select(*key)
+        for relation in self.join:
+            statement = statement.join(relation)
+        row = db.session.execute(
+            statement.where(self.datamodel.obj.public_id == public_id, access.right(acting(), self.acts["list"]))
+        ).first()
+        return None if row is None else tuple(row)
+
+    # --- record ---
+
+    @expose("/<key>")
+    @has_access
+    def show(self, key: str) -> Any:
+        """One record, with what may be done to it."""
+        record = find(self.datamodel.obj, key, *self.offered, options=self.load)
+        return self.page(self.show_template, record=record)
+
+    def cell(self, record: Any, column: str) -> Any:
+        """What a person reads in a column; ``hospital.name`` goes through a relation."""
+        value = record
+        for name in column.split("."):
+            value = getattr(value, name, None)
+            value = value() if callable(value) else value
+        formatted = self.formatters_columns.get(column)
+        return formatted(value) if formatted else LABELS.get(value, value) if isinstance(value, str) else value
+
+    # --- add and edit ---
+
+    @expose("/add", methods=["GET", "POST"])
+    @has_access
+    def add(self) -> Any:
+        """A form that makes a record."""
+        form = self.add_form()
+        if request.method == "GET":
+            form.once.data = once_key()
+            self._prefill(form)
+        made = submitted(form, lambda: self._make(form))
+        if made is None:
+            return self.page("form.html", form=form, title=self.add_title, record=None)
+        return self.done(self.added, ".show", key=made.public_id)
+
+    def _prefill(self, form: Any) -> None:
+        """Choose the parent a link named."""
+        field = form[self.parent_field] if self.parent_field in form else None
+        if field is not None and request.args.get(self.parent_field):
+            field.process_formdata_quietly(request.args[self.parent_field])
+
+    def _make(self, form: Any) -> Any:
+        given = form.given()
+        parent = given.pop(self.parent_field)
+        return type(self).add_act(acting(), parent, **given, **form.words())  # type: ignore[misc]
+
+    @expose("/<key>/edit", methods=["GET", "POST"])
+    @has_access
+    def edit(self, key: str) -> Any:
+        """A form that changes a record; a version somebody else saved meanwhile is shown beside."""
+        act = self.acts["edit"]
+        record = find(self.datamodel.obj, key, act, options=self.load)
+        if not may(act, record):
+            raise NotAllowed(_("Your role does not allow this here."))
+        form = self.edit_form(obj=record)
+        if request.method == "GET":
+            form.seen.data = str(record.version)
+        saved = submitted(form, lambda: self._save(record, form))
+        if saved is None:
+            theirs = self._theirs(record, form) if g.get("refusal_status") == Conflict.status else []
+            return self.page("form.html", form=form, title=self.edit_title, record=record, theirs=theirs)
+        return self.done(self.edited, ".show", key=key)
+
+    def _save(self, record: Any, form: Any) -> Any:
+        given, words = form.given(), form.words()
+        return type(self).edit_act(acting(), record, **given, seen=words["seen"])  # type: ignore[misc]
+
+    def _theirs(self, record: Any, form: Any) -> Any:
+        """What the other person saved, field by field, where it differs from what was typed."""
+        db.session.refresh(record)
+        form.seen.data = str(record.version)
+        pairs = [(form[name], getattr(record, name, None)) for name in form.given()]
+        return [(field, value) for field, value in pairs if value != field.data]

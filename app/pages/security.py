@@ -1,0 +1,104 @@
+"""Flask-AppBuilder's security manager, with people of ours and roles that are computed, never stored.
+
+Pages ask ``@has_access``; the answer comes from ``FAB_ROLES``, generated here from the site map and the access table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from flask import Flask, g, request
+from flask_appbuilder.security.sqla.manager import SecurityManager
+from flask_login import LoginManager
+
+from app import access, sight
+from app.actors import Actor, nobody
+from app.models import Person, db
+from app.pages.browsers import here
+from app.words import Role
+
+
+class RoleName(NamedTuple):
+    """A role as Flask-AppBuilder asks for it."""
+
+    name: str
+    id: int = 0
+
+
+class Security(SecurityManager):  # type: ignore[misc]
+    """Who is signed in and which roles are in force."""
+
+    user_model = Person
+
+    def create_login_manager(self, app: Flask) -> LoginManager:
+        """Flask-Login asks our session who is there; nothing of its own is kept in a cookie."""
+        manager = LoginManager(app)
+        manager.session_protection = None
+        manager.request_loader(lambda _request: _signed_in())
+        return manager
+
+    def create_jwt_manager(self, app: Flask) -> None:
+        """No tokens: there is no API to carry them."""
+
+    def create_limiter(self, app: Flask) -> None:
+        """Limits are ours (``services.logins``), so that all web processes count together."""
+
+    def get_user_roles(self, user: Any) -> list[RoleName]:
+        """The roles in force at this moment."""
+        return [RoleName(role.value) for role in sorted(acting().roles)]
+
+    def has_access(self, permission_name: str, view_name: str) -> bool:
+        """Whether a role in force opens the page."""
+        return bool(self._has_view_access(None, permission_name, view_name))
+
+    def get_user_menu_access(self, menu_names: list[str] | None = None) -> set[str]:
+        """The menu entries a role in force opens."""
+        return {name for name in menu_names or [] if self.has_access("menu_access", name)}
+
+
+def _signed_in() -> Person | None:
+    person = here().person
+    return None if person is None else db.session.merge(person, load=False)
+
+
+def enter() -> None:
+    """Let the request's database session see what the visitor may see."""
+    actor = here().actor if request.endpoint != "static" else nobody()
+    sight.bind(db.session(), actor)
+    g.actor = actor
+
+
+def acting() -> Actor:
+    """The actor of this request."""
+    actor: Actor = g.actor if "actor" in g else nobody()
+    return actor
+
+
+def fab_roles(pages: Iterable[type[Any]], menus: Iterable[tuple[str, str, type[Any]]]) -> dict[str, list[list[str]]]:
+    """``FAB_ROLES``: for each role the (page, permission) pairs, anchored and escaped.
+
+    Flask-AppBuilder matches with ``re.match``, a prefix match: an unanchored ``Patient`` would open ``PatientNotes`` too.
+
+    Args:
+        pages: every page class, with its ``acts``.
+        menus: (category, title, page class) of every entry of the menu.
+    """
+    roles: dict[str, list[list[str]]] = {role.value: [] for role in access.COLUMNS}
+    for page in pages:
+        for method, act in page.acts.items():
+            for role in _openers(act):
+                roles[role].append([_exactly(page.__name__), _exactly(f"can_{method}")])
+    for category, title, page in menus:
+        for role in _openers(page.acts[page.default_view]):
+            roles[role] += [[_exactly(name), _exactly("menu_access")] for name in (category, title) if name]
+    return roles
+
+
+def _openers(act: str) -> list[str]:
+    return [role.value for role in access.COLUMNS if access.held(role, act)]
+
+
+def _exactly(name: str) -> str:
+    return f"^{re.escape(name)}$"

@@ -1,0 +1,271 @@
+"""Where a role may act: each scope says which rows, as a column and a SELECT of its values.
+
+A scope never reads the ORM entity it limits: it selects from aliased Core tables (FAB.md, HOUSE.md section 1), so it can
+stand in any statement. The first line of a scope's docstring is the sentence users read on "Who may do what".
+Which act asks which scope is ``access``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, FromClause, Select, and_, false, literal, or_, select, true, union_all
+
+from app.actors import Actor, in_force, mandates_in_force, memberships_in_force
+from app.models import (
+    ArchivedDocument,
+    AuditEntry,
+    Centre,
+    ConsentDecision,
+    ConsentForm,
+    Country,
+    Grant,
+    GrantedPatient,
+    Hospital,
+    Membership,
+    Network,
+    Patient,
+    Person,
+    PhoneLink,
+)
+from app.words import GrantScope, MandateKind
+
+
+class Reach(NamedTuple):
+    """The rows whose ``column`` is among the values ``ids`` selects."""
+
+    column: str
+    ids: Select[Any]
+
+
+Scope = Callable[[Actor, type[Any]], "Reach | bool"]
+
+
+def clause(thing: type[Any], reaches: Iterable[Reach | bool]) -> ColumnElement[bool]:
+    """One WHERE clause for the union of ``reaches``; those of one column share one IN, which databases plan well."""
+    by_column: dict[str, list[Select[Any]]] = {}
+    for reach in reaches:
+        if reach is True:
+            return true()
+        if isinstance(reach, Reach):
+            by_column.setdefault(reach.column, []).append(reach.ids)
+    parts = [
+        getattr(thing, column).in_(ids[0] if len(ids) == 1 else union_all(*ids)) for column, ids in by_column.items()
+    ]
+    return or_(false(), *parts) if parts else false()
+
+
+def _t(table: type[Any]) -> FromClause:
+    """A fresh alias of the table, outside the ORM."""
+    alias: FromClause = table.__table__.alias()
+    return alias
+
+
+# --- how far a set of patients, hospitals, networks or people reaches in each table ---------------------------------
+
+
+def _forms_of(column: str, ids: Select[Any]) -> Select[Any]:
+    form = _t(ConsentForm)
+    return select(form.c.id).where(form.c[column].in_(ids)).correlate(None)
+
+
+def _centres_of(column: str, ids: Select[Any]) -> Select[Any]:
+    centre = _t(Centre)
+    return select(centre.c.id).where(centre.c[column].in_(ids)).correlate(None)
+
+
+def of_patients(thing: type[Any], ids: Select[Any]) -> Reach:
+    """The rows of ``thing`` that belong to the patients ``ids`` selects."""
+    if thing in (ConsentDecision, ArchivedDocument, PhoneLink):
+        return Reach("form_id", _forms_of("patient_id", ids))
+    return Reach({Patient: "id"}.get(thing, "patient_id"), ids)
+
+
+def of_hospitals(thing: type[Any], ids: Select[Any]) -> Reach:
+    """The rows of ``thing`` that belong to the hospitals ``ids`` selects."""
+    if thing is Membership:
+        return Reach("centre_id", _centres_of("hospital_id", ids))
+    if thing in (ConsentDecision, ArchivedDocument):
+        return Reach("form_id", _forms_of("hospital_id", ids))
+    return Reach({Hospital: "id"}.get(thing, "hospital_id"), ids)
+
+
+def of_networks(thing: type[Any], ids: Select[Any]) -> Reach:
+    """The rows of ``thing`` that belong to the networks ``ids`` selects."""
+    if thing is Membership:
+        return Reach("centre_id", _centres_of("network_id", ids))
+    if thing is Hospital:
+        centre = _t(Centre)
+        return Reach("id", select(centre.c.hospital_id).where(centre.c.network_id.in_(ids)).correlate(None))
+    return Reach({Network: "id"}.get(thing, "network_id"), ids)
+
+
+def of_people(thing: type[Any], ids: Select[Any]) -> Reach:
+    """The rows of ``thing`` that belong to the people ``ids`` selects."""
+    return Reach({Person: "id"}.get(thing, "person_id"), ids)
+
+
+# --- who reaches what -------------------------------------------------------------------------------------------------
+
+
+def _my_hospitals(actor: Actor) -> Select[Any]:
+    m = memberships_in_force(actor.on).subquery()
+    return select(m.c.hospital_id).where(m.c.person_id == actor.user_id).correlate(None)
+
+
+def _mandated(actor: Actor, *kinds: MandateKind, column: str = "hospital_id") -> Select[Any]:
+    m = mandates_in_force(actor.on).subquery()
+    return select(m.c[column]).where(m.c.person_id == actor.user_id, m.c.kind.in_(kinds)).correlate(None)
+
+
+def _grants(actor: Actor) -> tuple[FromClause, ColumnElement[bool]]:
+    """Grants in force to this assistant, while both people still belong to the hospital."""
+    g = _t(Grant)
+    member, mandate = memberships_in_force(actor.on).subquery(), mandates_in_force(actor.on).subquery()
+    clinician_there = select(member.c.hospital_id).where(member.c.person_id == g.c.clinician_id)
+    assistant_there = select(mandate.c.hospital_id).where(
+        mandate.c.person_id == g.c.assistant_id, mandate.c.kind == MandateKind.ASSISTANT
+    )
+    return g, and_(
+        g.c.assistant_id == actor.user_id,
+        in_force(g, actor.on),
+        g.c.hospital_id.in_(clinician_there),
+        g.c.hospital_id.in_(assistant_there),
+    )
+
+
+def nobody(_actor: Actor, _thing: type[Any]) -> bool:
+    """No one."""
+    return False
+
+
+def everybody(_actor: Actor, _thing: type[Any]) -> bool:
+    """All of them."""
+    return True
+
+
+def consequence(_actor: Actor, _thing: type[Any]) -> bool:
+    """Happens by itself, as part of another act."""
+    return False
+
+
+def own(actor: Actor, thing: type[Any]) -> Reach:
+    """What is about oneself."""
+    return of_people(thing, select(literal(actor.user_id)))
+
+
+def treating(actor: Actor, thing: type[Any]) -> Reach:
+    """Records of the patients this clinician treats."""
+    p = _t(Patient)
+    mine = select(p.c.id).where(p.c.clinician_id == actor.user_id, p.c.hospital_id.in_(_my_hospitals(actor)))
+    return of_patients(thing, mine.correlate(None))
+
+
+def on_behalf(actor: Actor, thing: type[Any]) -> Reach:
+    """Records of a clinician who granted it, all of them or the chosen ones."""
+    g, granted = _grants(actor)
+    p, chosen = _t(Patient), _t(GrantedPatient)
+    named = select(chosen.c.patient_id).where(chosen.c.grant_id == g.c.id).correlate(g)
+    ids = (
+        select(p.c.id)
+        .join_from(g, p, and_(p.c.clinician_id == g.c.clinician_id, p.c.hospital_id == g.c.hospital_id))
+        .where(granted, or_(g.c.scope == GrantScope.ALL, p.c.id.in_(named)))
+    )
+    return of_patients(thing, ids.correlate(None))
+
+
+def own_hospital(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of one's own hospital."""
+    return of_hospitals(thing, _my_hospitals(actor))
+
+
+def granted_hospital(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of the hospital where a clinician granted all records."""
+    g, granted = _grants(actor)
+    return of_hospitals(thing, select(g.c.hospital_id).where(granted, g.c.scope == GrantScope.ALL).correlate(None))
+
+
+def given_by_self(actor: Actor, thing: type[Any]) -> Reach:
+    """The grants one has given."""
+    return _of_grants(thing, "clinician_id", actor)
+
+
+def given_to_self(actor: Actor, thing: type[Any]) -> Reach:
+    """The grants one has received."""
+    return _of_grants(thing, "assistant_id", actor)
+
+
+def _of_grants(thing: type[Any], side: str, actor: Actor) -> Reach:
+    if thing is Grant:
+        return Reach(side, select(literal(actor.user_id)))
+    g = _t(Grant)
+    return Reach("grant_id", select(g.c.id).where(g.c[side] == actor.user_id).correlate(None))
+
+
+def represented(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of the hospital one represents."""
+    return of_hospitals(thing, _mandated(actor, MandateKind.HOSPITAL_REPRESENTATIVE))
+
+
+def mandated_hospital(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of the hospital one represents or whose data-protection contact one is."""
+    kinds = (MandateKind.HOSPITAL_REPRESENTATIVE, MandateKind.DATA_PROTECTION_CONTACT)
+    return of_hospitals(thing, _mandated(actor, *kinds))
+
+
+def protected(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of the hospital whose data-protection contact one is."""
+    return of_hospitals(thing, _mandated(actor, MandateKind.DATA_PROTECTION_CONTACT))
+
+
+def coordinated(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of the network one coordinates."""
+    return of_networks(thing, _mandated(actor, MandateKind.ERN_COORDINATOR, column="network_id"))
+
+
+def _people_of_hospitals(actor: Actor, hospitals: Select[Any]) -> Select[Any]:
+    member, mandate = memberships_in_force(actor.on).subquery(), mandates_in_force(actor.on).subquery()
+    return union_all(
+        select(member.c.person_id).where(member.c.hospital_id.in_(hospitals)),
+        select(mandate.c.person_id).where(mandate.c.hospital_id.in_(hospitals)),
+    ).subquery().select().correlate(None)
+
+
+def colleagues(actor: Actor, thing: type[Any]) -> Reach:
+    """People of one's own hospital."""
+    m = mandates_in_force(actor.on).subquery()
+    mine = union_all(
+        _my_hospitals(actor),
+        select(m.c.hospital_id).where(m.c.person_id == actor.user_id, m.c.hospital_id.is_not(None)),
+    ).subquery().select()
+    return of_people(thing, _people_of_hospitals(actor, mine))
+
+
+def mandated_people(actor: Actor, thing: type[Any]) -> Reach:
+    """People of the hospitals and networks inside one's mandate."""
+    networks = _mandated(actor, MandateKind.ERN_COORDINATOR, column="network_id")
+    hospital_of_network = of_networks(Hospital, networks).ids
+    hospitals = union_all(
+        _mandated(actor, MandateKind.HOSPITAL_REPRESENTATIVE, MandateKind.DATA_PROTECTION_CONTACT),
+        hospital_of_network,
+    ).subquery().select()
+    return of_people(thing, _people_of_hospitals(actor, hospitals))
+
+
+def ukrainian(_actor: Actor, thing: type[Any]) -> Reach:
+    """Those of Ukrainian hospitals."""
+    h, c = _t(Hospital), _t(Country)
+    ids = select(h.c.id).join_from(h, c, h.c.country_id == c.c.id).where(c.c.procedure == "ua").correlate(None)
+    return of_hospitals(thing, ids)
+
+
+def ukrainian_people(actor: Actor, thing: type[Any]) -> Reach:
+    """People of Ukrainian hospitals."""
+    return of_people(thing, _people_of_hospitals(actor, ukrainian(actor, Hospital).ids))
+
+
+def about_no_patient(_actor: Actor, _thing: type[Any]) -> Reach:
+    """What concerns no patient."""
+    entry = _t(AuditEntry)
+    return Reach("seq", select(entry.c.seq).where(entry.c.patient_id.is_(None)).correlate(None))

@@ -1,0 +1,106 @@
+"""Seeing something: which rows a session of the ORM may read, and for whom.
+
+A session is bound to one actor, once. Every SELECT of the ORM, relationship loads included, then carries the ``x.see``
+clauses of ``access``: a forgotten filter shows nothing instead of everything, and a session without an actor sees no row.
+Reads that must be wider have a reason in ``REASONS`` and a session of their own (``wide``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask_appbuilder.security.sqla.models import Group, Permission, PermissionView, RegisterUser, User, ViewMenu
+from flask_appbuilder.security.sqla.models import Role as FabRole
+from sqlalchemy import event, false
+from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+
+from app import access
+from app.actors import Actor
+from app.models import Attempt, OnceKey, PasswordLink, Person, db
+
+REASONS: dict[str, tuple[str, str]] = {
+    # reason              tables it reads                          what may leave
+    "login": ("Login, Person, Mandate, Membership", "the signed-in person"),
+    "limits": ("Attempt", "a count"),
+    "password-link": ("PasswordLink, Person", "the person the link was made for"),
+    "phone-link": ("PhoneLink, Person", "the form's code and the person who showed the QR"),
+    "refusal": ("AuditEntry", "a count"),
+    "reading": ("AuditEntry", "nothing"),
+    "nickname": ("Patient", "whether the nickname is taken"),
+    "duplicate-check": ("PatientIdentity", "whether one exists in the hospital"),
+    "account-match": ("Person", "the account of a typed e-mail address, inside the act that appoints it"),
+    "demo-logins": ("Person", "name and role of demo accounts, in demo mode only"),
+    "job": ("all", "what the job does"),
+    "expiry": ("Patient, ConsentForm", "what is due"),
+    "fsck": ("ArchivedDocument, PatientIdentity", "findings with keys, no contents"),
+    "health": ("none", "whether the database answers"),
+    "command": ("all", "what the operator's command prints"),
+    "seed": ("all", "nothing"),
+}
+"""Why something reads wider than its actor may. A test lists every use."""
+
+HIDDEN = (FabRole, Permission, PermissionView, ViewMenu, Group, RegisterUser, Attempt, PasswordLink, OnceKey)
+"""Tables no page ever shows."""
+
+
+class Blind(RuntimeError):
+    """A session was asked to see for a second actor."""
+
+
+def bind(session: Session, actor: Actor) -> None:
+    """Let ``session`` see what ``actor`` may see, from now on and for nobody else.
+
+    Raises:
+        Blind: the session sees for somebody else already; its identity map would leak.
+    """
+    bound = session.info.get("actor")
+    if bound is not None and bound != actor:
+        message = "this session is bound to another actor"
+        raise Blind(message)
+    session.info["actor"] = actor
+    session.info.pop("criteria", None)
+
+
+def actor_of(session: Session) -> Actor | None:
+    """The actor a session is bound to."""
+    actor: Actor | None = session.info.get("actor")
+    return actor
+
+
+@contextmanager
+def wide(reason: str) -> Iterator[Session]:
+    """A separate session that sees every row, for one of ``REASONS``. Closed, and rolled back, at the end."""
+    if reason not in REASONS:
+        message = f"no such reason: {reason}"
+        raise KeyError(message)
+    with Session(db.engine, expire_on_commit=False) as session:
+        session.info["wide"] = reason
+        yield session
+
+
+def _criteria(actor: Actor | None) -> list[Any]:
+    """The options that limit every entity, for one actor."""
+    options = [with_loader_criteria(table, false(), include_aliases=True) for table in HIDDEN]
+    for act, table in access.sights():
+        entity = User if table is Person else table
+        where = access.right(actor, act) if actor else false()
+        options.append(with_loader_criteria(entity, where, include_aliases=True))
+    return options
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _limit(state: ORMExecuteState) -> None:
+    """Add the actor's clauses to every ORM read, lazy loads of relations included."""
+    info = state.session.info
+    actor: Actor | None = info.get("actor")
+    if "wide" in info or (actor is not None and actor.system) or state.is_column_load:
+        return
+    if not state.is_select:
+        message = "rows are changed one by one, through an act"
+        raise Blind(message)
+    options = info.get("criteria")
+    if options is None:
+        options = info["criteria"] = _criteria(actor)
+    state.statement = state.statement.options(*options)

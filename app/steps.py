@@ -1,0 +1,109 @@
+"""In what order: (from, act, to) for each life. Nowhere else is a state set.
+
+``None`` as *from* means the act makes the record. A record without a life has no rows here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.errors import WrongStep
+from app.models import ConsentDecision, ConsentForm, Job, Patient
+from app.words import LABELS, Answer, FormState, JobState, PatientState, _
+
+P, F, A, J = PatientState, FormState, Answer, JobState
+
+STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
+    Patient: (
+        (None, "patient.enrol", P.DRAFT),
+        (P.DRAFT, "patient.correct", P.DRAFT),
+        (P.ENROLLED, "patient.correct", P.ENROLLED),
+        (P.RESTRICTED, "patient.correct", P.RESTRICTED),  # a letter about the withdrawal needs the right name
+        (P.DRAFT, "consent.prepare", P.DRAFT),
+        (P.ENROLLED, "consent.prepare", P.ENROLLED),  # a new version, or a new representative
+        (P.RESTRICTED, "consent.prepare", P.RESTRICTED),  # the patient may come back
+        (P.DRAFT, "patient.admit", P.ENROLLED),
+        (P.RESTRICTED, "patient.admit", P.ENROLLED),
+        (P.ENROLLED, "patient.admit", P.ENROLLED),  # a second form, the first still in force
+        (P.ENROLLED, "patient.restrict", P.RESTRICTED),
+        (P.DRAFT, "patient.delete", P.ERASED),
+        (P.DRAFT, "patient.expire", P.ERASED),
+    ),
+    ConsentForm: (
+        (None, "consent.prepare", F.PREPARED),
+        (F.PREPARED, "consent.print", F.PRINTED),
+        (F.PRINTED, "consent.print", F.PRINTED),  # a lost page may be printed again
+        (F.PRINTED, "consent.sign", F.SIGNED),
+        (F.SIGNED, "consent.sign", F.SIGNED),  # a slip of the pen, before the scan makes it final
+        (F.SIGNED, "consent.offer-phone", F.SIGNED),
+        (F.SIGNED, "consent.archive", F.ARCHIVED),
+        (F.SIGNED, "consent.attest", F.ARCHIVED),
+        (F.SIGNED, "consent.keep-refusal", F.ARCHIVED),
+        (F.PREPARED, "consent.cancel", F.CANCELLED),
+        (F.PRINTED, "consent.cancel", F.CANCELLED),
+        (F.SIGNED, "consent.cancel", F.CANCELLED),
+        (F.ARCHIVED, "consent.annul", F.ANNULLED),
+        (F.ARCHIVED, "consent.supersede", F.SUPERSEDED),
+        (F.ARCHIVED, "consent.end", F.WITHDRAWN),
+    ),
+    ConsentDecision: ((A.GIVEN, "decision.withdraw", A.WITHDRAWN),),
+    Job: (
+        (None, "job.ask", J.QUEUED),
+        (J.QUEUED, "job.start", J.RUNNING),
+        (J.RUNNING, "job.start", J.RUNNING),  # the worker was killed; the sweep starts it again
+        (J.RUNNING, "job.finish", J.DONE),
+        (J.RUNNING, "job.retry", J.QUEUED),
+        (J.RUNNING, "job.fail", J.FAILED),
+    ),
+}
+
+COLUMN = {ConsentDecision: "answer"}
+"""Where the state is, if not in ``state``."""
+
+REFUSALS = {
+    (F.PREPARED, "consent.sign"): _("This form has not been printed yet. Print it first."),
+    (F.PREPARED, "consent.archive"): _("This form has not been printed yet. Print it and record the signature first."),
+    (F.PRINTED, "consent.archive"): _("The signature is not recorded yet. Record it, then archive the scan."),
+    (F.PRINTED, "consent.attest"): _("The signature is not recorded yet. Record it first."),
+    (F.ARCHIVED, "consent.archive"): _("This form is archived already. Annul it if the scan is wrong."),
+    (F.ARCHIVED, "consent.sign"): _("This form is archived and cannot be changed. Annul it if something is wrong."),
+    (F.ARCHIVED, "consent.print"): _("This form is archived. Prepare a new form to print one."),
+    (A.WITHDRAWN, "decision.withdraw"): _("This consent is withdrawn already."),
+}
+"""What to say for a wrong step; any other says which state the record is in."""
+
+
+def lives(act: str) -> list[type[Any]]:
+    """The tables in whose life the act is a step."""
+    return [table for table, steps in STEPS.items() if any(step[1] == act for step in steps)]
+
+
+def state_of(record: Any) -> Any:
+    """The state a record is in."""
+    return getattr(record, COLUMN.get(type(record), "state"))
+
+
+def destination(table: type[Any], state: Any, act: str) -> Any:
+    """The state ``act`` leads to from ``state``.
+
+    Raises:
+        WrongStep: there is no such step.
+    """
+    for before, name, after in STEPS[table]:
+        if before == state and name == act:
+            return after
+    sentence = REFUSALS.get((state, act))
+    raise WrongStep(sentence or _("This cannot be done now: the state is “%(state)s”.", state=LABELS[state]))
+
+
+def possible(record: Any, act: str) -> bool:
+    """Whether the step is open from the record's present state."""
+    table = type(record)
+    if table not in lives(act):
+        return True
+    return any(before == state_of(record) and name == act for before, name, _after in STEPS[table])
+
+
+def move(record: Any, state: Any) -> None:
+    """Set the state. Only ``act`` and ``jobs`` call this."""
+    setattr(record, COLUMN.get(type(record), "state"), state)

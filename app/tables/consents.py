@@ -1,0 +1,139 @@
+"""Consent: published texts, forms, decisions, archived documents, phone links."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.tables.base import Moment, Record, choice
+from app.tables.networks import Hospital, Registry
+from app.tables.patients import Patient
+from app.tables.people import Person
+from app.words import Answer, Channel, FormState, Procedure, Purpose, Relation, Variant
+
+
+class ConsentText(Record):
+    """A published text: composed HTML, style and fonts by hash. Never changed, so an old form prints for ever."""
+
+    __tablename__ = "consent_text"
+    __table_args__ = (UniqueConstraint("procedure", "language", "variant", "sha256"),)
+    procedure: Mapped[Procedure] = mapped_column(choice(Procedure, "procedure"))
+    language: Mapped[str] = mapped_column(String(5))
+    variant: Mapped[Variant] = mapped_column(choice(Variant, "variant"))
+    text_version: Mapped[str] = mapped_column(String(40))
+    html: Mapped[str] = mapped_column(Text)
+    css: Mapped[str] = mapped_column(Text)
+    fonts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    sha256: Mapped[str] = mapped_column(String(64))
+    published_at: Mapped[dt.datetime] = mapped_column(Moment)
+
+    def __str__(self) -> str:
+        return f"{self.procedure} {self.language} {self.variant} {self.text_version}"
+
+
+class ConsentForm(Record):
+    """One consent form, from the chosen language to the archived document."""
+
+    __tablename__ = "consent_form"
+    __table_args__ = (
+        CheckConstraint("state NOT IN ('signed', 'archived') OR signed_on IS NOT NULL", name="signed_has_a_date"),
+        CheckConstraint("state NOT IN ('cancelled', 'annulled') OR end_reason IS NOT NULL", name="end_has_a_reason"),
+        CheckConstraint("state <> 'printed' OR printed_at IS NOT NULL", name="printed_has_a_moment"),
+        Index("ix_consent_form_patient_id_state", "patient_id", "state"),
+        Index("ix_consent_form_hospital_id_id", "hospital_id", "id"),
+    )
+    code: Mapped[str] = mapped_column(String(16), unique=True)
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patient.id"))
+    hospital_id: Mapped[int] = mapped_column(ForeignKey("hospital.id"))
+    text_id: Mapped[int] = mapped_column(ForeignKey("consent_text.id"))
+    procedure: Mapped[Procedure] = mapped_column(choice(Procedure, "procedure"))
+    language: Mapped[str] = mapped_column(String(5))
+    variant: Mapped[Variant] = mapped_column(choice(Variant, "variant"))
+    state: Mapped[FormState] = mapped_column(choice(FormState, "state"))
+    prepared_at: Mapped[dt.datetime] = mapped_column(Moment)
+    printed_at: Mapped[dt.datetime | None] = mapped_column(Moment)
+    print_count: Mapped[int] = mapped_column(default=0)
+    signed_on: Mapped[dt.date | None]
+    relation: Mapped[Relation | None] = mapped_column(choice(Relation, "relation"))
+    sealed_signer: Mapped[bytes | None] = mapped_column(LargeBinary)
+    archived_at: Mapped[dt.datetime | None] = mapped_column(Moment)
+    attested_place: Mapped[str | None] = mapped_column(String(300))
+    attested_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))
+    end_reason: Mapped[str | None] = mapped_column(String(300))
+
+    patient: Mapped[Patient] = relationship()
+    hospital: Mapped[Hospital] = relationship()
+    text: Mapped[ConsentText] = relationship()
+    attested_by: Mapped[Person | None] = relationship()
+    decisions: Mapped[list[ConsentDecision]] = relationship(
+        back_populates="form", cascade="all, delete-orphan", order_by="ConsentDecision.id"
+    )
+    documents: Mapped[list[ArchivedDocument]] = relationship(back_populates="form", order_by="ArchivedDocument.position")
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class ConsentDecision(Record):
+    """What the patient decided for one purpose, and for one registry where the purpose is registries."""
+
+    __tablename__ = "consent_decision"
+    __table_args__ = (
+        UniqueConstraint("form_id", "purpose", "registry_id"),
+        CheckConstraint("(purpose = 'registry') = (registry_id IS NOT NULL)", name="registry_is_named"),
+        CheckConstraint("procedure <> 'ua' OR purpose = 'care'", name="ukrainian_asks_care_alone"),
+        CheckConstraint(
+            "(answer = 'withdrawn') = (withdrawn_on IS NOT NULL AND channel IS NOT NULL)", name="withdrawal_says_how"
+        ),
+        Index("ix_consent_decision_form_id_purpose", "form_id", "purpose", "answer"),
+    )
+    form_id: Mapped[int] = mapped_column(ForeignKey("consent_form.id"))
+    procedure: Mapped[Procedure] = mapped_column(choice(Procedure, "procedure"))
+    purpose: Mapped[Purpose] = mapped_column(choice(Purpose, "purpose"))
+    registry_id: Mapped[int | None] = mapped_column(ForeignKey("registry.id"), index=True)
+    answer: Mapped[Answer] = mapped_column(choice(Answer, "answer"))
+    withdrawn_on: Mapped[dt.date | None]
+    channel: Mapped[Channel | None] = mapped_column(choice(Channel, "channel"))
+    withdrawal_reason: Mapped[str | None] = mapped_column(String(300))
+
+    form: Mapped[ConsentForm] = relationship(back_populates="decisions")
+    named_registry: Mapped[Registry | None] = relationship()
+
+
+class ArchivedDocument(Record):
+    """One stored file of a signed form. Append-only: the database refuses a change."""
+
+    __tablename__ = "archived_document"
+    __table_args__ = (UniqueConstraint("form_id", "position", "kind"),)
+    form_id: Mapped[int] = mapped_column(ForeignKey("consent_form.id"), index=True)
+    position: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(10))
+    media_type: Mapped[str] = mapped_column(String(40))
+    size: Mapped[int]
+    pages: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    storage_key: Mapped[str] = mapped_column(String(80), unique=True)
+    wrapped_key: Mapped[bytes] = mapped_column(LargeBinary)
+    source: Mapped[str] = mapped_column(String(10))
+    archived_by_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"))
+    archived_at: Mapped[dt.datetime] = mapped_column(Moment)
+
+    form: Mapped[ConsentForm] = relationship(back_populates="documents")
+
+
+class PhoneLink(Record):
+    """A QR on the desk's screen: one upload of one form's scan from a phone, within ten minutes."""
+
+    __tablename__ = "phone_link"
+    form_id: Mapped[int] = mapped_column(ForeignKey("consent_form.id"), index=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"))
+    login_id: Mapped[int] = mapped_column(ForeignKey("login.id"))
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    expires_at: Mapped[dt.datetime] = mapped_column(Moment)
+    used_at: Mapped[dt.datetime | None] = mapped_column(Moment)
+
+    form: Mapped[ConsentForm] = relationship()
+    person: Mapped[Person] = relationship()

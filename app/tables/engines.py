@@ -1,0 +1,35 @@
+"""How a connection is set up, on SQLite and on PostgreSQL.
+
+SQLite: WAL, foreign keys, a transaction that says whether it will write (``BEGIN IMMEDIATE``), and the ``sha256`` function
+that the audit chain's triggers call.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+
+
+def _sha256(text: str | None) -> str | None:
+    return None if text is None else hashlib.sha256(text.encode()).hexdigest()
+
+
+@event.listens_for(Engine, "connect")
+def _connect(raw: Any, _record: Any) -> None:
+    if type(raw).__module__.partition(".")[0] != "sqlite3":
+        return
+    raw.isolation_level = None
+    raw.create_function("sha256", 1, _sha256, deterministic=True)
+    cursor = raw.cursor()
+    for pragma in ("journal_mode = WAL", "foreign_keys = ON", "busy_timeout = 10000", "synchronous = FULL"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+@event.listens_for(Engine, "begin")
+def _begin(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,58 @@
+"""Patients: the record that others may see, and the identity only the treating people may."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.tables.base import Moment, Record, choice
+from app.tables.networks import Hospital
+from app.tables.people import Person
+from app.words import PatientState, Procedure, Sex
+
+
+class Patient(Record):
+    """A patient under a nickname. Nothing here says who the person is."""
+
+    __tablename__ = "patient"
+    __table_args__ = (
+        CheckConstraint("birth_month BETWEEN 1 AND 12", name="birth_month"),
+        CheckConstraint("birth_year BETWEEN 1890 AND 2200", name="birth_year"),
+        Index("ix_patient_clinician_id_id", "clinician_id", "id"),
+        Index("ix_patient_hospital_id_id", "hospital_id", "id"),
+        Index("ix_patient_draft_ends_on", "draft_ends_on"),
+    )
+    nickname: Mapped[str] = mapped_column(String(60), unique=True)
+    hospital_id: Mapped[int] = mapped_column(ForeignKey("hospital.id"))
+    clinician_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"))
+    procedure: Mapped[Procedure] = mapped_column(choice(Procedure, "procedure"))
+    state: Mapped[PatientState] = mapped_column(choice(PatientState, "state"))
+    sex: Mapped[Sex] = mapped_column(choice(Sex, "sex"))
+    birth_year: Mapped[int]
+    birth_month: Mapped[int]
+    enrolled_by_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"))
+    created_at: Mapped[dt.datetime] = mapped_column(Moment)
+    draft_ends_on: Mapped[dt.date | None]
+
+    hospital: Mapped[Hospital] = relationship()
+    clinician: Mapped[Person] = relationship(foreign_keys=[clinician_id])
+    identity: Mapped[PatientIdentity | None] = relationship(back_populates="patient", cascade="all, delete-orphan")
+
+    def __str__(self) -> str:
+        return self.nickname
+
+
+class PatientIdentity(Record):
+    """Who the patient is, sealed with a key of the patient's own. Deleting the row erases the person."""
+
+    __tablename__ = "patient_identity"
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patient.id"), unique=True)
+    hospital_id: Mapped[int] = mapped_column(ForeignKey("hospital.id"))
+    wrapped_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    person_index: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
+    file_index: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
+
+    patient: Mapped[Patient] = relationship(back_populates="identity")

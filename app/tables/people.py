@@ -1,0 +1,156 @@
+"""People: accounts, memberships in centres, mandates, an assistant's grants, logins and their limits."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from flask_appbuilder.security.sqla.models import User
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.tables.base import Moment, Record, Spell, choice
+from app.tables.networks import Centre, Hospital, Network
+from app.words import GrantScope, MandateKind
+
+
+class Person(User):  # type: ignore[misc]
+    """A person with an account: Flask-AppBuilder's user and what we keep beside it."""
+
+    __tablename__ = "ab_user"
+    __table_args__ = {"extend_existing": True}  # noqa: RUF012  Flask-AppBuilder's own table, widened
+    public_id: Mapped[str] = mapped_column(String(32), unique=True, default=lambda: uuid.uuid4().hex)
+    job_title: Mapped[str | None] = mapped_column(String(150))
+    institution: Mapped[str | None] = mapped_column(String(200))
+    country_code: Mapped[str | None] = mapped_column(String(2))
+    language: Mapped[str | None] = mapped_column(String(5))
+    time_zone: Mapped[str | None] = mapped_column(String(60))
+    consent_language: Mapped[str | None] = mapped_column(String(5))
+    demo_role: Mapped[str | None] = mapped_column(String(60))
+    disabled_at: Mapped[dt.datetime | None] = mapped_column(Moment)
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
+
+    memberships: Mapped[list[Membership]] = relationship(
+        back_populates="person", foreign_keys="Membership.person_id"
+    )
+    mandates: Mapped[list[Mandate]] = relationship(back_populates="person", foreign_keys="Mandate.person_id")
+
+    def __str__(self) -> str:
+        return f"{self.first_name} {self.last_name}"
+
+
+class Membership(Record, Spell):
+    """A clinician's place in a centre. While it, the centre and the hospital are in force, the person is Clinician."""
+
+    __tablename__ = "membership"
+    __table_args__ = (CheckConstraint("to_on IS NULL OR to_on >= from_on", name="ends_after_it_begins"),)
+    person_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), index=True)
+    centre_id: Mapped[int] = mapped_column(ForeignKey("centre.id"), index=True)
+    appointed_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))
+
+    person: Mapped[Person] = relationship(back_populates="memberships", foreign_keys=[person_id])
+    centre: Mapped[Centre] = relationship()
+
+    def __str__(self) -> str:
+        return f"{self.person} · {self.centre}"
+
+
+class Mandate(Record, Spell):
+    """What a person may do where: coordinate a network, represent a hospital, assist in one, be a guest."""
+
+    __tablename__ = "mandate"
+    __table_args__ = (
+        CheckConstraint("to_on IS NULL OR to_on >= from_on", name="ends_after_it_begins"),
+        CheckConstraint("(kind = 'ern_coordinator') = (network_id IS NOT NULL)", name="coordinator_has_a_network"),
+        CheckConstraint(
+            "(kind IN ('hospital_representative', 'data_protection_contact', 'assistant')) = (hospital_id IS NOT NULL)",
+            name="hospital_mandate_has_a_hospital",
+        ),
+        CheckConstraint("kind <> 'guest' OR to_on IS NOT NULL", name="guest_has_an_end"),
+        CheckConstraint("kind <> 'guest' OR host_id IS NOT NULL", name="guest_has_a_host"),
+        CheckConstraint("appointed_by_id IS NULL OR appointed_by_id <> person_id", name="nobody_appoints_themselves"),
+    )
+    person_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), index=True)
+    kind: Mapped[MandateKind] = mapped_column(choice(MandateKind, "kind"))
+    network_id: Mapped[int | None] = mapped_column(ForeignKey("network.id"), index=True)
+    hospital_id: Mapped[int | None] = mapped_column(ForeignKey("hospital.id"), index=True)
+    host_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))
+    appointed_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))
+
+    person: Mapped[Person] = relationship(back_populates="mandates", foreign_keys=[person_id])
+    network: Mapped[Network | None] = relationship()
+    hospital: Mapped[Hospital | None] = relationship()
+
+    def __str__(self) -> str:
+        return f"{self.person} · {self.kind}"
+
+
+class Grant(Record, Spell):
+    """A clinician lets an assistant of the same hospital act for them, on all records or on chosen ones."""
+
+    __tablename__ = "assistant_grant"
+    __table_args__ = (
+        CheckConstraint("to_on IS NULL OR to_on >= from_on", name="ends_after_it_begins"),
+        CheckConstraint("clinician_id <> assistant_id", name="two_people"),
+        Index("ix_assistant_grant_pair", "assistant_id", "clinician_id"),
+    )
+    clinician_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), index=True)
+    assistant_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"))
+    hospital_id: Mapped[int] = mapped_column(ForeignKey("hospital.id"), index=True)
+    scope: Mapped[GrantScope] = mapped_column(choice(GrantScope, "scope"))
+
+    clinician: Mapped[Person] = relationship(foreign_keys=[clinician_id])
+    assistant: Mapped[Person] = relationship(foreign_keys=[assistant_id])
+    hospital: Mapped[Hospital] = relationship()
+    chosen: Mapped[list[GrantedPatient]] = relationship(back_populates="grant", cascade="all, delete-orphan")
+
+    def __str__(self) -> str:
+        return f"{self.clinician} → {self.assistant}"
+
+
+class GrantedPatient(Record):
+    """One chosen record of a grant."""
+
+    __tablename__ = "granted_patient"
+    grant_id: Mapped[int] = mapped_column(ForeignKey("assistant_grant.id"), index=True)
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patient.id"), index=True)
+
+    grant: Mapped[Grant] = relationship(back_populates="chosen")
+
+
+class Login(Record):
+    """One signed-in browser. The cookie holds a random token; the row holds its hash and can be ended."""
+
+    __tablename__ = "login"
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), index=True)
+    started_at: Mapped[dt.datetime] = mapped_column(Moment)
+    seen_at: Mapped[dt.datetime] = mapped_column(Moment)
+    expires_at: Mapped[dt.datetime] = mapped_column(Moment)
+    ended_at: Mapped[dt.datetime | None] = mapped_column(Moment)
+    address: Mapped[str] = mapped_column(String(45))
+    browser: Mapped[str] = mapped_column(String(200))
+    contents: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+    person: Mapped[Person] = relationship()
+
+
+class Attempt(Record):
+    """A failed login, counted per account and per address inside a window. ``subject`` is a keyed hash."""
+
+    __tablename__ = "attempt"
+    subject: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
+    at: Mapped[dt.datetime] = mapped_column(Moment, index=True)
+
+
+class PasswordLink(Record):
+    """A one-time link an operator gives a person to set a new password."""
+
+    __tablename__ = "password_link"
+    person_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), index=True)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    expires_at: Mapped[dt.datetime] = mapped_column(Moment)
+    used_at: Mapped[dt.datetime | None] = mapped_column(Moment)
+
+    person: Mapped[Person] = relationship()

@@ -1,0 +1,107 @@
+"""The site map: which pages there are, in menu order, and which routes are open to everybody.
+
+One line a page. What a page does is said in its ``acts``; who may open it is the access table.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from flask import Flask
+from flask_appbuilder import AppBuilder
+
+import app.tables.engines  # noqa: F401  sets up connections
+from app import access
+from app.models import db
+from app.pages import frame, home, logins, security
+from app.words import _
+
+
+class Entry(NamedTuple):
+    """One page of the site: its class, and its place in the menu (none when ``menu`` is empty)."""
+
+    page: type[Any]
+    menu: str = ""
+    title: object = ""
+    icon: str = ""
+
+
+SITE = (
+    # page                       menu               title                        icon
+    Entry(home.HomePage,         "today",           _("Home"),                   "house"),
+    Entry(logins.LoginPage),
+    Entry(logins.PasswordPage),
+)
+
+MENUS = {
+    "today": _("Today"),
+    "patients": _("Patients"),
+    "consent": _("Consent"),
+    "people": _("People"),
+    "memberships": _("Memberships"),
+    "operator": _("Operator"),
+    "help": _("Help"),
+}
+
+PUBLIC = {
+    "static",
+    "LoginPage.login",
+    "LoginPage.link",
+    "LoginPage.language",
+    "healthz",
+    "readyz",
+}
+"""Routes that need nobody signed in. Every other one is in a page's ``acts``."""
+
+
+class House(AppBuilder):  # type: ignore[misc]
+    """Flask-AppBuilder without the views it adds by itself: no /back, no /lang by GET, no API."""
+
+    def _add_global_static(self) -> None:
+        """Our own files only."""
+
+    def _add_admin_views(self) -> None:
+        """The site map adds the views."""
+
+
+def build(app: Flask) -> None:
+    """Register every page."""
+    app.config["FAB_ROLES"] = security.fab_roles(
+        [entry.page for entry in SITE],
+        [(entry.menu, entry.page.__name__, entry.page) for entry in SITE if entry.menu],
+    )
+    with app.app_context():
+        house = House(app, db.session, security_manager_class=security.Security)
+        for entry in SITE:
+            if entry.menu:
+                house.add_view(
+                    entry.page,
+                    entry.page.__name__,
+                    label=entry.title,
+                    icon=entry.icon,
+                    category=entry.menu,
+                    category_label=MENUS[entry.menu],
+                )
+            else:
+                house.add_view_no_menu(entry.page)
+        house.sm.auth_view = next(view for view in house.baseviews if isinstance(view, logins.LoginPage))
+    frame.hang(app)
+    check(app)
+
+
+def check(app: Flask) -> None:
+    """Refuse to start with a route that no right covers.
+
+    Raises:
+        RuntimeError: naming every undeclared route.
+    """
+    declared = {
+        f"{entry.page.__name__}.{method}"
+        for entry in SITE
+        for method, act in entry.page.acts.items()
+        if act in access.ACCESS
+    }
+    undeclared = {rule.endpoint for rule in app.url_map.iter_rules()} - declared - PUBLIC
+    if undeclared:
+        message = f"routes without a right: {', '.join(sorted(undeclared))}"
+        raise RuntimeError(message)

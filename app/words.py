@@ -1,0 +1,220 @@
+"""The vocabulary: roles, states, kinds and the words a person reads for them.
+
+What is *done* with these words lives in ``steps`` and ``services``; screen sentences live where they are said.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from flask_babel import lazy_gettext as _
+from flask_babel import lazy_ngettext as n_
+from flask_babel import lazy_pgettext as p_
+
+__all__ = ["LABELS", "_", "n_", "p_"]
+
+
+class Role(StrEnum):
+    """The roles of Flask-AppBuilder. The value is the role's name in ``FAB_ROLES``."""
+
+    PUBLIC = "Public"
+    ANY = "Any signed-in"
+    CLINICIAN = "Clinician"
+    ASSISTANT = "Assistant"
+    GUEST = "Guest"
+    COORDINATOR = "Coordinator"
+    UA_HUB = "UA Hub"
+    ADMIN = "Admin"
+
+
+class Procedure(StrEnum):
+    """Which consent procedure a patient follows. It comes from the hospital's country."""
+
+    EU = "eu"
+    UA = "ua"
+
+
+class MandateKind(StrEnum):
+    """What a person may do where, beside treating patients (DOMAIN.md section 2)."""
+
+    ERN_COORDINATOR = "ern_coordinator"
+    HOSPITAL_REPRESENTATIVE = "hospital_representative"
+    DATA_PROTECTION_CONTACT = "data_protection_contact"
+    ASSISTANT = "assistant"
+    GUEST = "guest"
+    UA_HUB = "ua_hub"
+
+
+class CentreKind(StrEnum):
+    """How a centre belongs to its network."""
+
+    FULL_MEMBER = "full_member"
+    ASSOCIATED = "associated_national_centre"
+    COLLABORATIVE = "collaborative_national_centre"
+    COORDINATION_HUB = "national_coordination_hub"
+
+
+class GrantScope(StrEnum):
+    """Which records of a clinician an assistant may open."""
+
+    ALL = "all"
+    CHOSEN = "chosen"
+
+
+class Opinion(StrEnum):
+    """The data-protection officer's opinion on a hospital's authorisation."""
+
+    POSITIVE = "positive"
+    NEGATIVE = "negative"
+
+
+class Sex(StrEnum):
+    """Sex as recorded for care (EU common data elements)."""
+
+    FEMALE = "female"
+    MALE = "male"
+    INDETERMINATE = "indeterminate"
+    UNKNOWN = "unknown"
+
+
+class PatientState(StrEnum):
+    """The life of a patient's record."""
+
+    DRAFT = "draft"
+    ENROLLED = "enrolled"
+    RESTRICTED = "restricted"
+    CLOSED = "closed"
+    ERASED = "erased"
+
+
+class Variant(StrEnum):
+    """Who signs."""
+
+    ADULT = "adult"
+    REPRESENTATIVE = "representative"
+
+
+class FormState(StrEnum):
+    """The life of a consent form."""
+
+    PREPARED = "prepared"
+    PRINTED = "printed"
+    SIGNED = "signed"
+    ARCHIVED = "archived"
+    WITHDRAWN = "withdrawn"
+    SUPERSEDED = "superseded"
+    CANCELLED = "cancelled"
+    ANNULLED = "annulled"
+
+
+class Purpose(StrEnum):
+    """What a patient is asked to agree to."""
+
+    CARE = "care"
+    EDUCATION = "education"
+    REGISTRY = "registry"
+
+
+class Answer(StrEnum):
+    """What a patient answered for one purpose. Not asked and refused both mean no."""
+
+    NOT_ASKED = "not_asked"
+    GIVEN = "given"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+class Relation(StrEnum):
+    """What the person who signed is to the patient."""
+
+    SELF = "self"
+    PARENT = "parent"
+    GUARDIAN = "guardian"
+    LEGAL_REPRESENTATIVE = "legal_representative"
+
+
+class Channel(StrEnum):
+    """How a withdrawal reached the hospital."""
+
+    IN_PERSON = "in_person"
+    LETTER = "letter"
+    EMAIL = "email"
+    PHONE = "phone"
+    SLIP = "slip"
+
+
+class JobState(StrEnum):
+    """The life of a job."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+LABELS = {
+    Role.PUBLIC: _("Everybody"),
+    Role.ANY: _("Anyone signed in"),
+    Role.CLINICIAN: _("Clinician"),
+    Role.ASSISTANT: _("Assistant"),
+    Role.GUEST: _("Guest"),
+    Role.COORDINATOR: _("Coordinator"),
+    Role.UA_HUB: _("UA Hub"),
+    Role.ADMIN: _("Admin"),
+    Procedure.EU: _("EU procedure"),
+    Procedure.UA: _("Ukrainian procedure"),
+    MandateKind.ERN_COORDINATOR: _("ERN coordinator"),
+    MandateKind.HOSPITAL_REPRESENTATIVE: _("Hospital representative"),
+    MandateKind.DATA_PROTECTION_CONTACT: _("Data-protection contact"),
+    MandateKind.ASSISTANT: _("Assistant"),
+    MandateKind.GUEST: _("Guest"),
+    MandateKind.UA_HUB: _("UA Hub"),
+    CentreKind.FULL_MEMBER: _("Full member"),
+    CentreKind.ASSOCIATED: _("Associated National Centre"),
+    CentreKind.COLLABORATIVE: _("Collaborative National Centre"),
+    CentreKind.COORDINATION_HUB: _("National Coordination Hub"),
+    GrantScope.ALL: _("All records"),
+    GrantScope.CHOSEN: _("Chosen records"),
+    Opinion.POSITIVE: _("Positive"),
+    Opinion.NEGATIVE: _("Negative"),
+    Sex.FEMALE: _("Female"),
+    Sex.MALE: _("Male"),
+    Sex.INDETERMINATE: _("Indeterminate"),
+    Sex.UNKNOWN: _("Unknown"),
+    PatientState.DRAFT: _("Draft"),
+    PatientState.ENROLLED: _("Enrolled"),
+    PatientState.RESTRICTED: _("Restricted"),
+    PatientState.CLOSED: _("Closed"),
+    PatientState.ERASED: _("Erased"),
+    Variant.ADULT: _("The patient signs"),
+    Variant.REPRESENTATIVE: _("A representative signs"),
+    FormState.PREPARED: _("Prepared"),
+    FormState.PRINTED: _("Printed"),
+    FormState.SIGNED: _("Signed"),
+    FormState.ARCHIVED: _("Archived"),
+    FormState.WITHDRAWN: _("Withdrawn"),
+    FormState.SUPERSEDED: _("Replaced"),
+    FormState.CANCELLED: _("Cancelled"),
+    FormState.ANNULLED: _("Annulled"),
+    Purpose.CARE: _("Consent for care"),
+    Purpose.EDUCATION: _("Consent for education"),
+    Purpose.REGISTRY: _("Consent for registries"),
+    Answer.NOT_ASKED: _("Not asked"),
+    Answer.GIVEN: _("Given"),
+    Answer.REFUSED: _("Refused"),
+    Answer.WITHDRAWN: _("Withdrawn"),
+    Relation.SELF: _("The patient"),
+    Relation.PARENT: _("Parent"),
+    Relation.GUARDIAN: _("Guardian"),
+    Relation.LEGAL_REPRESENTATIVE: _("Legal representative"),
+    Channel.IN_PERSON: _("In person"),
+    Channel.LETTER: _("Letter"),
+    Channel.EMAIL: _("E-mail"),
+    Channel.PHONE: _("Phone"),
+    Channel.SLIP: _("Slip of the form"),
+    JobState.QUEUED: _("Waiting"),
+    JobState.RUNNING: _("Running"),
+    JobState.DONE: _("Done"),
+    JobState.FAILED: _("Failed"),
+}
+"""What a person reads for each word above."""

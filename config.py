@@ -1,0 +1,242 @@
+"""The settings: kind, default, reason. They come from ``var/settings.env``; the environment overrides it.
+
+``load()`` checks everything at once and refuses to start with the list of *all* faults.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import os
+import secrets
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+ROOT = Path(__file__).resolve().parent
+VAR = Path(os.environ.get("VAR_DIR", ROOT / "var"))
+SETTINGS_FILE = VAR / "settings.env"
+
+
+class Faults(SystemExit):
+    """The settings cannot be used. Carries every fault, a line each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("These settings stop the start:\n" + "\n".join(f"  - {fault}" for fault in faults))
+
+
+class Setting(NamedTuple):
+    """One setting: how to read it, what it is without a word, and why it exists."""
+
+    read: Callable[[str], Any]
+    default: str | None
+    reason: str
+
+
+def _mode(text: str) -> str:
+    if text not in {"demo", "production"}:
+        message = "is neither demo nor production"
+        raise ValueError(message)
+    return text
+
+
+def _number(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            message = f"is not a number from {low} to {high}"
+            raise ValueError(message)
+        return int(text)
+
+    return read
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path not in {"", "/"}:
+        message = "is not an address such as https://cpms.example.org"
+        raise ValueError(message)
+    return text.rstrip("/")
+
+
+def _database(text: str) -> str:
+    if not text:
+        return f"sqlite:///{VAR / 'cpms.sqlite'}"
+    if text.startswith(("postgresql://", "postgres://")):
+        return "postgresql+psycopg://" + text.split("://", 1)[1]
+    if not text.startswith(("sqlite:///", "postgresql+psycopg://")):
+        message = "is neither sqlite:///… nor postgresql://…"
+        raise ValueError(message)
+    return text
+
+
+def _secret(text: str) -> str:
+    if len(text) < 32 or len(set(text)) < 10:
+        message = "is weak: make setup writes a good one"
+        raise ValueError(message)
+    return text
+
+
+def _key(text: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != 32 or len(set(key)) < 10:
+        message = "is not 32 random bytes in base64: make setup writes it"
+        raise ValueError(message)
+    return key
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+SETTINGS: dict[str, Setting] = {
+    "CPMS_MODE": Setting(_mode, "production", "demo: invented people, login without password, DEMO on every page"),
+    "PUBLIC_URL": Setting(_url, "http://127.0.0.1:8000", "where people open it; decides cookies and links"),
+    "BIND": Setting(str, "127.0.0.1:8000", "the address the web server listens on"),
+    "TRUSTED_HOSTS": Setting(_names, "", "host names answered; empty: the public URL's"),
+    "PROXY_HOPS": Setting(_number(0, 5), "0", "how many proxies stand in front and set X-Forwarded-*"),
+    "SECRET_KEY": Setting(_secret, None, "signs cookies of visitors who have not signed in"),
+    "MASTER_KEY": Setting(_key, None, "wraps the keys of patients and files; keep a copy apart from the backups"),
+    "DATABASE_URL": Setting(_database, "", "PostgreSQL in production; empty: SQLite in var/"),
+    "DATABASE_OWNER_URL": Setting(_database, "", "the role that owns the tables, for migrations; empty: the same"),
+    "WEB_WORKERS": Setting(_number(1, 64), "2", "web processes"),
+    "WEB_THREADS": Setting(_number(1, 64), "4", "threads of a web process"),
+    "PRINTERS": Setting(_number(1, 4), "1", "processes of a web process that set consent forms"),
+    "LOGIN_HOURS": Setting(_number(1, 24), "10", "how long a login lasts at most"),
+    "IDLE_MINUTES": Setting(_number(5, 240), "60", "how long an idle login lasts"),
+    "DRAFT_DAYS": Setting(_number(7, 365), "30", "days after printing or refusal until a draft is erased"),
+    "REMIND_DAYS": Setting(_number(1, 90), "14", "days after printing until Home reminds of the form"),
+    "OPERATOR_NAME": Setting(str, "", "who runs the platform, on every consent form"),
+    "OPERATOR_ADDRESS": Setting(str, "", "postal address of the operator"),
+    "OPERATOR_LEGAL_ROLE": Setting(str, "", "joint controller or processor"),
+    "OPERATOR_DPO": Setting(str, "", "the operator's data-protection officer: name and contact"),
+    "ARRANGEMENT_REFERENCE": Setting(str, "", "reference of the joint-controller arrangement or processing agreement"),
+}
+
+OPERATOR = (
+    "OPERATOR_NAME",
+    "OPERATOR_ADDRESS",
+    "OPERATOR_LEGAL_ROLE",
+    "OPERATOR_DPO",
+    "ARRANGEMENT_REFERENCE",
+)
+"""Outside demo mode no form prints while one of these is empty."""
+
+DEMO_OPERATOR = {
+    "OPERATOR_NAME": "Demo operator (invented)",
+    "OPERATOR_ADDRESS": "1 Example Street, 1000 Exampletown",
+    "OPERATOR_LEGAL_ROLE": "joint controller",
+    "OPERATOR_DPO": "Data-protection officer of the demo operator, dpo@operator.example",
+    "ARRANGEMENT_REFERENCE": "DEMO-0000",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The checked settings, by name."""
+
+    values: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    @property
+    def demo(self) -> bool:
+        """Whether this installation shows invented people."""
+        return bool(self.values["CPMS_MODE"] == "demo")
+
+    @property
+    def plain_http(self) -> bool:
+        """Whether the public URL is http on a loopback address, the only place cookies may be plain."""
+        return urlsplit(self.values["PUBLIC_URL"]).scheme == "http"
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _together(values: Mapping[str, Any]) -> list[str]:
+    """Faults of settings that do not fit each other."""
+    faults = []
+    url = urlsplit(values["PUBLIC_URL"])
+    bind_host = values["BIND"].rpartition(":")[0]
+    if url.scheme == "http" and not _loopback(url.hostname or ""):
+        faults.append("PUBLIC_URL is http on an address others can reach: use https")
+    if values["CPMS_MODE"] == "demo" and not (_loopback(url.hostname or "") and _loopback(bind_host)):
+        faults.append("CPMS_MODE is demo, which anybody can enter: PUBLIC_URL and BIND must be loopback addresses")
+    if not values["BIND"].rpartition(":")[2].isdecimal():
+        faults.append("BIND has no port: write it as 127.0.0.1:8000")
+    return faults
+
+
+def _from_file(path: Path) -> tuple[dict[str, str], list[str]]:
+    if not path.exists():
+        return {}, []
+    loose = stat.S_IMODE(path.stat().st_mode) & 0o077
+    faults = [f"{path} can be read by others: chmod 600 {path}"] if loose else []
+    return {key: value or "" for key, value in dotenv_values(path).items()}, faults
+
+
+def load(environment: Mapping[str, str] | None = None, path: Path | None = None) -> Settings:
+    """Read and check every setting.
+
+    Raises:
+        Faults: with all that is wrong, not the first fault alone.
+    """
+    given = os.environ if environment is None else environment
+    stored, faults = _from_file(path or SETTINGS_FILE)
+    unknown = sorted(set(stored) - set(SETTINGS))
+    faults += [f"{name} in the settings file is not a setting of this program" for name in unknown]
+    values: dict[str, Any] = {}
+    for name, setting in SETTINGS.items():
+        text = given.get(name, stored.get(name, setting.default))
+        if text is None:
+            faults.append(f"{name} is missing: {setting.reason} (make setup writes it)")
+            continue
+        try:
+            values[name] = setting.read(text)
+        except ValueError as error:
+            faults.append(f"{name} {error}: {setting.reason}")
+    if len(values) == len(SETTINGS):
+        faults += _together(values)
+    if faults:
+        raise Faults(faults)
+    if values["CPMS_MODE"] == "demo":
+        values |= {name: values[name] or text for name, text in DEMO_OPERATOR.items()}
+    values["TRUSTED_HOSTS"] = values["TRUSTED_HOSTS"] or [urlsplit(values["PUBLIC_URL"]).hostname]
+    values["DATABASE_OWNER_URL"] = given.get("DATABASE_OWNER_URL") and values["DATABASE_OWNER_URL"] or values["DATABASE_URL"]
+    return Settings(values)
+
+
+def set_up(path: Path | None = None, mode: str = "demo") -> bool:
+    """Write the settings file once, mode 0600: secret, master key, hosts. True when it was written."""
+    target = path or SETTINGS_FILE
+    if target.exists():
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lines = [
+        "# Written once by `make setup`. The environment overrides it. Keep MASTER_KEY apart from the backups.",
+        f"CPMS_MODE={mode}",
+        f"SECRET_KEY={secrets.token_urlsafe(48)}",
+        f"MASTER_KEY={base64.b64encode(secrets.token_bytes(32)).decode()}",
+        "PUBLIC_URL=http://127.0.0.1:8000",
+        "TRUSTED_HOSTS=127.0.0.1,localhost",
+    ]
+    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write("\n".join(lines) + "\n")
+    return True

@@ -1,0 +1,396 @@
+"""The reference files and the demo world: complete, consistent, invented where they must be."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, get_args
+
+import pytest
+from babel import Locale
+
+from app import words
+from app.outside import reference
+from app.outside.reference import (
+    AgeRules,
+    CentreStory,
+    CountryFacts,
+    FaultyReference,
+    FormStory,
+    PatientStory,
+    PersonStory,
+    SignerStory,
+    countries,
+    demo,
+    networks,
+    read_table,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TODAY = dt.date(2026, 11, 22)
+EU = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()  # noqa: SIM905
+HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+STATES = {
+    "draft",
+    "printed",
+    "printed today",
+    "signed",
+    "refused",
+    "enrolled",
+    "attested",
+    "withdrawn",
+    "annulled",
+}
+STEP_A_LANGUAGES = {"eu": {"bg", "de", "el", "en"}, "ua": {"uk"}}
+
+
+def country_of(person: PersonStory) -> CountryFacts:
+    code = demo().hospital(person.hospital).country
+    return next(country for country in countries() if country.code == code)
+
+
+def centres() -> dict[str, CentreStory]:
+    return {centre.key: centre for hospital in demo().hospitals for centre in hospital.centres}
+
+
+def forms() -> Iterator[tuple[PatientStory, FormStory, PersonStory]]:
+    for patient in demo().patients:
+        for form in patient.forms:
+            yield patient, form, demo().person(patient.clinician)
+
+
+def test_the_countries_are_the_eu_the_eea_and_ukraine() -> None:
+    assert [country.code for country in countries()] == sorted([*EU, "IS", "LI", "NO", "UA"])
+    assert {country.code for country in countries() if country.eu} == set(EU)
+    assert {country.code for country in countries() if not country.eea} == {"UA"}
+    assert {country.code: country.procedure for country in countries()} == {
+        code: "ua" if code == "UA" else "eu" for code in [*EU, "IS", "LI", "NO", "UA"]
+    }
+
+
+def test_every_language_of_a_country_is_one_that_babel_knows_by_its_own_code() -> None:
+    spoken = {language for country in countries() for language in country.languages}
+
+    assert {str(Locale.parse(language)) for language in spoken} == spoken
+
+
+def test_the_official_languages_of_the_union_and_ukrainian_and_bokmal_each_have_a_country() -> None:
+    official = "bg cs da de el en es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv".split()  # noqa: SIM905
+
+    spoken = {language for country in countries() for language in country.languages}
+
+    assert spoken - {"is", "lb"} == {*official, "uk", "nb"}
+
+
+def test_every_authority_has_its_own_and_an_english_name_an_address_and_a_bare_host() -> None:
+    for country in countries():
+        authority = country.authority
+        own = country.languages[0]
+        assert {own, "en"} <= authority.names.keys() <= {*country.languages, "en"}, country.code
+        assert authority.name(own) == authority.names[own]
+        assert len(authority.address) >= 2, country.code
+        assert HOST.fullmatch(authority.website), country.code
+        assert all(authority.names.values()), country.code
+
+
+def test_an_authority_is_named_in_the_countrys_first_language_where_the_asked_one_is_missing() -> None:
+    greece = next(country for country in countries() if country.code == "GR")
+
+    assert greece.authority.name("uk") == greece.authority.names["el"]
+
+
+def test_ages_rise_from_cosigning_over_signing_alone_to_majority() -> None:
+    for country in countries():
+        ages = country.ages
+        steps = [age for age in (ages.cosign_from, ages.alone_from, ages.majority) if age is not None]
+        assert steps == sorted(set(steps)), country.code
+        assert min(steps) >= 12, country.code
+        assert ages.source, country.code
+        assert not (ages.by_maturity and ages.alone_from), country.code
+
+
+def test_a_doubtful_rule_or_authority_says_what_is_doubtful() -> None:
+    doubtful = [
+        (country.code, part.note)
+        for country in countries()
+        for part in (country.ages, country.authority)
+        if not part.sure
+    ]
+
+    assert doubtful
+    assert [code for code, note in doubtful if not note] == []
+
+
+def test_the_24_networks_have_a_stable_code_and_four_to_eight_areas() -> None:
+    assert len(networks()) == 24
+    assert len({network.code for network in networks()}) == 24
+    for network in networks():
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", network.code)
+        assert HOST.fullmatch(network.website)
+        assert 4 <= len(set(network.areas)) == len(network.areas) <= 8, network.code
+        assert network.code == network.name.lower().replace(" ", "-"), network.code
+
+
+def test_the_demo_has_the_counts_it_promises() -> None:
+    world = demo()
+
+    assert (len(world.hospitals), len(world.people)) == (14, 40)
+    assert (len(world.patients), len(world.registries)) == (60, 3)
+    where = Counter(hospital.country for hospital in world.hospitals)
+    assert where.pop("UA") == 2
+    assert (len(where), where.total()) == (8, 12)
+    assert where["GR"]
+    assert where["BG"]
+
+
+def test_keys_and_addresses_of_the_demo_are_unique() -> None:
+    world = demo()
+    for rows in (world.hospitals, world.people, world.patients, world.registries):
+        assert max(Counter(row.key for row in rows).values()) == 1
+    assert max(Counter(person.email for person in world.people).values()) == 1
+    assert max(Counter(hospital.name for hospital in world.hospitals).values()) == 1
+    assert len(centres()) == sum(len(hospital.centres) for hospital in world.hospitals)
+
+
+def test_everything_in_the_demo_says_it_is_invented_and_no_mail_can_leave() -> None:
+    world = demo()
+    mails = [person.email for person in world.people]
+    mails += [mail for hospital in world.hospitals for mail in (hospital.withdrawals, hospital.dpo_email)]
+
+    assert all(hospital.invented for hospital in world.hospitals)
+    assert all(registry.invented for registry in world.registries)
+    assert [mail for mail in mails if not re.fullmatch(r"[a-z.-]+@[a-z-]+-demo\.example", mail)] == []
+
+
+def test_every_name_the_demo_mentions_exists() -> None:
+    world = demo()
+    codes = {network.code for network in networks()}
+    lands = {country.code for country in countries()}
+    patients = {patient.key for patient in world.patients}
+    registries = {registry.key for registry in world.registries}
+
+    assert {registry.network for registry in world.registries} <= codes
+    assert {centre.network for centre in centres().values()} <= codes
+    assert {registry.country for registry in world.registries} <= lands
+    assert {hospital.country for hospital in world.hospitals} <= lands
+    assert {person.guest.country for person in world.people if person.guest} - lands == {"CH"}
+    for person in world.people:
+        assert bool(person.hospital) != bool(person.institution), person.key
+        own = world.hospital(person.hospital).centres if person.hospital else ()
+        assert {seat.centre for seat in person.seats} <= {centre.key for centre in own}, person.key
+        for mandate in person.mandates:
+            assert mandate.network in codes or not mandate.network
+            assert mandate.hospital in {"", person.hospital}, person.key
+        for grant in person.grants:
+            assert world.person(grant.clinician).hospital == person.hospital, person.key
+            assert set(grant.patients) <= patients
+            assert bool(grant.patients) == (grant.scope == "chosen")
+            assert {p.clinician for p in world.patients if p.key in grant.patients} <= {grant.clinician}
+        assert person.guest is None or world.person(person.guest.host).role == "clinician"
+    for _patient, form, _clinician in forms():
+        assert set(form.registries) | {gone.registry for gone in form.withdrawals} <= registries | {""}
+
+
+def test_every_role_has_the_rights_that_make_it_and_a_demo_login() -> None:
+    for person in demo().people:
+        given = {
+            "clinician": bool(person.seats),
+            "assistant": bool(person.grants),
+            "guest": person.guest is not None,
+            "admin": person.role == "admin",
+        } | {mandate.kind: True for mandate in person.mandates}
+        assert [role for role, there in given.items() if there] == [person.role], person.key
+
+    logins = [person for person in demo().people if person.demo_login]
+    assert Counter(person.role for person in logins) == Counter(
+        {role: 3 if role == "clinician" else 1 for role in get_args(reference.MainRole)}
+    )
+    assert [demo().hospital(p.hospital).country for p in logins if p.role == "clinician"] == [
+        "GR",
+        "UA",
+        "GR",
+    ]
+
+
+def test_the_demo_login_of_the_assistant_serves_the_greek_clinician_and_not_the_colleague() -> None:
+    greek, _ukrainian, colleague = [p for p in demo().people if p.demo_login and p.role == "clinician"]
+    assistant = next(person for person in demo().people if person.demo_login and person.role == "assistant")
+
+    assert [grant.clinician for grant in assistant.grants] == [greek.key]
+    assert colleague.hospital == greek.hospital
+    assert {p.clinician for p in demo().patients if p.key.startswith("thermaikos")} >= {
+        greek.key,
+        colleague.key,
+    }
+
+
+def test_representative_and_data_protection_contact_are_never_one_person() -> None:
+    kinds = [{mandate.kind for mandate in person.mandates} for person in demo().people]
+
+    assert [both for both in kinds if {"hospital_representative", "data_protection_contact"} <= both] == []
+
+
+def test_one_grant_is_over_one_centre_has_left_and_one_guest_has_expired() -> None:
+    grants = [grant for person in demo().people for grant in person.grants]
+    guests = [person.guest for person in demo().people if person.guest]
+
+    assert len([grant for grant in grants if grant.until is not None and grant.until < 0]) == 1
+    assert [centre.key for centre in centres().values() if centre.until is not None] == ["thermaikos-bone"]
+    assert len([guest for guest in guests if guest.until < 0]) == 1
+
+
+def test_authorisations_are_in_force_but_for_the_expired_the_missing_and_the_disputed_one() -> None:
+    given = {hospital.key: hospital.authorisation for hospital in demo().hospitals}
+
+    assert [key for key, row in given.items() if row is None] == ["claddagh"]
+    assert [key for key, row in given.items() if row and row.valid_until < 0] == ["elbhang"]
+    assert [key for key, row in given.items() if row and not row.opinion.positive] == ["schoecklblick"]
+    assert [key for key, row in given.items() if row and 0 <= row.valid_until <= 30] == ["rodopi"]
+    assert [
+        key for key, row in given.items() if row and not row.opinion.day <= row.decided < row.valid_until
+    ] == []
+    assert [key for key, row in given.items() if row and row.by == row.opinion.by] == []
+
+
+def test_no_two_patients_of_a_hospital_share_a_file_number() -> None:
+    numbers = Counter((demo().person(p.clinician).hospital, p.file_number) for p in demo().patients)
+
+    assert [number for number, times in numbers.items() if times > 1] == []
+
+
+def test_every_patient_was_entered_by_a_clinician_in_office_in_an_authorised_hospital() -> None:
+    for patient in demo().patients:
+        clinician = demo().person(patient.clinician)
+        authorisation = demo().hospital(clinician.hospital).authorisation
+        assert clinician.role == "clinician", patient.key
+        assert authorisation is not None, patient.key
+        assert authorisation.decided <= patient.entered <= min(authorisation.valid_until, 0), patient.key
+        assert [s for s in clinician.seats if s.since <= patient.entered and s.until is None], patient.key
+        assert (patient.born is None) != (patient.age_days is None), patient.key
+        assert patient.birth_date(TODAY) <= TODAY + dt.timedelta(days=patient.entered), patient.key
+
+
+def test_a_form_lives_in_order_and_says_only_what_its_state_allows() -> None:
+    for patient, form, clinician in forms():
+        filed = form.attested.day if form.attested else form.archived
+        ends = [end.day for end in (form.cancelled, form.annulled, *form.withdrawals) if end]
+        days = [patient.entered, form.prepared, *form.printed, form.signed, filed, *ends]
+        known = [day for day in days if day is not None]
+        assert known == sorted(known), patient.key
+        assert max(known) <= 0, patient.key
+        assert (form.signed is not None) == (form.care is not None) == bool(form.signers), patient.key
+        assert not (form.archived is not None and form.attested), patient.key
+        assert form.attested is None or form.attested.by == clinician.key, patient.key
+        assert not form.annulled or form.archived is not None, patient.key
+        assert not form.withdrawals or form.archived is not None, patient.key
+        assert form.language in STEP_A_LANGUAGES[country_of(clinician).procedure], patient.key
+
+
+def test_ukrainian_patients_are_never_asked_for_a_second_purpose() -> None:
+    asked = [
+        (patient.key, form.education, form.registries)
+        for patient, form, clinician in forms()
+        if country_of(clinician).procedure == "ua"
+    ]
+
+    assert len(asked) >= 5
+    assert [(education, dict(registries)) for _key, education, registries in asked] == [(None, {})] * len(
+        asked
+    )
+
+
+def test_a_registry_on_a_form_belongs_to_a_network_of_the_clinician() -> None:
+    network_of = {registry.key: registry.network for registry in demo().registries}
+    for patient, form, clinician in forms():
+        theirs = {centres()[seat.centre].network for seat in clinician.seats if seat.until is None}
+        assert {network_of[registry] for registry in form.registries} <= theirs, patient.key
+
+
+def may_sign_alone(age: int, ages: AgeRules) -> bool:
+    return age >= (ages.alone_from or ages.majority)
+
+
+def test_the_right_people_signed_for_the_age_and_the_country() -> None:
+    for patient, form, clinician in forms():
+        age, ages = patient.age(TODAY), country_of(clinician).ages
+        relations = Counter(signer.relation for signer in form.signers)
+        minor = age < ages.majority
+        if form.variant == "adult":
+            assert may_sign_alone(age, ages), patient.key
+            assert set(relations) <= {"self"}, patient.key
+        elif form.signers and minor:
+            double = ages.cosign_from is not None and age >= ages.cosign_from
+            assert relations["self"] == (1 if double else 0), patient.key
+            sole = any("sole parental care" in signer.proof for signer in form.signers)
+            assert relations["parent"] >= (2 if ages.two_parents and not sole else 1), patient.key
+        elif form.signers:
+            assert relations == {"legal_representative": 1}, patient.key
+
+
+def test_every_state_of_a_form_and_a_patient_is_to_be_seen() -> None:
+    of_clinician = Counter(
+        state(patient) for patient in demo().patients if patient.clinician == "eleni-papadaki"
+    )
+    of_all = Counter(state(patient) for patient in demo().patients)
+
+    assert set(of_clinician) == set(of_all) == STATES
+    assert of_all["enrolled"] >= 28
+    assert len([form for _p, form, _c in forms() if form.cancelled]) == 2
+    assert len([form for _p, form, _c in forms() if len(form.printed) > 1]) == 1
+    assert {form.education for _p, form, _c in forms() if form.in_force} == {None, "given", "refused"}
+
+
+def state(patient: PatientStory) -> str:  # noqa: PLR0911 - one line per state reads best
+    """What a person would call the state of this patient's paper."""
+    living = [form for form in patient.forms if not form.cancelled]
+    if not living:
+        return "draft"
+    form = living[-1]
+    if form.annulled:
+        return "annulled"
+    if form.care == "refused":
+        return "refused"
+    if any(gone.purpose == "care" for gone in form.withdrawals):
+        return "withdrawn"
+    if form.in_force:
+        return "attested" if form.attested else "enrolled"
+    if form.signed is not None:
+        return "signed"
+    return "printed today" if form.printed[-1] == 0 else "printed"
+
+
+def test_the_words_of_the_stories_are_the_words_of_the_platform() -> None:
+    for kinds, vocabulary in (
+        (reference.Procedure, words.Procedure),
+        (reference.Sex, words.Sex),
+        (reference.CentreKind, words.CentreKind),
+        (reference.Variant, words.Variant),
+        (reference.Relation, words.Relation),
+        (reference.Purpose, words.Purpose),
+        (reference.Channel, words.Channel),
+    ):
+        assert set(get_args(kinds)) == {word.value for word in vocabulary}
+
+
+@pytest.mark.parametrize(
+    ("table", "code", "where"),
+    [
+        ({"name": "A", "relation": "self", "prooof": "x"}, "unknown-key", "here: prooof"),
+        ({"name": "A", "relation": "sister"}, "wrong-value", "here: relation"),
+        ({"name": 1, "relation": "self"}, "wrong-value", "here: name"),
+        ("A", "wrong-value", "here"),
+    ],
+)
+def test_a_misspelt_or_misshapen_table_is_named_and_not_ignored(table: object, code: str, where: str) -> None:
+    with pytest.raises(FaultyReference) as refused:
+        read_table(table, SignerStory, "here")
+
+    assert (refused.value.code, refused.value.where) == (code, where)
+
+
+def test_a_missing_key_is_named() -> None:
+    with pytest.raises(FaultyReference, match=r"missing-key.*relation"):
+        read_table({"name": "A"}, SignerStory, "here")
