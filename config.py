@@ -94,6 +94,13 @@ def _key(text: str) -> bytes:
     return key
 
 
+def _legal_role(text: str) -> str:
+    if text not in {"", "joint_controller", "processor"}:
+        message = "is neither joint_controller nor processor"
+        raise ValueError(message)
+    return text
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
@@ -117,7 +124,7 @@ SETTINGS: dict[str, Setting] = {
     "REMIND_DAYS": Setting(_number(1, 90), "14", "days after printing until Home reminds of the form"),
     "OPERATOR_NAME": Setting(str, "", "who runs the platform, on every consent form"),
     "OPERATOR_ADDRESS": Setting(str, "", "postal address of the operator"),
-    "OPERATOR_LEGAL_ROLE": Setting(str, "", "joint controller or processor"),
+    "OPERATOR_LEGAL_ROLE": Setting(_legal_role, "", "joint_controller or processor"),
     "OPERATOR_DPO": Setting(str, "", "the operator's data-protection officer: name and contact"),
     "ARRANGEMENT_REFERENCE": Setting(str, "", "reference of the joint-controller arrangement or processing agreement"),
 }
@@ -134,7 +141,7 @@ OPERATOR = (
 DEMO_OPERATOR = {
     "OPERATOR_NAME": "Demo operator (invented)",
     "OPERATOR_ADDRESS": "1 Example Street, 1000 Exampletown",
-    "OPERATOR_LEGAL_ROLE": "joint controller",
+    "OPERATOR_LEGAL_ROLE": "joint_controller",
     "OPERATOR_DPO": "Data-protection officer of the demo operator, dpo@operator.example",
     "ARRANGEMENT_REFERENCE": "DEMO-0000",
 }
@@ -218,7 +225,9 @@ def load(environment: Mapping[str, str] | None = None, path: Path | None = None)
     if values["CPMS_MODE"] == "demo":
         values |= {name: values[name] or text for name, text in DEMO_OPERATOR.items()}
     values["TRUSTED_HOSTS"] = values["TRUSTED_HOSTS"] or [urlsplit(values["PUBLIC_URL"]).hostname]
-    values["DATABASE_OWNER_URL"] = given.get("DATABASE_OWNER_URL") and values["DATABASE_OWNER_URL"] or values["DATABASE_URL"]
+    if not given.get("DATABASE_OWNER_URL", stored.get("DATABASE_OWNER_URL")):
+        values["DATABASE_OWNER_URL"] = values["DATABASE_URL"]
+    values["VAR"] = Path(given.get("VAR_DIR", VAR))
     return Settings(values)
 
 

@@ -12,19 +12,21 @@ import hashlib
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import Select, inspect, select
+from sqlalchemy import Select, event, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from app import access, audit, sight, steps
 from app.actors import Actor
-from app.errors import Conflict, NotAllowed, Refusal, WrongStep
+from app.errors import Conflict, NotAllowed, WrongStep
 from app.models import OnceKey, db, now
 from app.words import _
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+CHANGED_MEANWHILE = _("Somebody else changed this meanwhile. Compare both versions and save again.")
 
 ACTS: dict[str, Callable[..., Any]] = {}
 """Every act by name: what a page calls and the house tests walk."""
@@ -47,7 +49,7 @@ def act(name: str, *, creates: type[Any] | None = None, gives_away: bool = False
         @functools.wraps(function)
         def perform(actor: Actor, thing: Any, /, *, seen: int | None = None, once: str | None = None, **given: Any) -> R:
             call = Call(name, function, creates, gives_away, actor)
-            outermost = not db.session.info.get("acting")
+            outermost = "acting" not in db.session.info
             if not outermost:
                 return call.run(thing, seen, given)
             return _transaction(call, thing, seen, once, given)
@@ -69,53 +71,48 @@ class Call:
 
     def run(self, thing: Any, seen: int | None, given: dict[str, Any]) -> Any:
         """Right, step, function, right, entry: inside a transaction."""
-        nested = bool(self.session.info["acting"])
-        self.session.info["acting"].append(self.name)
-        stored = self._stored(thing, nested=nested)
+        session, nested = self.session, bool(self.session.info["acting"])
+        stored = thing if nested or thing is None else self._stored(thing)
         if seen is not None and stored.version != seen:
-            raise Conflict(_("Somebody else changed this meanwhile. Compare both versions and save again."))
+            raise Conflict(CHANGED_MEANWHILE)
         entry = audit.Entry.of(self.name, self.actor, stored)
-        self.session.info["entries"].append(entry)
-        after = self._step(stored)
-        result = self.function(self.actor, stored, **given)
-        if after is not None:
-            steps.move(stored, after)
-        made = result if self.creates else None
-        if made is not None:
-            self._place(made)
-        entry.fields |= _changed(self.session)
-        self.session.flush()
-        entry.about(made if made is not None else stored, self.actor)
+        session.info["entries"].append(entry)
+        session.info["acting"].append(entry)
+        with session.no_autoflush:  # a half-changed record would meet the database's own checks too early
+            self._step(stored)
+            result = self.function(self.actor, stored, **given)
+            made = self._place(result) if self.creates else None
+        session.flush()
+        entry.about(stored if made is None else made, self.actor)
         self._still_allowed(stored, made, nested=nested)
-        self.session.info["acting"].pop()
+        session.info["acting"].pop()
         return result
 
-    def _stored(self, thing: Any, *, nested: bool) -> Any:
+    def _stored(self, thing: Any) -> Any:
         """The record as the database has it now, locked; refused without the right."""
         table = type(thing)
-        if self.actor.system or nested:
-            where = table.id == thing.id
-        else:
-            where = (table.id == thing.id) & access.right(self.actor, self.name)
-        if nested:
-            return thing
-        statement: Select[Any] = select(table).where(where).with_for_update(of=table)
-        stored = self.session.execute(statement.execution_options(populate_existing=True)).unique().scalar_one_or_none()
+        statement: Select[Any] = (
+            select(table)
+            .where(table.id == thing.id, access.right(self.actor, self.name))
+            .with_for_update(of=table)
+            .execution_options(populate_existing=True)
+        )
+        stored = self.session.execute(statement).unique().scalar_one_or_none()
         if stored is None:
             raise NotAllowed(_("Your role does not allow this here."))
         return stored
 
-    def _step(self, stored: Any) -> Any:
-        table = type(stored)
-        if table not in steps.lives(self.name):
-            return None
-        return steps.destination(table, steps.state_of(stored), self.name)
+    def _step(self, stored: Any) -> None:
+        """Move the record on, if the act is a step of its life."""
+        if stored is not None and type(stored) in steps.lives(self.name):
+            steps.move(stored, steps.destination(type(stored), steps.state_of(stored), self.name))
 
-    def _place(self, made: Any) -> None:
+    def _place(self, made: Any) -> Any:
         """Give a new record its first state."""
         if self.creates in steps.lives(self.name):
             steps.move(made, steps.destination(type(made), None, self.name))
         self.session.add(made)
+        return made
 
     def _still_allowed(self, stored: Any, made: Any, *, nested: bool) -> None:
         """Ask the right again on what will be stored."""
@@ -128,13 +125,15 @@ class Call:
             raise NotAllowed(_("This would take the record out of your reach."))
 
 
-def _changed(session: Session) -> set[str]:
-    """Names of the columns about to be written."""
-    names: set[str] = set()
+@event.listens_for(Session, "before_flush")
+def _name_changes(session: Session, _context: Any, _instances: Any) -> None:
+    """Note the names of the columns about to be written in the entry of the act under way."""
+    acting = session.info.get("acting")
+    if not acting:
+        return
     for record in session.dirty:
-        state = inspect(record)
-        names |= {a.key for a in state.attrs if a.key != "version" and a.history.has_changes()}
-    return names
+        changed = {a.key for a in inspect(record).attrs if a.key != "version" and a.history.has_changes()}
+        acting[-1].fields |= changed
 
 
 def _begin(session: Session) -> None:
@@ -155,8 +154,7 @@ def _transaction(call: Call, thing: Any, seen: int | None, once: str | None, giv
             return first
         result = call.run(thing, seen, given)
         if key and call.creates:
-            session.add(OnceKey(key_hash=key, thing_id=result.public_id, at=now()))
-            session.flush()
+            session.execute(insert(OnceKey.__table__).values(key_hash=key, thing_id=result.public_id, at=now()))
         audit.write(session, session.info["entries"])
         session.commit()
     except BaseException as error:
@@ -175,8 +173,8 @@ def _made_before(session: Session, call: Call, key: bytes | None) -> Any:
     """The record an earlier submit of the same form made."""
     if key is None or call.creates is None:
         return None
-    with sight.wide("command" if call.actor.system else "nickname") as other:
-        public_id = other.execute(select(OnceKey.thing_id).where(OnceKey.key_hash == key)).scalar()
+    keys = OnceKey.__table__
+    public_id = session.execute(select(keys.c.thing_id).where(keys.c.key_hash == key)).scalar()
     if public_id is None:
         return None
     return session.execute(select(call.creates).where(call.creates.public_id == public_id)).scalar_one_or_none()
@@ -191,18 +189,16 @@ def _undo(session: Session) -> None:
 
 
 def _explain(error: BaseException, call: Call, thing: Any, key: bytes | None) -> Any:
-    """Turn what went wrong into a refusal, and note it."""
-    if isinstance(error, IntegrityError) and key is not None:
+    """Turn what went wrong into a refusal, and note it; a double submit gives what the first one made."""
+    if isinstance(error, IntegrityError):
         first = _made_before(call.session, call, key)
         if first is not None:
             return first
     if isinstance(error, StaleDataError):
-        error = Conflict(_("Somebody else changed this meanwhile. Compare both versions and save again."))
+        raise Conflict(CHANGED_MEANWHILE) from error
     if isinstance(error, NotAllowed | WrongStep):
         audit.refuse(call.actor, call.name, thing)
-    if isinstance(error, Refusal | BaseException):
-        raise error
-    return None
+    raise error
 
 
 def undo_on_rollback(step: Callable[[], None]) -> None:

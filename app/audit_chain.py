@@ -1,8 +1,8 @@
 """Checking the audit log: is every entry there, as the database wrote it, and in its place?
 
 What ``flask audit verify`` and ``flask audit head`` say. The database writes the chain (``tables/guards``); here Python
-recomputes it. A chain proves nothing about its end: who owns the database can rewrite it, or cut it off, from any entry on.
-So the head is exported from time to time, kept elsewhere, and given back as ``known``. Entries are written in ``audit``.
+recomputes it. A chain cannot prove its own end: who owns the database can cut it or write it anew from any entry on.
+So the head is exported at times, kept elsewhere, and given back as ``known``. Entries are written in ``audit``.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ PAGE = 2000
 class Verdict(NamedTuple):
     """How far the chain holds.
 
-    ``entries`` counts those that hold, from the first; ``head`` is the hash of the last of them; ``first_bad`` is the number
-    of the first that does not, or is missing, and ``reason`` says why in a sentence for the operator.
+    ``entries`` counts those that hold, from the first; ``head`` is the hash of the last of them; ``first_bad`` is the
+    number of the first that does not, or is missing, and ``reason`` says why in a sentence for the operator.
     """
 
     entries: int
@@ -95,7 +95,7 @@ def _links(session: Session | Connection) -> Generator[Link, None, None]:
     dialect = (session if isinstance(session, Connection) else session.connection()).dialect.name
     columns = ", ".join(f"{sql} AS {field}" for sql, field in zip(rendered(dialect), FIELDS, strict=True))
     kind = "BLOB" if dialect == "sqlite" else "text"
-    statement = text(f"SELECT {columns}, CAST(hash AS {kind}) AS hash FROM audit_entry ORDER BY audit_entry.seq")
+    statement = text(f"SELECT {columns}, CAST(hash AS {kind}) AS hash FROM audit_entry ORDER BY audit_entry.seq")  # noqa: S608  our own column names
     with session.execute(statement, execution_options={"yield_per": PAGE}) as rows:
         for row in rows:
             *fields, own = (value.encode() if isinstance(value, str) else value for value in row)

@@ -12,7 +12,7 @@ from flask import current_app
 from app.outside.paper import Renderer
 from app.outside.storage import LocalStore
 from app.outside.vault import Vault
-from config import VAR, Settings
+from config import Settings
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def furnish(settings: Settings) -> Premises:
     return Premises(
         settings=settings,
         vault=Vault({"1": settings["MASTER_KEY"]}, "1"),
-        store=LocalStore(VAR / "files"),
+        store=LocalStore(settings["VAR"] / "files"),
         printer=Renderer(),
     )
 

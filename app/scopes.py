@@ -29,7 +29,7 @@ from app.models import (
     Person,
     PhoneLink,
 )
-from app.words import GrantScope, MandateKind
+from app.words import Answer, FormState, GrantScope, MandateKind, Purpose
 
 
 class Reach(NamedTuple):
@@ -269,3 +269,21 @@ def about_no_patient(_actor: Actor, _thing: type[Any]) -> Reach:
     """What concerns no patient."""
     entry = _t(AuditEntry)
     return Reach("seq", select(entry.c.seq).where(entry.c.patient_id.is_(None)).correlate(None))
+
+
+# --- consent ------------------------------------------------------------------------------------------------------------
+
+
+def care_in_force() -> Select[Any]:
+    """Ids of the patients whose care consent is archived, given and not withdrawn: the gate of everything shared."""
+    form, decision = _t(ConsentForm), _t(ConsentDecision)
+    return (
+        select(form.c.patient_id)
+        .join_from(form, decision, decision.c.form_id == form.c.id)
+        .where(
+            form.c.state == FormState.ARCHIVED,
+            decision.c.purpose == Purpose.CARE,
+            decision.c.answer == Answer.GIVEN,
+        )
+        .correlate(None)
+    )

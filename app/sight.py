@@ -95,7 +95,7 @@ def _limit(state: ORMExecuteState) -> None:
     """Add the actor's clauses to every ORM read, lazy loads of relations included."""
     info = state.session.info
     actor: Actor | None = info.get("actor")
-    if "wide" in info or (actor is not None and actor.system) or state.is_column_load:
+    if not state.is_orm_statement or "wide" in info or (actor is not None and actor.system) or state.is_column_load:
         return
     if not state.is_select:
         message = "rows are changed one by one, through an act"

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from flask_babel import lazy_gettext as _
-from flask_babel import lazy_ngettext as n_
-from flask_babel import lazy_pgettext as p_
+from flask_babel import lazy_gettext, lazy_ngettext, lazy_pgettext
 
-__all__ = ["LABELS", "_", "n_", "p_"]
+_, n_, p_ = lazy_gettext, lazy_ngettext, lazy_pgettext
+"""Mark a sentence for translation; it is translated where it is shown."""
 
 
 class Role(StrEnum):

@@ -49,13 +49,17 @@ MESSAGE_BYTES: Final = 256 << 20
 START_SECONDS: Final = 60.0
 GRACE_SECONDS: Final = 2.0
 OUT_OF_MEMORY: Final = 86
-KEPT_ENVIRONMENT: Final = frozenset(
-    {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ", "LD_LIBRARY_PATH"}
-)
-REFUSED_EVENTS: Final = frozenset(
-    {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
-)
-BOOT: Final = "from app.outside.children import keep_room; keep_room()"
+KEPT_ENVIRONMENT: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ", "LD_LIBRARY_PATH"})
+REFUSED_EVENTS: Final = frozenset({"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"})
+BOOT: Final = """
+import sys, types
+house = sys.modules["app"] = types.ModuleType("app")
+house.__path__ = [sys.argv.pop(1)]
+from app.outside.children import keep_room
+keep_room()
+"""
+"""The room's first lines. They do not run ``app/__init__``: no web framework, no tables, no settings in a room."""
+HOUSE: Final = str(Path(__file__).parents[1])
 LENGTH: Final = struct.Struct("!Q")
 STATUS: Final = struct.Struct("!i")
 
@@ -185,7 +189,7 @@ class _Processes:
 
     def start_room(self, arguments: tuple[str, ...]) -> socket.socket:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-P", "-c", BOOT, *arguments]
+        command = [sys.executable, "-P", "-c", BOOT, HOUSE, *arguments]
         with theirs:
             stdin = [(os.POSIX_SPAWN_DUP2, theirs.fileno(), 0)]
             self.room_id = os.posix_spawn(sys.executable, command, _short_environment(), file_actions=stdin)
@@ -244,9 +248,7 @@ def _close(processes: _Processes) -> None:
 def _short_environment() -> dict[str, str]:
     """What the room may know: where Python and the fonts are, nothing that is secret."""
     kept = {
-        name: text
-        for name, text in os.environ.items()
-        if name in KEPT_ENVIRONMENT or name.startswith("FONTCONFIG")
+        name: text for name, text in os.environ.items() if name in KEPT_ENVIRONMENT or name.startswith("FONTCONFIG")
     }
     return kept | {
         "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),

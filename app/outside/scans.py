@@ -19,7 +19,7 @@ from importlib import resources
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final
 
-import img2pdf  # type: ignore[import-untyped]
+import img2pdf
 import pikepdf
 import puremagic
 from PIL import Image, ImageOps
@@ -152,7 +152,7 @@ def _read(content: bytes | Path) -> bytes:
     return content if isinstance(content, bytes) else content.read_bytes()
 
 
-def _in_child(function: Any, *args: object) -> object:  # noqa: ANN401 - any function of this module
+def _in_child(function: Any, *args: object) -> object:
     try:
         return _child.call(function, *args)
     except ChildFault as fault:
@@ -249,7 +249,7 @@ def _check_objects(pdf: pikepdf.Pdf) -> None:
                     raise ScanRefused("too_many_pixels", f"{width} x {height}")
 
 
-def _dictionaries(thing: Any, depth: int) -> Iterator[Any]:  # noqa: ANN401 - pikepdf's objects have no common type
+def _dictionaries(thing: Any, depth: int) -> Iterator[Any]:
     """The dictionary or stream itself and all written inside it; what it refers to comes by itself."""
     if depth > MAX_NESTING:
         raise ScanRefused("damaged", "nesting")
@@ -265,7 +265,7 @@ def _dictionaries(thing: Any, depth: int) -> Iterator[Any]:  # noqa: ANN401 - pi
             yield from _dictionaries(value, depth + 1)
 
 
-def _check_acting(dictionary: Any) -> None:  # noqa: ANN401
+def _check_acting(dictionary: Any) -> None:
     keys = set(dictionary.keys())
     action, subtype = dictionary.get("/S"), dictionary.get("/Subtype")
     acts = isinstance(action, pikepdf.Name) and str(action) in ACTING
@@ -274,7 +274,7 @@ def _check_acting(dictionary: Any) -> None:  # noqa: ANN401
         raise ScanRefused("active")
 
 
-def _check_attachment(dictionary: Any) -> None:  # noqa: ANN401
+def _check_attachment(dictionary: Any) -> None:
     if "/EF" in dictionary:
         names = [str(dictionary[key]) for key in ("/UF", "/F") if key in dictionary]
         if not names or any(PurePath(name).suffix.lower() not in QUIET_ATTACHMENTS for name in names):

@@ -49,6 +49,7 @@ def amend(_actor: Actor, person: Person, **changes: Any) -> None:
         raise Incomplete(sentence, fields={"email": sentence})
     for name, value in changes.items():
         setattr(person, name, value)
+    person.version += 1  # Flask-AppBuilder's table: SQLAlchemy does not count its versions
 
 
 @act("person.prefer")

@@ -24,6 +24,7 @@ class ConsentText(Record):
     language: Mapped[str] = mapped_column(String(5))
     variant: Mapped[Variant] = mapped_column(choice(Variant, "variant"))
     text_version: Mapped[str] = mapped_column(String(40))
+    title: Mapped[str] = mapped_column(String(200))
     html: Mapped[str] = mapped_column(Text)
     css: Mapped[str] = mapped_column(Text)
     fonts: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -58,6 +59,7 @@ class ConsentForm(Record):
     print_count: Mapped[int] = mapped_column(default=0)
     signed_on: Mapped[dt.date | None]
     relation: Mapped[Relation | None] = mapped_column(choice(Relation, "relation"))
+    wrapped_key: Mapped[bytes] = mapped_column(LargeBinary)
     sealed_signer: Mapped[bytes | None] = mapped_column(LargeBinary)
     archived_at: Mapped[dt.datetime | None] = mapped_column(Moment)
     attested_place: Mapped[str | None] = mapped_column(String(300))

@@ -6,9 +6,11 @@
 
 ``CREATE[dialect]`` and ``DROP[dialect]`` are statements for a plain ``op.execute``, in order, after the tables exist. A
 refusal reaches Python as ``IntegrityError`` on both databases. What one row may hold is said by the CHECKs beside the
-tables; ``app/audit_chain.py`` verifies the chain. SQLite loses a table's triggers when ``batch_alter_table`` rebuilds it:
-such a migration runs ``DROP`` before and ``CREATE`` after it. PostgreSQL's functions expect the tables in ``public``.
+tables; ``app/audit_chain.py`` verifies the chain. SQLite loses a table's triggers when ``batch_alter_table`` rebuilds
+it: such a migration runs ``DROP`` before and ``CREATE`` after. PostgreSQL's functions expect the tables in ``public``.
 """
+
+# ruff: noqa: S608  (the names put into statements are this module's own)
 
 from __future__ import annotations
 
@@ -32,8 +34,8 @@ FIELDS = (
 )
 """What the hash of an entry covers, in this order: every column of ``audit_entry`` but the hash.
 
-The hashed text is, for each field, its length in bytes of UTF-8, a colon, the field, or ``-`` where it is NULL, joined by
-commas; so no two entries share a text, whatever their fields hold.
+The hashed text is, for each field, its length in bytes of UTF-8, a colon, the field, or ``-`` where it is NULL, joined
+by commas; so no two entries share a text, whatever their fields hold.
 """
 
 APPEND_ONLY = {
@@ -102,13 +104,14 @@ def _sqlite_append_only(table: str, keys: tuple[str, ...]) -> tuple[str, ...]:
         f"EXISTS (SELECT 1 FROM {table} WHERE ({key}) = ({', '.join(f'NEW.{part}' for part in key.split(', '))}))"
         for key in keys
     )
+    replacing = f"BEFORE INSERT ON {table} WHEN {taken}"
     return (
-        f"CREATE TRIGGER {table}_replace BEFORE INSERT ON {table} WHEN {taken}"
-        f" BEGIN SELECT RAISE(ABORT, '{table}: this row exists'); END",
-        f"CREATE TRIGGER {table}_update BEFORE UPDATE ON {table}"
-        f" BEGIN SELECT RAISE(ABORT, '{table}: UPDATE is refused'); END",
-        f"CREATE TRIGGER {table}_delete BEFORE DELETE ON {table}"
-        f" BEGIN SELECT RAISE(ABORT, '{table}: DELETE is refused'); END",
+        f"CREATE TRIGGER {table}_replace {replacing} BEGIN SELECT RAISE(ABORT, '{table}: this row exists'); END",
+        *(
+            f"CREATE TRIGGER {table}_{verb.lower()} BEFORE {verb} ON {table}"
+            f" BEGIN SELECT RAISE(ABORT, '{table}: {verb} is refused'); END"
+            for verb in ("UPDATE", "DELETE")
+        ),
     )
 
 
@@ -116,11 +119,11 @@ def _sqlite_append_only(table: str, keys: tuple[str, ...]) -> tuple[str, ...]:
 # enough, also when two transactions run at once.
 _FORM_ELSEWHERE = (
     "NEW.procedure IS {differs} (SELECT patient.procedure FROM patient WHERE patient.id = NEW.patient_id)"
-    " OR NEW.procedure IS {differs} (SELECT consent_text.procedure FROM consent_text WHERE consent_text.id = NEW.text_id)"
+    " OR NEW.procedure IS {differs}"
+    " (SELECT consent_text.procedure FROM consent_text WHERE consent_text.id = NEW.text_id)"
 )
 _DECISION_ELSEWHERE = (
-    "NEW.procedure IS {differs}"
-    " (SELECT consent_form.procedure FROM consent_form WHERE consent_form.id = NEW.form_id)"
+    "NEW.procedure IS {differs} (SELECT consent_form.procedure FROM consent_form WHERE consent_form.id = NEW.form_id)"
 )
 
 
@@ -165,7 +168,7 @@ def _postgresql_refuse(message: str) -> str:
 
 
 # The lock (any number nobody else uses; this one is "CPMS") is held until the commit: entries are numbered in the order
-# of their commits. What follows it reads with a fresh snapshot; at a stricter isolation the primary key refuses instead.
+# of their commits. What follows it reads with a fresh snapshot; at a stricter isolation the primary key refuses.
 _POSTGRESQL_CHAIN = f"""
     CREATE FUNCTION audit_entry_chain() RETURNS trigger {_GUARD} AS $$
     DECLARE

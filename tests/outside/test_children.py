@@ -119,6 +119,12 @@ def test_a_child_knows_no_secret_of_its_parent(child: Child, monkeypatch: pytest
     assert child.call(os.getenv, "CPMS_MASTER_KEY") is None
 
 
+def test_a_child_holds_neither_the_web_framework_nor_the_tables_nor_the_settings(child: Child) -> None:
+    loaded = "sorted({'flask', 'sqlalchemy', 'config', 'json'} & set(__import__('sys').modules))"
+
+    assert child.call(eval, loaded) == ["json"]
+
+
 def test_a_child_opens_no_socket_and_no_program(child: Child) -> None:
     for outside in (socket.socket, os.fork):
         with pytest.raises(ChildFault) as caught:
@@ -175,9 +181,7 @@ print(status, room)
 
 
 def test_a_forked_process_starts_its_own_room_and_leaves_ours_alone() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", FORKED], capture_output=True, text=True, check=False, cwd=ROOT
-    )
+    ended = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=False, cwd=ROOT)
 
     status, room = ended.stdout.split()
     assert (status, ended.stderr) == ("0", "")
@@ -190,9 +194,7 @@ def test_room_and_worker_end_when_their_parent_is_killed() -> None:
         "child = Child([], memory_bytes=1 << 26, seconds=9, jobs_before_replacement=9);"
         "print(child.call(os.getppid), child.call(os.getpid), flush=True); time.sleep(60)"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    ) as parent:
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT) as parent:
         assert parent.stdout is not None
         room, worker = map(int, parent.stdout.readline().split())
         parent.kill()

@@ -52,9 +52,7 @@ def store(folder: Path) -> LocalStore:
 @pytest.mark.parametrize(
     "size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES, 3 * CHUNK_BYTES + 7]
 )
-def test_what_was_put_comes_back_in_chunks(
-    store: LocalStore, vault: Vault, wrapped: bytes, size: int
-) -> None:
+def test_what_was_put_comes_back_in_chunks(store: LocalStore, vault: Vault, wrapped: bytes, size: int) -> None:
     content = random.Random(size).randbytes(size)
 
     stored = store.put(io.BytesIO(content), wrapped, vault)
@@ -67,9 +65,7 @@ def test_what_was_put_comes_back_in_chunks(
     assert list(store.partials()) == []
 
 
-def test_a_stream_that_gives_little_at_a_time_is_the_same_file(
-    store: LocalStore, vault: Vault, wrapped: bytes
-) -> None:
+def test_a_stream_that_gives_little_at_a_time_is_the_same_file(store: LocalStore, vault: Vault, wrapped: bytes) -> None:
     content = random.Random(1).randbytes(CHUNK_BYTES + 5000)
     reading, writing = os.pipe()
     feeder = threading.Thread(target=feed, args=(writing, content))
@@ -104,9 +100,7 @@ def test_one_content_put_twice_is_two_different_files(
     assert (folder / first.key).read_bytes() != (folder / second.key).read_bytes()
 
 
-def test_every_kind_of_tampering_is_found(
-    store: LocalStore, folder: Path, vault: Vault, wrapped: bytes
-) -> None:
+def test_every_kind_of_tampering_is_found(store: LocalStore, folder: Path, vault: Vault, wrapped: bytes) -> None:
     content = random.Random(2).randbytes(3 * CHUNK_BYTES + 9)
     stored = store.put(content, wrapped, vault)
     whole = (folder / stored.key).read_bytes()
@@ -187,9 +181,7 @@ def test_a_missing_file_and_a_path_are_both_missing_at_once(
     assert codes == [("missing", False)] * len(names)
 
 
-def test_a_deleted_file_is_gone_and_may_be_deleted_again(
-    store: LocalStore, vault: Vault, wrapped: bytes
-) -> None:
+def test_a_deleted_file_is_gone_and_may_be_deleted_again(store: LocalStore, vault: Vault, wrapped: bytes) -> None:
     kept, gone = store.put(b"kept", wrapped, vault), store.put(b"gone", wrapped, vault)
 
     store.delete(gone.key)
@@ -199,9 +191,7 @@ def test_a_deleted_file_is_gone_and_may_be_deleted_again(
     assert (store.exists(kept.key), store.exists(gone.key)) == (True, False)
 
 
-def test_a_stream_that_breaks_leaves_nothing(
-    store: LocalStore, folder: Path, vault: Vault, wrapped: bytes
-) -> None:
+def test_a_stream_that_breaks_leaves_nothing(store: LocalStore, folder: Path, vault: Vault, wrapped: bytes) -> None:
     with pytest.raises(ConnectionAbortedError):
         store.put(BreakingUpload(), wrapped, vault)
 
@@ -254,9 +244,7 @@ def test_a_limit_on_the_size_of_files_keeps_nothing_and_the_next_file_works(
 
 @pytest.mark.t_full
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small file system")
-def test_a_full_file_system_keeps_nothing_and_the_next_file_works(
-    tmp_path: Path, vault: Vault, wrapped: bytes
-) -> None:
+def test_a_full_file_system_keeps_nothing_and_the_next_file_works(tmp_path: Path, vault: Vault, wrapped: bytes) -> None:
     small = tmp_path / "small"
     small.mkdir()
     mounted = subprocess.run(
@@ -332,9 +320,7 @@ def test_kill_9_before_the_end_of_an_upload_leaves_a_partial_and_no_key(
     assert list(folder.iterdir()) == []
 
 
-def test_the_memory_for_a_large_file_is_that_of_a_few_chunks(
-    store: LocalStore, vault: Vault, wrapped: bytes
-) -> None:
+def test_the_memory_for_a_large_file_is_that_of_a_few_chunks(store: LocalStore, vault: Vault, wrapped: bytes) -> None:
     stored = store.put(Zeros(16 << 20), wrapped, vault)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 

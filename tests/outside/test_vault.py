@@ -122,7 +122,7 @@ def test_a_vault_shows_no_key_and_does_not_travel(vault: Vault) -> None:
 
 @pytest.mark.parametrize(
     "spelling",
-    ["MÜLLER-SCHMIDT", "müller  schmidt ", "Mu\u0308ller\u2010Schmidt", "Muller Schmidt", "Ｍüller-Schmidt"],
+    ["MÜLLER-SCHMIDT", "müller  schmidt ", "Mu\u0308ller\u2010Schmidt", "Muller Schmidt", "\uff2duller-Schmidt"],
 )
 def test_one_person_spelt_in_several_ways_has_one_blind_index(vault: Vault, spelling: str) -> None:
     index = vault.blind_identity(HOSPITAL, "Müller-Schmidt", BORN)
@@ -132,12 +132,8 @@ def test_one_person_spelt_in_several_ways_has_one_blind_index(vault: Vault, spel
 
 
 def test_names_in_greek_and_cyrillic_match_without_accents_and_case(vault: Vault) -> None:
-    assert vault.blind_identity(HOSPITAL, "Παπαδοπούλου", BORN) == vault.blind_identity(
-        HOSPITAL, "ΠΑΠΑΔΟΠΟΥΛΟΥ", BORN
-    )
-    assert vault.blind_identity(HOSPITAL, "О'Коннор", BORN) == vault.blind_identity(
-        HOSPITAL, "о’КОННОР", BORN
-    )
+    assert vault.blind_identity(HOSPITAL, "Παπαδοπούλου", BORN) == vault.blind_identity(HOSPITAL, "ΠΑΠΑΔΟΠΟΥΛΟΥ", BORN)
+    assert vault.blind_identity(HOSPITAL, "Гримм'йов", BORN) == vault.blind_identity(HOSPITAL, "ГРИММ\u2019ЙОВ", BORN)
 
 
 def test_another_name_date_hospital_kind_or_master_key_gives_another_blind_index(vault: Vault) -> None:

@@ -89,8 +89,9 @@ def fill(
 
 
 def long_date(day: dt.date, language: str) -> str:
-    """A date as the language writes it in a sentence (CLDR long form): no day and month to mix up."""
-    return format_date(day, format="long", locale=language)
+    """A date as the language writes it in a sentence (CLDR long form): no day and month to mix up. English: British."""
+    written = format_date(day, format="long", locale="en_GB" if language == "en" else language)
+    return written.replace("\u202f", "\u00a0")
 
 
 def _parse(html: str) -> Tree.Element:

@@ -1,0 +1,276 @@
+"""Patients: enrol, find, correct, delete. What consent does to a record is a consequence of ``consents``.
+
+The identity is sealed with a key of the patient's own; deleting its row erases the person.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import secrets
+import unicodedata
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import or_, select
+
+from app import sight
+from app.act import act
+from app.actors import Actor, in_force
+from app.errors import Incomplete, NotAllowed
+from app.models import Authorisation, Grant, Hospital, Patient, PatientIdentity, Person, db, now, today
+from app.outside import nicknames
+from app.outside.vault import VaultFault
+from app.premises import premises
+from app.words import PatientState, Role, Sex, _
+
+OLDEST = 125
+_dice = secrets.SystemRandom()
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a patient is. Only the treating people see it."""
+
+    family_name: str
+    given_names: str
+    birth_date: dt.date
+    file_number: str
+    birth_place: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name as it is read."""
+        return f"{self.given_names} {self.family_name}"
+
+
+# --- enrol ---------------------------------------------------------------------------------------------------------
+
+
+@act("patient.enrol", creates=Patient)
+def enrol(
+    actor: Actor,
+    hospital: Hospital,
+    *,
+    identity: Identity,
+    sex: Sex,
+    clinician: Person | None = None,
+    despite_duplicate: bool = False,
+) -> Patient:
+    """Make a draft under a new nickname. It is enrolled when care consent is archived or attested.
+
+    Raises:
+        NotAllowed: the hospital's authorisation is not in force, or the clinician granted nothing here.
+        Incomplete: the identity cannot be right, or the hospital may have this person already.
+    """
+    if not authorised(hospital):
+        raise NotAllowed(
+            _(
+                "%(hospital)s has no authorisation in force, so it cannot enrol patients now. "
+                "Ask your hospital representative to renew it.",
+                hospital=hospital.name,
+            )
+        )
+    check(identity)
+    if not despite_duplicate and known(hospital, identity):
+        sentence = _(
+            "Your hospital may have this person already: a record has the same file number, or the same family name and "
+            "birth date. Ask your colleagues first. If this is somebody else, tick the box and enrol."
+        )
+        raise Incomplete(sentence, fields={"despite_duplicate": sentence})
+    patient = Patient(
+        nickname=_nickname(),
+        hospital=hospital,
+        clinician_id=_clinician(actor, hospital, clinician),
+        procedure=hospital.country.procedure,
+        state=PatientState.DRAFT,
+        sex=sex,
+        birth_year=identity.birth_date.year,
+        birth_month=identity.birth_date.month,
+        enrolled_by_id=actor.user_id,
+        created_at=now(),
+    )
+    db.session.add(patient)
+    db.session.flush()
+    patient.identity = PatientIdentity(
+        patient_id=patient.id,
+        hospital_id=hospital.id,
+        wrapped_key=premises().vault.new_key(b"patient:" + patient.public_id.encode()),
+        sealed=b"",
+        person_index=b"",
+        file_index=b"",
+    )
+    _seal(patient, patient.identity, identity)
+    return patient
+
+
+def authorised(hospital: Hospital) -> bool:
+    """Whether the hospital may enrol today."""
+    table = Authorisation.__table__
+    found = select(Authorisation.id).where(Authorisation.hospital_id == hospital.id, in_force(table, today()))
+    return db.session.scalar(found.limit(1)) is not None
+
+
+def _clinician(actor: Actor, hospital: Hospital, clinician: Person | None) -> int:
+    """Who treats the patient: the clinician who enrols, or the one an assistant enrols for."""
+    if clinician is None or clinician.id == actor.user_id:
+        if Role.CLINICIAN not in actor.roles:
+            sentence = _("Choose the clinician who treats the patient.")
+            raise Incomplete(sentence, fields={"clinician": sentence})
+        return actor.user_id
+    if clinician.id not in {person.id for person in served(actor, hospital)}:
+        raise NotAllowed(_("This clinician has not granted you all records of this hospital."))
+    return int(clinician.id)
+
+
+def served(actor: Actor, hospital: Hospital) -> list[Person]:
+    """The clinicians of a hospital for whom the assistant may enrol: those who granted all records."""
+    grant = Grant.__table__
+    statement = (
+        select(Person)
+        .join(Grant, Grant.clinician_id == Person.id)
+        .where(
+            Grant.assistant_id == actor.user_id,
+            Grant.hospital_id == hospital.id,
+            Grant.scope == "all",
+            in_force(grant, actor.on),
+        )
+    )
+    return list(db.session.scalars(statement.order_by(Person.last_name)).unique())
+
+
+def check(identity: Identity) -> None:
+    """Refuse an identity that cannot be right.
+
+    Raises:
+        Incomplete: with the sentence by its field.
+    """
+    if identity.birth_date > today():
+        sentence = _("This date lies in the future.")
+        raise Incomplete(sentence, fields={"birth_date": sentence})
+    if identity.birth_date.year < today().year - OLDEST:
+        sentence = _("This is more than %(years)s years ago. Check the year.", years=OLDEST)
+        raise Incomplete(sentence, fields={"birth_date": sentence})
+    for name in ("family_name", "given_names"):
+        if not any(unicodedata.category(sign)[0] == "L" for sign in getattr(identity, name)):
+            sentence = _("A name has at least one letter.")
+            raise Incomplete(sentence, fields={name: sentence})
+    if not any(sign.isalnum() for sign in identity.file_number):
+        sentence = _("A file number has at least one letter or digit.")
+        raise Incomplete(sentence, fields={"file_number": sentence})
+
+
+def known(hospital: Hospital, identity: Identity) -> bool:
+    """Whether the hospital may have this person already. Names nobody, looks in no other hospital."""
+    person, file = _indexes(hospital, identity)
+    with sight.wide("duplicate-check") as session:
+        found = select(PatientIdentity.id).where(
+            PatientIdentity.hospital_id == hospital.id,
+            or_(PatientIdentity.person_index == person, PatientIdentity.file_index == file),
+        )
+        return session.scalar(found.limit(1)) is not None
+
+
+def _indexes(hospital: Hospital, identity: Identity) -> tuple[bytes, bytes]:
+    vault, scope = premises().vault, hospital.public_id.encode()
+    return (
+        vault.blind_identity(scope, identity.family_name, identity.birth_date),
+        vault.blind_file_number(scope, identity.file_number),
+    )
+
+
+def _nickname() -> str:
+    with sight.wide("nickname") as session:
+        while True:
+            name = nicknames.propose(_dice)
+            if session.scalar(select(Patient.id).where(Patient.nickname == name)) is None:
+                return name
+
+
+# --- identity ------------------------------------------------------------------------------------------------------
+
+
+def _seal(patient: Patient, row: PatientIdentity, identity: Identity) -> None:
+    words = asdict(identity) | {"birth_date": identity.birth_date.isoformat()}
+    plain = json.dumps(words, ensure_ascii=False).encode()
+    row.sealed = premises().vault.seal(row.wrapped_key, plain, patient.public_id.encode())
+    row.person_index, row.file_index = _indexes(patient.hospital, identity)
+
+
+def identity_of(patient: Patient) -> Identity | None:
+    """Who the patient is; ``None`` for eyes that may not see it, or after erasure."""
+    row = patient.identity
+    if row is None:
+        return None
+    plain = premises().vault.open(row.wrapped_key, row.sealed, patient.public_id.encode())
+    words = json.loads(plain)
+    return Identity(**words | {"birth_date": dt.date.fromisoformat(words["birth_date"])})
+
+
+def find(
+    actor: Actor, hospital: Hospital, *, family_name: str | None, birth_date: dt.date | None, file_number: str | None
+) -> list[Patient]:
+    """One's own patients of a hospital with exactly this file number, or this family name and birth date."""
+    vault, scope = premises().vault, hospital.public_id.encode()
+    matches = []
+    try:
+        if file_number:
+            matches.append(PatientIdentity.file_index == vault.blind_file_number(scope, file_number))
+        if family_name and birth_date:
+            matches.append(PatientIdentity.person_index == vault.blind_identity(scope, family_name, birth_date))
+    except VaultFault:
+        matches = []
+    if not matches:
+        sentence = _("Type a file number, or a family name and the birth date.")
+        raise Incomplete(sentence)
+    statement = select(Patient).join(Patient.identity).where(Patient.hospital_id == hospital.id, or_(*matches))
+    return list(db.session.scalars(statement.limit(20)).unique())
+
+
+@act("patient.correct")
+def correct(_actor: Actor, patient: Patient, *, identity: Identity, sex: Sex) -> None:
+    """Correct a misspelt identity. Forms printed before keep what was printed on them."""
+    check(identity)
+    if patient.identity is None:
+        raise NotAllowed(_("The identity of this patient is erased."))
+    _seal(patient, patient.identity, identity)
+    patient.sex = sex
+    patient.birth_year, patient.birth_month = identity.birth_date.year, identity.birth_date.month
+
+
+# --- the end of a draft, and what consent does -----------------------------------------------------------------------
+
+
+@act("patient.delete", gives_away=True)
+def delete(_actor: Actor, patient: Patient) -> None:
+    """Erase an abandoned draft: its key is destroyed, nobody can read who it was."""
+    erase(patient)
+
+
+@act("patient.expire", gives_away=True)
+def expire(_actor: Actor, patient: Patient) -> None:
+    """Erase a draft whose time is over: care was refused, or no form came back."""
+    erase(patient)
+
+
+def erase(patient: Patient) -> None:
+    """Destroy the identity's key; the row under its nickname stays as a gravestone."""
+    patient.identity = None
+    patient.draft_ends_on = None
+
+
+@act("patient.admit")
+def admit(_actor: Actor, patient: Patient) -> None:
+    """Care consent is in force: the record is enrolled."""
+    patient.draft_ends_on = None
+
+
+@act("patient.restrict")
+def restrict(_actor: Actor, patient: Patient) -> None:
+    """Care consent is no longer in force: nothing is shared any more."""
+
+
+def due_drafts(on: dt.date) -> list[int]:
+    """Ids of the drafts whose last day is over."""
+    with sight.wide("expiry") as session:
+        statement = select(Patient.id).where(Patient.state == PatientState.DRAFT, Patient.draft_ends_on < on)
+        return list(session.scalars(statement))
