@@ -72,6 +72,8 @@ class Call:
     def run(self, thing: Any, seen: int | None, given: dict[str, Any]) -> Any:
         """Right, step, function, right, entry: inside a transaction."""
         session, nested = self.session, bool(self.session.info["acting"])
+        if nested:
+            session.flush()  # what the outer act changed is noted as its own
         stored = thing if nested or thing is None else self._stored(thing)
         if seen is not None and stored.version != seen:
             raise Conflict(CHANGED_MEANWHILE)

@@ -13,7 +13,7 @@ from flask_appbuilder import AppBuilder
 import app.tables.engines  # noqa: F401  sets up connections
 from app import access
 from app.models import db
-from app.pages import frame, home, logins, security
+from app.pages import consents, frame, home, logins, patients, phones, security
 from app.words import _
 
 
@@ -29,6 +29,9 @@ class Entry(NamedTuple):
 SITE = (
     # page                       menu               title                        icon
     Entry(home.HomePage,         "today",           _("Home"),                   "house"),
+    Entry(patients.PatientPage,  "patients",        _("Patients"),               "users"),
+    Entry(consents.ConsentPage,  "consent",         _("Consent forms"),          "file-check"),
+    Entry(phones.PhonePage),
     Entry(logins.LoginPage),
     Entry(logins.PasswordPage),
 )
@@ -48,6 +51,7 @@ PUBLIC = {
     "LoginPage.login",
     "LoginPage.link",
     "LoginPage.language",
+    "PhonePage.upload",
     "healthz",
     "readyz",
 }

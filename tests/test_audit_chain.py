@@ -368,6 +368,19 @@ def test_text_that_is_no_text_in_a_sqlite_file_is_named_not_a_crash(sqlite: Engi
     assert verdict(sqlite)[2:] == (2, CHANGED)
 
 
+def test_an_entry_before_the_first_is_found(sqlite: Engine) -> None:
+    written(sqlite, 3)
+
+    tamper(
+        sqlite,
+        "PRAGMA ignore_check_constraints = ON",
+        "INSERT INTO audit_entry (seq, act, outcome, details, origin) VALUES (0, 'patient.see', 'read', '', '')",
+        "PRAGMA ignore_check_constraints = OFF",
+    )
+
+    assert verdict(sqlite) == Verdict(0, GENESIS, 0, "The number is impossible.")
+
+
 def test_a_changed_entry_with_its_hash_computed_anew_breaks_the_next(sqlite: Engine) -> None:
     written(sqlite, 4)
 
@@ -692,6 +705,7 @@ def consent_text(procedure: Procedure) -> ConsentText:
         language="en",
         variant=Variant.ADULT,
         text_version="1",
+        title="t",
         html="<p>",
         css="",
         fonts={},

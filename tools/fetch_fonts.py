@@ -30,4 +30,5 @@ def fetch_fonts(packages: Path, pins: Path, folder: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit("\n".join(fetch_fonts(HOUSE / "node_modules", HOUSE / "app/consent_templates/fonts.toml", HOUSE / "app/fonts")))
+    PINS = HOUSE / "app" / "consent_templates" / "fonts.toml"
+    sys.exit("\n".join(fetch_fonts(HOUSE / "node_modules", PINS, HOUSE / "app" / "fonts")))

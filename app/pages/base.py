@@ -27,7 +27,7 @@ from app.errors import NotFound, Refusal
 from app.models import db
 from app.pages.security import acting
 
-__all__ = ["ActForm", "Page", "expose", "find", "has_access", "may", "offer", "once_key", "submitted"]
+__all__ = ["ActForm", "Page", "allowed", "expose", "find", "has_access", "may", "offer", "once_key", "submitted"]
 
 
 def find(table: type[Any], public_id: str, *offered: str, options: Iterable[Any] = ()) -> Any:
@@ -52,11 +52,16 @@ def offer(record: Any, acts: Iterable[str]) -> None:
     g.setdefault("offered_records", []).append(record)  # keeps the id alive for the request
 
 
+def allowed(act: str, record: Any) -> bool:
+    """Whether the actor has the right, whatever the step: the act itself says what is wrong with the step."""
+    return act in g.get("offers", {}).get(id(record), set())
+
+
 def may(act: str, record: Any = None) -> bool:
     """Whether to offer the act: the right was asked with the record, the step is open. Never queries."""
     if record is None:
         return access.may_anywhere(acting(), act)
-    return act in g.get("offers", {}).get(id(record), set()) and steps.possible(record, act)
+    return allowed(act, record) and steps.possible(record, act)
 
 
 def once_key() -> str:

@@ -6,12 +6,13 @@ answers through our templates. Lists are paged by key, so that page 400 costs wh
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import Any, ClassVar, NamedTuple
 
 from flask import g, request
 from flask_appbuilder import ModelView
-from sqlalchemy import Select, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_
 
 from app import access
 from app.errors import Conflict, NotAllowed
@@ -24,13 +25,27 @@ PAGE_ROWS = 25
 MOST_COUNTED = 1000
 
 
+class Filter(NamedTuple):
+    """One way to narrow a list: its label, what can be chosen (value, label), and the clause of a choice."""
+
+    label: object
+    choices: Callable[[], list[tuple[str, object]]]
+    where: Callable[[str], ColumnElement[bool]]
+
+
+def words_filter(label: object, column: Any, kinds: Iterable[StrEnum]) -> Filter:
+    """A filter on a column that holds words of ours."""
+    pairs: list[tuple[str, object]] = [(kind.value, LABELS[kind]) for kind in kinds]
+    return Filter(label, lambda: pairs, lambda value: column == value)
+
+
 class ListPage(Page, ModelView):  # type: ignore[misc]
     """A table as pages. Name the columns; each subclass is a table of contents without logic."""
 
     list_columns: ClassVar[list[str]]
     order: ClassVar[Any] = None  # a column; None: by key, the newest first
     search_in: ClassVar[tuple[Any, ...]] = ()
-    filters: ClassVar[dict[str, tuple[object, Any]]] = {}  # column -> (label, words)
+    filters: ClassVar[dict[str, Filter]] = {}
     offered: ClassVar[tuple[str, ...]] = ()  # acts a record's page offers
     load: ClassVar[tuple[Any, ...]] = ()  # eager loads
     join: ClassVar[tuple[Any, ...]] = ()  # relations the search or the order needs
@@ -73,11 +88,19 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
         if typed and self.search_in:
             pattern = "%" + typed.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
             statement = statement.where(or_(*(column.ilike(pattern, escape="\\") for column in self.search_in)))
-        for name, (_label, kinds) in self.filters.items():
-            chosen = next((kind for kind in kinds if kind.value == request.args.get(name)), None)
-            if chosen is not None:
-                statement = statement.where(getattr(table, name) == chosen)
+        for name, one in self.filters.items():
+            chosen = request.args.get(name)
+            if chosen and chosen in {value for value, _label in one.choices()}:
+                statement = statement.where(one.where(chosen))
         return statement
+
+    def columns(self) -> Any:
+        """The columns this reader sees."""
+        return self.list_columns
+
+    def opens(self) -> bool:
+        """Whether the reader may open a record of the list at all."""
+        return "show" in self.acts and may(self.acts["show"])
 
     def _narrowed(self) -> bool:
         return any(request.args.get(name) for name in ("q", *self.filters))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from xml.etree import ElementTree as Tree
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
@@ -105,9 +105,9 @@ def test_dates_are_written_out_in_the_language() -> None:
         "9 March 1984",
         "9. März 1984",
         "9 Μαρτίου 1984",
-        "9 март 1984\u00a0г.",
-        "9 березня 1984\u00a0р.",
-        "9 ta’ Marzu 1984",
+        "9 март 1984\u00a0г.",  # noqa: RUF001
+        "9 березня 1984\u00a0р.",  # noqa: RUF001
+        "9 ta’ Marzu 1984",  # noqa: RUF001
     ]
 
 
@@ -141,6 +141,6 @@ def test_a_form_code_is_grouped_for_people_and_read_back_as_they_type_it() -> No
 
 
 def test_the_codes_of_a_form_are_on_its_pages_and_a_blank_form_has_the_blank_code() -> None:
-    filled = Tree.fromstring(fill(TEXT.html, {"form.code": CODE}).split("</title>")[1].split("</head>")[0])
+    filled = ET.fromstring(fill(TEXT.html, {"form.code": CODE}).split("</title>")[1].split("</head>")[0])
     assert f"qr:{qr_payload(CODE, 1)}" in str(filled.text)
     assert f"qr:{qr_payload(BLANK_CODE, 1)}" in fill(TEXT.html, {})

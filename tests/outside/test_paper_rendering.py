@@ -41,6 +41,7 @@ from app.outside.paper.renderers import FONTS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+HOUSE = Path(__file__).resolve().parents[2]
 CODE = "7K3M9QZXW2A4B8CD"
 CREATED = dt.datetime(2026, 11, 22, 10, 30, tzinfo=dt.UTC)
 TEXT = compose("eu", "en", "adult")
@@ -103,7 +104,8 @@ def set_body(renderer: Renderer, body: str, css: str = "") -> Rendered:
 
 
 def words_of(pdf: bytes, *, raw: bool = False) -> str:
-    run = subprocess.run(["pdftotext", "-raw" if raw else "-layout", "-", "-"], input=pdf, capture_output=True, check=True)
+    command = ["pdftotext", "-raw" if raw else "-layout", "-", "-"]
+    run = subprocess.run(command, input=pdf, capture_output=True, check=True)
     return run.stdout.decode()
 
 
@@ -138,10 +140,18 @@ def test_a_form_is_pdf_a_3a_and_pdf_ua_1_in_one_file(filled: Rendered) -> None:
 
 def test_only_our_fonts_are_in_the_file_and_none_of_the_machine(filled: Rendered) -> None:
     with pikepdf.open(io.BytesIO(filled.pdf)) as pdf:
-        fonts = [item for item in pdf.objects if isinstance(item, pikepdf.Dictionary) and item.get("/Type") == "/FontDescriptor"]
+        objects = [item for item in pdf.objects if isinstance(item, pikepdf.Dictionary)]
+        fonts = [item for item in objects if item.get("/Type") == "/FontDescriptor"]
         names = sorted(str(font.FontName).split("+")[1] for font in fonts)
         embedded = ["/FontFile2" in font for font in fonts]
     assert (names, embedded) == (["Noto-Sans", "Noto-Sans-Bold"], [True, True])
+
+
+def test_no_picture_asks_to_be_smoothed_which_pdf_a_forbids(filled: Rendered) -> None:
+    with pikepdf.open(io.BytesIO(filled.pdf)) as pdf:
+        streams = [item for item in pdf.objects if isinstance(item, pikepdf.Stream)]
+        smoothed = [bool(item.Interpolate) for item in streams if item.get("/Subtype") == "/Image"]
+    assert smoothed == [False] * filled.pages
 
 
 def test_the_patient_is_in_the_words_and_nowhere_in_the_files_description(filled: Rendered) -> None:
@@ -164,11 +174,17 @@ def test_every_form_has_at_most_four_pages_or_five_for_representatives_and_its_s
         html = fill(text.html, values, REGISTRIES, demo=True)
         paper = renderer.render(html, text.css, title=text.title, language=language, created=CREATED)
         signing = {place.page for name, place in paper.places.items() if name.endswith(("-yes", "-no"))}
-        lengths[language] = (paper.pages in ({3, 4} if variant == "adult" else {4, 5}), paper.missing, signing == {paper.pages})
+        lengths[language] = (
+            paper.pages in ({3, 4} if variant == "adult" else {4, 5}),
+            paper.missing,
+            signing == {paper.pages},
+        )
     assert lengths == dict.fromkeys(languages(procedure), (True, (), True))
 
 
-def test_each_page_carries_its_code_in_two_corners_and_the_footer_says_the_same(filled: Rendered, tmp_path: Path) -> None:
+def test_each_page_carries_its_code_in_two_corners_and_its_footer_says_the_same(
+    filled: Rendered, tmp_path: Path
+) -> None:
     read = []
     for picture in pictures_of(filled.pdf, tmp_path):
         width, height = picture.size
@@ -177,8 +193,8 @@ def test_each_page_carries_its_code_in_two_corners_and_the_footer_says_the_same(
         read.append([[parse_qr(code.text) for code in codes] for codes in found])
     assert read == [[[(CODE, page)], [(CODE, page)]] for page in range(1, filled.pages + 1)]
     words = words_of(filled.pdf)
-    pages = [f"Form 7K3M-9QZX-W2A4-B8CD · version 1 · English · page {page} of 4" for page in range(1, 5)]
-    assert re.findall(r"Form 7K3M.*", words) [:1] + re.findall(r"Form 7K3M-9QZX-W2A4-B8CD · .*", words)[1:] == pages
+    footers = [f"Form 7K3M-9QZX-W2A4-B8CD · version 1 · English · page {page} of 4" for page in range(1, 5)]
+    assert re.findall(r"Form 7K3M-9QZX-W2A4-B8CD · .*", words) == footers
     assert words.count("DEMO: not a valid form") == filled.pages
 
 
@@ -189,22 +205,23 @@ def test_the_boxes_are_where_the_renderer_says_and_empty(filled: Rendered, tmp_p
         if name.endswith(("-yes", "-no")):
             scale = 200 / 25.4
             edges = [box.left, box.top, box.left + box.width, box.top + box.height]
-            inner = [edge * scale + shift for edge, shift in zip(edges, (6, 6, -6, -6), strict=True)]
-            outer = [edge * scale for edge in edges]
-            pixels = [pages[box.page - 1].crop(tuple(map(round, area))).getextrema() for area in (inner, outer)]
-            ink[name] = (pixels[0][0] > 250, pixels[1][0] < 100)
+            left, top, right, bottom = (edge * scale for edge in edges)
+            page = pages[box.page - 1]
+            inner = page.crop((left + 6, top + 6, right - 6, bottom - 6)).tobytes()
+            ink[name] = (min(inner) > 250, min(page.crop((left, top, right, bottom)).tobytes()) < 100)
     expected = ["care", "education", "registry-1", "registry-2"]
     assert ink == {f"{name}-{answer}": (True, True) for name in expected for answer in ("yes", "no")}
 
 
 def test_the_same_form_is_the_same_file_in_two_processes(filled: Rendered) -> None:
-    with_other_seed = (
-        "import sys, datetime as dt; sys.path.insert(0, 'tests');"
-        "from outside.test_paper_rendering import Renderer, set_filled, VALUES; import hashlib;"
-        "r = Renderer(); print(hashlib.sha256(set_filled(r, VALUES).pdf).hexdigest()); r.close()"
+    script = (
+        "import hashlib, runpy; names = runpy.run_path('tests/outside/test_paper_rendering.py');"
+        "renderer = names['Renderer'](); paper = names['set_filled'](renderer, names['VALUES']); renderer.close();"
+        "print(hashlib.sha256(paper.pdf).hexdigest())"
     )
     environment = os.environ | {"PYTHONHASHSEED": "4711", "TZ": "Asia/Tokyo"}
-    run = subprocess.run([sys.executable, "-c", with_other_seed], capture_output=True, text=True, check=True, env=environment)
+    command = [sys.executable, "-c", script]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=HOUSE)
     assert run.stdout.strip() == hashlib.sha256(filled.pdf).hexdigest()
 
 
@@ -212,7 +229,8 @@ def test_what_is_attached_comes_back_as_it_was_and_the_file_stays_reproducible(r
     html = fill(TEXT.html, VALUES)
     consent = Attached("consent.json", "The consent as FHIR R4", b'{"resourceType": "Consent"}')
     one, two = (
-        renderer.render(html, TEXT.css, title="t", language="en", created=CREATED, attachments=[consent]) for _ in range(2)
+        renderer.render(html, TEXT.css, title="t", language="en", created=CREATED, attachments=files)
+        for files in ([consent], [consent])
     )
     assert one.pdf == two.pdf
     with pikepdf.open(io.BytesIO(one.pdf)) as pdf:
@@ -227,7 +245,7 @@ def test_what_is_attached_comes_back_as_it_was_and_the_file_stays_reproducible(r
         "{{ 7*7 }} {% raw %} ${7*7}",
         "=HYPERLINK(1)+1",
         "[[hospital.name]]",
-        "O’Brien-Ó Súilleabháin & Søn",
+        "O’Brien-Ó Súilleabháin & Søn",  # noqa: RUF001
         "Đặng Thị Ngọc",
         "ძია",
     ],
@@ -310,11 +328,10 @@ def test_a_script_in_a_page_is_not_run_and_not_printed(renderer: Renderer) -> No
         "<p style='break-after: page'>x</p>" * 20_000,
         "<div style='display: flex'>" * 300 + "x",
         "<div>" * 5000 + "x",
-        "<p>" + "x" * 990_000,
         "<p>" + "x" * 2_000_000,
         "<style>@page { size: 2mm; margin: 0 }</style><p>" + "x " * 20_000,
     ],
-    ids=["colspan", "breaks", "flex", "depth", "word", "size", "tiny-pages"],
+    ids=["colspan", "breaks", "flex", "depth", "size", "tiny-pages"],
 )
 def test_a_page_made_to_run_for_ever_is_stopped_and_the_next_is_set(strict: Renderer, body: str) -> None:
     with pytest.raises(PaperFault) as refusal:
@@ -332,9 +349,8 @@ def test_a_style_that_cannot_be_understood_is_a_fault(renderer: Renderer, css: s
 
 def test_a_killed_child_is_replaced(renderer: Renderer) -> None:
     assert set_body(renderer, "<p>before</p>").pages == 1
-    children = subprocess.run(
-        ["pgrep", "-f", "app.outside.paper.setting", "--parent", str(os.getpid())], capture_output=True, text=True, check=True
-    )
+    command = ["pgrep", "-f", "app.outside.paper.setting", "--parent", str(os.getpid())]
+    children = subprocess.run(command, capture_output=True, text=True, check=True)
     for child in children.stdout.split():
         os.kill(int(child), signal.SIGKILL)
     assert set_body(renderer, "<p>after</p>").pages == 1
@@ -363,10 +379,14 @@ def test_without_the_pinned_fonts_nothing_is_set(tmp_path: Path) -> None:
 
 def test_blank_forms_need_nothing_but_the_files(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    script = f"from pathlib import Path; from app.outside.paper import render_blank; render_blank('eu', 'en', 'adult', Path({str(tmp_path / 'a.pdf')!r}))"
-    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
-    assert (tmp_path / "a.pdf").read_bytes() == render_blank("eu", "en", "adult").pdf
-    codes = zxingcpp.read_barcodes(pictures_of((tmp_path / "a.pdf").read_bytes(), tmp_path)[0])
+    script = (
+        "import sys; from pathlib import Path; from app.outside.paper import render_blank;"
+        "render_blank('eu', 'en', 'adult', Path(sys.argv[1]))"
+    )
+    file = tmp_path / "blank.pdf"
+    subprocess.run([sys.executable, "-c", script, file], check=True, env=environment, cwd=HOUSE)
+    assert file.read_bytes() == render_blank("eu", "en", "adult").pdf
+    codes = zxingcpp.read_barcodes(pictures_of(file.read_bytes(), tmp_path)[0])
     assert {parse_qr(code.text) for code in codes} == {(BLANK_CODE, 1)}
 
 
@@ -378,4 +398,5 @@ def test_all_blank_forms_are_written_under_names_that_say_what_they_are(tmp_path
         for language in languages(procedure)
         for variant in VARIANTS
     ]
-    assert names == expected == [path.name for path in sorted(tmp_path.iterdir(), key=lambda path: names.index(path.name))]
+    assert names == expected
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(expected)

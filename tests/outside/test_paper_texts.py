@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as Tree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 SOURCES = sorted((TEMPLATES / "texts").rglob("*.html"))
 EU_24 = "bg cs da de el en es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv"
-ALLOWED_TAGS = {"html", "head", "meta", "title", "body", "header", "section", "h1", "h2", "p", "ul", "li", "strong", "br"}
+ALLOWED_TAGS = {"html", "head", "meta", "title", "body", "header", "section", "h1", "h2", "p", "ul", "li"} | {
+    "strong",
+    "br",
+}
 MASTERS = {"eu": TEMPLATES / "texts/en.html", "ua": TEMPLATES / "texts/ua/en.html"}
 
 source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -28,12 +31,12 @@ def procedure_of(path: Path) -> str:
     return "ua" if path.parent.name == "ua" else "eu"
 
 
-def read(path: Path) -> Tree.Element:
-    return Tree.fromstring(path.read_text("utf-8"))
+def read(path: Path) -> ET.Element:
+    return ET.fromstring(path.read_text("utf-8"))
 
 
-def tokens(element: Tree.Element) -> list[str]:
-    return sorted(set(TOKEN.findall(Tree.tostring(element, encoding="unicode"))))
+def tokens(element: ET.Element) -> list[str]:
+    return sorted(set(TOKEN.findall(ET.tostring(element, encoding="unicode"))))
 
 
 def test_every_official_language_and_the_two_extra_ones_are_known() -> None:
@@ -49,7 +52,7 @@ def test_exactly_the_languages_with_a_text_are_offered() -> None:
 @variant
 def test_a_text_says_each_point_once_in_order_under_a_heading(path: Path, variant: str) -> None:
     text = compose(procedure_of(path), path.stem, variant)
-    sections = [part for part in Tree.fromstring(text.html).iter("section") if "data-point" in part.attrib]
+    sections = [part for part in ET.fromstring(text.html).iter("section") if "data-point" in part.attrib]
     expected = [point for point in POINTS if procedure_of(path) == "eu" or point not in EU_ONLY_POINTS]
     assert [section.get("data-point") for section in sections] == expected
     assert [len(section.findall("h2")) for section in sections] == [1] * len(expected)
@@ -69,13 +72,17 @@ def test_a_text_has_exactly_the_words_of_the_signature_page(path: Path, variant:
         for word in read(path).findall("body/section[@data-part='words']/p")
         if word.get("data-variant") in {None, variant}
     ]
-    expected = [*WORDS, *(EU_WORDS * (procedure_of(path) == "eu")), *(REPRESENTATIVE_WORDS * (variant == "representative"))]
+    expected = [
+        *WORDS,
+        *(EU_WORDS * (procedure_of(path) == "eu")),
+        *(REPRESENTATIVE_WORDS * (variant == "representative")),
+    ]
     assert sorted(map(str, words)) == sorted(expected)
 
 
 @source
 def test_a_text_uses_in_each_section_the_fields_of_its_master(path: Path) -> None:
-    def fields(root: Tree.Element) -> dict[str, list[str]]:
+    def fields(root: ET.Element) -> dict[str, list[str]]:
         parts = [*root.findall("body/section[@data-point]"), *root.findall("body/section/p[@data-word]")]
         found: dict[str, list[str]] = {}
         for part in parts:
@@ -90,7 +97,7 @@ def test_a_text_uses_in_each_section_the_fields_of_its_master(path: Path) -> Non
 @variant
 def test_the_fields_of_a_composed_text_are_exactly_the_list(path: Path, variant: str) -> None:
     text = compose(procedure_of(path), path.stem, variant)
-    places = {place.get("data-field") for place in Tree.fromstring(text.html).iter("bdi")}
+    places = {place.get("data-field") for place in ET.fromstring(text.html).iter("bdi")}
     expected = {*FIELDS, *(REGISTRY_FIELDS if procedure_of(path) == "eu" else ())}
     assert sorted(map(str, places)) == sorted(expected)
     assert "[[" not in text.html
@@ -116,7 +123,7 @@ def test_no_text_calls_itself_official(path: Path) -> None:
 
 @variant
 def test_nothing_is_ticked_and_each_question_has_its_yes_and_no(variant: str) -> None:
-    root = Tree.fromstring(compose("eu", "en", variant).html)
+    root = ET.fromstring(compose("eu", "en", variant).html)
     signing = root.find(".//section[@id='signing']")
     assert signing is not None
     questions = {
@@ -135,7 +142,7 @@ def test_nothing_is_ticked_and_each_question_has_its_yes_and_no(variant: str) ->
 
 @variant
 def test_the_ukrainian_form_asks_for_care_alone(variant: str) -> None:
-    root = Tree.fromstring(compose("ua", "en", variant).html)
+    root = ET.fromstring(compose("ua", "en", variant).html)
     boxes = [box.get("id") for box in root.iter("span") if box.get("class") == "box"]
     assert boxes == ["slip-care", "care-yes", "care-no"]
 

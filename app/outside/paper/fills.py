@@ -10,7 +10,7 @@ import unicodedata
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
-from xml.etree import ElementTree as Tree
+from xml.etree import ElementTree as ET
 
 from babel.dates import format_date
 
@@ -44,7 +44,7 @@ class _Facts:
     role: str
     registries: Sequence[Registry]
 
-    def keeps(self, element: Tree.Element) -> bool:
+    def keeps(self, element: ET.Element) -> bool:
         when, role = element.get("data-when"), element.get("data-role")
         return (when is None or when in self.truths) and role in {None, self.role}
 
@@ -84,8 +84,8 @@ def fill(
     facts = _Facts(shown, frozenset(name for name, is_so in truths.items() if is_so), role, registries)
     root = _parse(html)
     _fill_children(root, facts)
-    Tree.SubElement(root[0], "style").text = _code_style(code)
-    return "<!DOCTYPE html>" + Tree.tostring(root, encoding="unicode", method="html")
+    ET.SubElement(root[0], "style").text = _code_style(code)
+    return "<!DOCTYPE html>" + ET.tostring(root, encoding="unicode", method="html")
 
 
 def long_date(day: dt.date, language: str) -> str:
@@ -94,22 +94,22 @@ def long_date(day: dt.date, language: str) -> str:
     return written.replace("\u202f", "\u00a0")
 
 
-def _parse(html: str) -> Tree.Element:
+def _parse(html: str) -> ET.Element:
     try:
-        root = Tree.fromstring(html)  # noqa: S314 - composed by us, kept by us; sizes are limited on the way in
-    except Tree.ParseError as fault:
+        root = ET.fromstring(html)  # noqa: S314 - composed by us, kept by us; sizes are limited on the way in
+    except ET.ParseError as fault:
         raise PaperFault("text_broken", str(fault)) from None
     if not len(root) or root[0].tag != "head":
         raise PaperFault("text_broken", "no head")
     return root
 
 
-def _fill_children(element: Tree.Element, facts: _Facts) -> None:
+def _fill_children(element: ET.Element, facts: _Facts) -> None:
     children = [filled for child in element for filled in _filled(child, facts)]
     element[:] = children
 
 
-def _filled(child: Tree.Element, facts: _Facts) -> list[Tree.Element]:
+def _filled(child: ET.Element, facts: _Facts) -> list[ET.Element]:
     """What stands in the place of ``child``: nothing, itself, or one copy for each registry."""
     if not facts.keeps(child):
         return []
@@ -122,7 +122,7 @@ def _filled(child: Tree.Element, facts: _Facts) -> list[Tree.Element]:
     return [child]
 
 
-def _registry_copy(child: Tree.Element, number: int, facts: _Facts) -> Tree.Element:
+def _registry_copy(child: ET.Element, number: int, facts: _Facts) -> ET.Element:
     registry = facts.registries[number - 1]
     mine = {f"registry.{name}": _clean(value) for name, value in vars(registry).items()}
     copied = deepcopy(child)
@@ -133,14 +133,14 @@ def _registry_copy(child: Tree.Element, number: int, facts: _Facts) -> Tree.Elem
     return copied
 
 
-def _set_value(place: Tree.Element, value: str) -> None:
+def _set_value(place: ET.Element, value: str) -> None:
     if not value:
         place.set("class", "blank")
         return
     first, *others = value.split("\n")
     place.text = first
     for line in others:
-        Tree.SubElement(place, "br").tail = line
+        ET.SubElement(place, "br").tail = line
 
 
 def _clean(value: str) -> str:

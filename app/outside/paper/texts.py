@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from xml.etree import ElementTree as Tree
+from xml.etree import ElementTree as ET
 
 from app.outside.paper.faults import PaperFault
 from app.outside.paper.fields import PAGE_FIELDS, PROCEDURES, VARIANTS
@@ -73,13 +73,13 @@ def compose(procedure: str, language: str, variant: str) -> ComposedText:
     """
     source = _read_text(procedure, language, variant)
     parts = _Parts(source, procedure, variant)
-    root = Tree.Element("html", {"lang": language, "data-procedure": procedure, "data-variant": variant})
+    root = ET.Element("html", {"lang": language, "data-procedure": procedure, "data-variant": variant})
     if language_table()[language]["hyphenate"]:
         root.set("class", "hyphenate")
     parts.build(_parse(TEMPLATES / "form.html"), root)
     title = "".join(_only(source, "head/title").itertext())
     _only(root, "head/title").text = title
-    html = Tree.tostring(root, encoding="unicode")
+    html = ET.tostring(root, encoding="unicode")
     fonts = {name: str(pin["sha256"]) for name, pin in font_pins().items()}
     css = re.sub(r"font:([a-z]+)", lambda found: f"font:{fonts[found[1]]}", _style())
     return ComposedText(
@@ -107,7 +107,7 @@ def _folder(procedure: str) -> Path:
     return TEMPLATES / "texts" / ("ua" if procedure == "ua" else "")
 
 
-def _read_text(procedure: str, language: str, variant: str) -> Tree.Element:
+def _read_text(procedure: str, language: str, variant: str) -> ET.Element:
     known = procedure in PROCEDURES and variant in VARIANTS and language in language_table()
     path = _folder(procedure) / f"{language}.html"
     if not known or not path.is_file():
@@ -115,14 +115,14 @@ def _read_text(procedure: str, language: str, variant: str) -> Tree.Element:
     return _parse(path)
 
 
-def _parse(path: Path) -> Tree.Element:
+def _parse(path: Path) -> ET.Element:
     try:
-        return Tree.fromstring(path.read_text("utf-8"))  # noqa: S314 - our own file, reviewed like code
-    except (Tree.ParseError, UnicodeDecodeError) as fault:
+        return ET.fromstring(path.read_text("utf-8"))  # noqa: S314 - our own file, reviewed like code
+    except (ET.ParseError, UnicodeDecodeError) as fault:
         raise PaperFault("text_broken", f"{path.name}: {fault}") from None
 
 
-def _only(root: Tree.Element, path: str) -> Tree.Element:
+def _only(root: ET.Element, path: str) -> ET.Element:
     found = root.findall(path)
     if len(found) != 1:
         raise PaperFault("text_broken", f"{path}: {len(found)} instead of 1")
@@ -132,14 +132,14 @@ def _only(root: Tree.Element, path: str) -> Tree.Element:
 class _Parts:
     """The parts of one text in one variant, and how they are put into the skeleton."""
 
-    def __init__(self, source: Tree.Element, procedure: str, variant: str) -> None:
+    def __init__(self, source: ET.Element, procedure: str, variant: str) -> None:
         self._procedure = procedure
         self._variant = variant
         words = _only(source, "body/section[@data-part='words']")
         self._words = {word.get("data-word"): word for word in words if self._belongs(word)}
         self._points = [part for part in _only(source, "body") if part is not words]
 
-    def build(self, source: Tree.Element, target: Tree.Element) -> None:
+    def build(self, source: ET.Element, target: ET.Element) -> None:
         """Append the content of ``source`` to ``target``, with words, points and places for fields put in."""
         _append_text(target, source.text)
         for child in source:
@@ -147,7 +147,7 @@ class _Parts:
                 self._append(child, target)
             _append_text(target, child.tail)
 
-    def _append(self, child: Tree.Element, target: Tree.Element) -> None:
+    def _append(self, child: ET.Element, target: ET.Element) -> None:
         if child.tag == "points":
             for part in self._points:
                 self._append(part, target)
@@ -157,31 +157,41 @@ class _Parts:
             kept = {key: value for key, value in child.attrib.items() if key not in {"data-variant", "data-procedure"}}
             if kept.get("data-part") == "national":
                 kept["data-when"] = "country.paragraph"
-            self.build(child, Tree.SubElement(target, child.tag, kept))
+            part = ET.SubElement(target, child.tag, kept)
+            self.build(child, part)
+            if child.tag == "section" and child in self._points:
+                _gather_answer(part)
 
-    def _belongs(self, element: Tree.Element) -> bool:
+    def _belongs(self, element: ET.Element) -> bool:
         procedure, variant = element.get("data-procedure"), element.get("data-variant")
         return procedure in {None, self._procedure} and variant in {None, self._variant}
 
-    def _word(self, name: str) -> Tree.Element:
+    def _word(self, name: str) -> ET.Element:
         if name not in self._words:
             raise PaperFault("text_broken", f"word {name} is not there")
         return self._words[name]
 
 
-def _append_text(target: Tree.Element, text: str | None) -> None:
+def _gather_answer(part: ET.Element) -> None:
+    """Put what follows a point's heading into one element, so that it can stand beside the heading."""
+    answer = ET.Element("div", {"class": "answer"})
+    answer.extend([child for child in part if child.tag not in {"h1", "h2"}])
+    part[:] = [child for child in part if child.tag in {"h1", "h2"}] + [answer]
+
+
+def _append_text(target: ET.Element, text: str | None) -> None:
     """Append plain text; each ``[[field]]`` in it becomes an empty, isolated element that names the field."""
     pieces = TOKEN.split(text or "")
     _append_plain(target, pieces[0])
     for name, after in zip(pieces[1::2], pieces[2::2], strict=True):
         if name in PAGE_FIELDS:
-            Tree.SubElement(target, "span", {"class": "page-now" if name == "page" else "page-all"})
+            ET.SubElement(target, "span", {"class": "page-now" if name == "page" else "page-all"})
         else:
-            Tree.SubElement(target, "bdi", {"data-field": name})
+            ET.SubElement(target, "bdi", {"data-field": name})
         _append_plain(target, after)
 
 
-def _append_plain(target: Tree.Element, text: str) -> None:
+def _append_plain(target: ET.Element, text: str) -> None:
     if len(target):
         target[-1].tail = (target[-1].tail or "") + text
     else:

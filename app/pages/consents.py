@@ -1,0 +1,425 @@
+"""Consent forms: the list, and one form's way from preview to archive. The phone's upload page is ``phones``."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from flask import Response, flash, redirect, request, url_for
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload, selectinload
+from wtforms import DateField, MultipleFileField, RadioField, TextAreaField
+from wtforms.validators import InputRequired, Length, Optional
+
+from app import audit
+from app.errors import NotAllowed, NotFound
+from app.models import (
+    ArchivedDocument,
+    ConsentDecision,
+    ConsentForm,
+    ConsentText,
+    Hospital,
+    Patient,
+    Registry,
+    db,
+    today,
+)
+from app.outside import paper
+from app.pages import pictures
+from app.pages.base import ActForm, allowed, expose, find, has_access, may, submitted
+from app.pages.browsers import here
+from app.pages.fields import not_in_the_future, text, words
+from app.pages.lists import Filter, ListPage, words_filter
+from app.pages.security import acting
+from app.services import consents, patients
+from app.words import LABELS, Answer, Channel, FormState, Purpose, Relation, Role, Variant, _
+
+OFFERED = (
+    "consent.open",
+    "consent.print",
+    "consent.sign",
+    "consent.offer-phone",
+    "consent.archive",
+    "consent.attest",
+    "consent.cancel",
+    "consent.annul",
+)
+LOAD = (
+    joinedload(ConsentForm.patient).joinedload(Patient.identity),
+    joinedload(ConsentForm.patient).joinedload(Patient.clinician),
+    joinedload(ConsentForm.hospital).joinedload(Hospital.country),
+    joinedload(ConsentForm.text),
+    joinedload(ConsentForm.attested_by),
+    selectinload(ConsentForm.decisions).joinedload(ConsentDecision.named_registry).joinedload(Registry.country),
+    selectinload(ConsentForm.documents),
+)
+
+
+class ReasonForm(ActForm):
+    """A reason, for acts that need one."""
+
+    reason = text(_("Reason"), 300)
+
+
+class SignForm(ActForm):
+    """What stands on the signed paper. Nothing is answered beforehand."""
+
+    signed_on = DateField(_("Date beside the signature"), validators=[InputRequired(_("Fill this in."))])
+
+
+class AttestForm(ActForm):
+    """Where the signed original is kept."""
+
+    place = text(_("Where the signed original is kept"), 300, hint=_("Such as: paper archive, room 12, binder 2026-B."))
+
+
+class ScanForm(ActForm):
+    """The scan of the signed paper."""
+
+    files = MultipleFileField(
+        _("Scan of the signed form"),
+        description=_("One PDF of at most 20 pages, or a photograph of each page (JPEG, PNG). At most 50 MB."),
+    )
+
+    def uploads(self) -> list[consents.Upload]:
+        """The chosen files; an empty choice is none."""
+        chosen = [file for file in self.files.data or [] if getattr(file, "filename", "")]
+        return [consents.Upload(file.stream.read(), file.filename) for file in chosen]
+
+
+class WithdrawForm(ActForm):
+    """A withdrawal as it reached the hospital."""
+
+    withdrawn_on = DateField(
+        _("Received on"), validators=[InputRequired(_("Fill this in.")), not_in_the_future]
+    )
+    channel = words(_("How it came"), Channel)
+    reason = TextAreaField(
+        _("What the patient said"),
+        description=_("Nobody has to give a reason."),
+        validators=[Optional(), Length(max=300)],
+    )
+
+
+def sign_form(form: ConsentForm) -> SignForm:
+    """The signature's form for one paper: as many answers as it asks, the signer where there is a representative."""
+    fields: dict[str, Any] = {}
+    if form.variant is Variant.REPRESENTATIVE:
+        kinds = [kind for kind in Relation if kind is not Relation.SELF]
+        fields["relation"] = words(_("What the signer is to the patient"), kinds)
+        fields["names"] = text(
+            _("Who signed"), 300, hint=_("Given and family name. With two parents, both names.")
+        )
+        fields["proof"] = text(
+            _("Proof seen"), 200, required=False, hint=_("Such as: identity card, court decision and its date.")
+        )
+    for decision in form.decisions:
+        fields[f"answer_{decision.public_id}"] = RadioField(
+            question(decision),
+            choices=_answers(decision),
+            validators=[InputRequired(_("Choose what is crossed on the paper."))],
+        )
+    signing: SignForm = type("SignForm", (SignForm,), fields)()
+    return signing
+
+
+def question(decision: ConsentDecision) -> object:
+    """What a decision is called: the purpose, and the registry where there is one."""
+    registry = decision.named_registry
+    return registry.name if registry is not None else LABELS[decision.purpose]
+
+
+def _answers(decision: ConsentDecision) -> list[tuple[str, object]]:
+    answers = [(Answer.GIVEN.value, _("Yes")), (Answer.REFUSED.value, _("No"))]
+    if decision.purpose is not Purpose.CARE:
+        answers.append((Answer.NOT_ASKED.value, _("Left empty")))
+    return answers
+
+
+def _languages() -> list[tuple[str, object]]:
+    codes = db.session.scalars(select(ConsentText.language).distinct()).all()
+    return [(code, paper.language_name(code)) for code in sorted(codes)]
+
+
+class ConsentPage(ListPage):
+    """Consent forms: of one's own patients, or of the hospital one represents (code, language, state, dates)."""
+
+    route_base = "/consents"
+    datamodel = SQLAInterface(ConsentForm)
+    acts: ClassVar[dict[str, str]] = {
+        "list": "consent.see",
+        "show": "consent.open",
+        "preview": "consent.open",
+        "print": "consent.print",
+        "paper": "consent.open",
+        "sign": "consent.sign",
+        "archive": "consent.archive",
+        "attest": "consent.attest",
+        "phone": "consent.offer-phone",
+        "state": "consent.open",
+        "cancel": "consent.cancel",
+        "annul": "consent.annul",
+        "withdraw": "decision.withdraw",
+        "document": "document.open",
+    }
+    list_title = _("Consent forms")
+    list_columns: ClassVar[list[str]] = ["code", "patient", "state", "language", "prepared_at", "printed_at", "signed_on"]
+    label_columns: ClassVar[dict[str, object]] = {
+        "code": _("Form code"),
+        "patient": _("Patient"),
+        "state": _("State"),
+        "language": _("Language"),
+        "hospital": _("Hospital"),
+        "prepared_at": _("Prepared"),
+        "printed_at": _("Printed"),
+        "signed_on": _("Signed"),
+    }
+    show_columns: ClassVar[list[str]] = ["code", "state"]
+    add_columns: ClassVar[list[str]] = []
+    edit_columns: ClassVar[list[str]] = []
+    search_in: ClassVar[tuple[Any, ...]] = (ConsentForm.code,)
+    filters = {  # noqa: RUF012
+        "state": words_filter(_("State"), ConsentForm.state, FormState),
+        "language": Filter(_("Language"), _languages, lambda code: ConsentForm.language == code),
+        "since": Filter(
+            _("Printed"),
+            lambda: [("back", _("and not yet back"))],
+            lambda _value: ConsentForm.state == FormState.PRINTED,
+        ),
+    }
+    load: ClassVar[tuple[Any, ...]] = (joinedload(ConsentForm.patient), joinedload(ConsentForm.hospital))
+    empty: ClassVar[object] = _("No consent form here yet. Open a patient and prepare one.")
+
+    def columns(self) -> Any:
+        """A coordinator sees no patient; who only treats needs no hospital."""
+        treats = acting().is_(Role.CLINICIAN) or acting().is_(Role.ASSISTANT)
+        return [name for name in self.list_columns if name != "patient" or treats]
+
+    def cell(self, record: Any, column: str) -> Any:
+        """Codes grouped for reading, languages by their names."""
+        if column == "code":
+            return paper.grouped_code(record.code)
+        if column == "language":
+            return paper.language_name(record.language)
+        return super().cell(record, column)
+
+    # --- one form ---
+
+    def _form(self, key: str, act: str = "consent.open") -> ConsentForm:
+        form: ConsentForm = find(ConsentForm, key, *OFFERED, options=LOAD)
+        if form.patient is None or not allowed("consent.open", form) or not allowed(act, form):
+            raise NotAllowed(_("Your role does not allow this here."))
+        return form
+
+    @expose("/<key>")
+    @has_access
+    def show(self, key: str) -> Any:
+        """The form, and the next thing to do with it."""
+        form = self._form(key)
+        audit.note(acting(), "consent.open", form)
+        return self._page(form)
+
+    def _page(self, form: ConsentForm, **forms: Any) -> Any:
+        """The form's page; ``forms`` are those a refusal sends back."""
+        signing = forms.get("signing") or (sign_form(form) if may("consent.sign", form) else None)
+        if signing is not None and request.method == "GET" and signing.signed_on.data is None:
+            signing.signed_on.data = form.signed_on or today()
+        given = {
+            "form": forms.get("form"),
+            "signing": signing,
+            "scanning": forms.get("scanning") or ScanForm(),
+            "attesting": forms.get("attesting") or AttestForm(),
+            "ending": forms.get("ending") or ReasonForm(),
+        }
+        return self.page(
+            "consents/form.html",
+            consent=form,
+            identity=patients.identity_of(form.patient),
+            signer=consents.signer_of(form),
+            question=question,
+            grouped=paper.grouped_code(form.code),
+            language=paper.language_name(form.language),
+            **given,
+        )
+
+    @expose("/<key>/preview")
+    @has_access
+    def preview(self, key: str) -> Any:
+        """The form as it will be printed, as a PDF to look at."""
+        form = self._form(key)
+        return _pdf(consents.set_paper(form).pdf, form)
+
+    @expose("/<key>/print", methods=["POST"])
+    @has_access
+    def print(self, key: str) -> Any:
+        """Note the print and show the PDF."""
+        form = self._form(key, "consent.print")
+        rendered = consents.set_paper(form)
+        if rendered.missing:
+            flash(str(_("Some letters of the name cannot be printed: %(signs)s. Write them by hand on the form.",
+                        signs=" ".join(rendered.missing))), "warn")
+        consents.note_print(acting(), form)
+        return redirect(url_for(".paper", key=key))
+
+    @expose("/<key>/paper")
+    @has_access
+    def paper(self, key: str) -> Any:
+        """The printed form as PDF."""
+        form = self._form(key)
+        if form.printed_at is None:
+            raise NotFound
+        audit.note(acting(), "consent.open", form)
+        return _pdf(consents.set_paper(form).pdf, form)
+
+    @expose("/<key>/sign", methods=["POST"])
+    @has_access
+    def sign(self, key: str) -> Any:
+        """Record what stands on the signed paper."""
+        form = self._form(key, "consent.sign")
+        signing = sign_form(form)
+        saved = submitted(signing, lambda: self._sign(form, signing))
+        if saved is None:
+            return self._page(form, form=signing, signing=signing)
+        sentence = _("The signature is recorded. Archive the scan next.")
+        if consents.care_answer(form) is Answer.REFUSED:
+            sentence = _("The refusal is recorded. The draft will be erased in thirty days.")
+        return self.done(sentence, ".show", key=key)
+
+    def _sign(self, form: ConsentForm, signing: Any) -> None:
+        adult = form.variant is Variant.ADULT
+        answers = {d.public_id: Answer(signing[f"answer_{d.public_id}"].data) for d in form.decisions}
+        consents.sign(
+            acting(),
+            form,
+            signed_on=signing.signed_on.data,
+            relation=Relation.SELF if adult else signing.relation.data,
+            signer=None if adult else consents.Signer(signing.names.data, signing.proof.data),
+            answers=answers,
+        )
+
+    @expose("/<key>/archive", methods=["POST"])
+    @has_access
+    def archive(self, key: str) -> Any:
+        """Archive the scan of the signed paper."""
+        form = self._form(key, "consent.archive")
+        scanning = ScanForm()
+        saved = submitted(
+            scanning, lambda: consents.file_scan(acting(), form, scanning.uploads(), source="desk")
+        )
+        if saved is None:
+            return self._page(form, form=scanning, scanning=scanning)
+        return self.done(_archived(form), "PatientPage.show", key=form.patient.public_id)
+
+    @expose("/<key>/attest", methods=["POST"])
+    @has_access
+    def attest(self, key: str) -> Any:
+        """Attest where the signed original is kept."""
+        form = self._form(key, "consent.attest")
+        attesting = AttestForm()
+        saved = submitted(attesting, lambda: consents.attest(acting(), form, place=attesting.place.data))
+        if saved is None:
+            return self._page(form, form=attesting, attesting=attesting)
+        return self.done(_archived(form), "PatientPage.show", key=form.patient.public_id)
+
+    @expose("/<key>/phone", methods=["POST"])
+    @has_access
+    def phone(self, key: str) -> Any:
+        """Show the QR that opens the upload page on a phone."""
+        form = self._form(key, "consent.offer-phone")
+        token = consents.offer_phone(acting(), form, login_id=here().login_id)
+        address = url_for("PhonePage.upload", token=token, _external=True)
+        return self.page(
+            "consents/phone.html",
+            consent=form,
+            grouped=paper.grouped_code(form.code),
+            address=address,
+            picture=pictures.qr(address),
+            minutes=consents.PHONE_MINUTES,
+        )
+
+    @expose("/<key>/state")
+    @has_access
+    def state(self, key: str) -> Any:
+        """The form's state, for the page that waits for a phone."""
+        form = self._form(key)
+        return self.page("consents/state.html", consent=form)
+
+    @expose("/<key>/cancel", methods=["POST"])
+    @has_access
+    def cancel(self, key: str) -> Any:
+        """Cancel a form that will not come back."""
+        return self._end(key, "consent.cancel", consents.cancel, _("The form is cancelled."))
+
+    @expose("/<key>/annul", methods=["POST"])
+    @has_access
+    def annul(self, key: str) -> Any:
+        """Annul a form whose scan is wrong."""
+        done = _("The form is annulled and its scan is locked. Prepare a new form, or scan the right paper on it.")
+        return self._end(key, "consent.annul", consents.annul, done)
+
+    def _end(self, key: str, act: str, perform: Any, sentence: object) -> Any:
+        form = self._form(key, act)
+        ending = ReasonForm()
+        saved = submitted(ending, lambda: perform(acting(), form, reason=ending.reason.data))
+        if saved is None:
+            return self._page(form, form=ending, ending=ending)
+        return self.done(sentence, "PatientPage.show", key=form.patient.public_id)
+
+    @expose("/<key>/withdraw/<decision_key>", methods=["GET", "POST"])
+    @has_access
+    def withdraw(self, key: str, decision_key: str) -> Any:
+        """Record a withdrawal for one purpose."""
+        form = self._form(key)
+        decision = find(ConsentDecision, decision_key, "decision.withdraw")
+        if decision.form_id != form.id:
+            raise NotFound
+        asked = WithdrawForm()
+        if request.method == "GET":
+            asked.withdrawn_on.data = today()
+        saved = submitted(
+            asked,
+            lambda: consents.withdraw(
+                acting(),
+                decision,
+                withdrawn_on=asked.withdrawn_on.data,
+                channel=asked.channel.data,
+                reason=asked.reason.data or None,
+            ),
+        )
+        if saved is None:
+            care = decision.purpose is Purpose.CARE
+            return self.page(
+                "consents/withdraw.html", form=asked, consent=form, decision=decision, question=question, care=care
+            )
+        return self.done(_("The withdrawal is recorded and counts."), "PatientPage.show", key=form.patient.public_id)
+
+    @expose("/<key>/document/<document_key>")
+    @has_access
+    def document(self, key: str, document_key: str) -> Any:
+        """An archived file, noted in the log."""
+        form = self._form(key)
+        document = find(ArchivedDocument, document_key, "document.open")
+        if document.form_id != form.id or not allowed("document.open", document):
+            raise NotFound
+        content = consents.read(document)
+        audit.note(acting(), "document.open", document)
+        ending = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}[document.media_type]
+        name = f"consent-{form.code}-{document.position}.{ending}"
+        return Response(
+            content,
+            mimetype=document.media_type,
+            headers={"Content-Disposition": f'attachment; filename="{name}"', "Content-Security-Policy": "sandbox"},
+        )
+
+
+def _archived(form: ConsentForm) -> object:
+    if consents.care_answer(form) is Answer.GIVEN:
+        return _("Archived. %(nickname)s is enrolled.", nickname=form.patient.nickname)
+    return _("Archived.")
+
+
+def _pdf(content: bytes, form: ConsentForm) -> Response:
+    name = f"consent-{form.code}-{form.language}.pdf"
+    headers = {"Content-Disposition": f'inline; filename="{name}"'}
+    return Response(content, mimetype="application/pdf", headers=headers)
+

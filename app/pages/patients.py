@@ -1,0 +1,337 @@
+"""Patients: the list, finding by identity, enrolling, the record, correcting, deleting a draft, who opened it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, ClassVar
+
+from flask import abort, redirect, request, url_for
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from flask_babel import format_date
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload, selectinload
+from wtforms import BooleanField, DateField, SelectField
+from wtforms.validators import InputRequired, Optional
+
+from app import access, audit
+from app.errors import NotAllowed
+from app.models import AuditEntry, ConsentDecision, ConsentForm, Hospital, Patient, Person, db, today
+from app.outside import paper
+from app.pages.base import ActForm, allowed, expose, find, has_access, may, offer, once_key, submitted
+from app.pages.fields import PickField, not_in_the_future, text, words
+from app.pages.lists import PAGE_ROWS, ListPage, words_filter
+from app.pages.security import acting
+from app.services import consents, patients
+from app.words import Answer, PatientState, Role, Sex, Variant, _
+
+OFFERED = ("patient.correct", "patient.delete", "consent.prepare", "audit.see")
+FORM_ACTS = ("consent.print", "consent.sign", "consent.archive", "consent.attest", "consent.cancel", "consent.annul")
+
+
+class IdentityForm(ActForm):
+    """Who the patient is."""
+
+    family_name = text(_("Family name"), 200)
+    given_names = text(_("Given names"), 200)
+    birth_date = DateField(_("Date of birth"), validators=[InputRequired(_("Fill this in.")), not_in_the_future])
+    sex = words(_("Sex"), Sex)
+    file_number = text(_("File number"), 60, hint=_("The number of the patient's file in your hospital."))
+    birth_place = text(_("Place of birth"), 200, required=False)
+
+    def identity(self) -> patients.Identity:
+        """What was typed."""
+        return patients.Identity(
+            self.family_name.data, self.given_names.data, self.birth_date.data, self.file_number.data, self.birth_place.data
+        )
+
+
+class EnrolForm(IdentityForm):
+    """Who the patient is, where and for whom. Fields with one possible answer are not asked."""
+
+    hospital = PickField(_("Hospital"), "patient.enrol", narrow=lambda rows: rows.order_by(Hospital.name))
+    clinician = SelectField(_("Treating clinician"), validators=[InputRequired(_("Choose one."))], validate_choice=True)
+    despite_duplicate = BooleanField(_("This is somebody else: enrol this patient"))
+
+
+class FindForm(ActForm):
+    """An exact search in one's own records; sent by POST, so that no name stands in an address."""
+
+    hospital = PickField(_("Hospital"), "patient.find", narrow=lambda rows: rows.order_by(Hospital.name))
+    file_number = text(_("File number"), 60, required=False)
+    family_name = text(_("Family name"), 200, required=False)
+    birth_date = DateField(_("Date of birth"), validators=[Optional()])
+
+
+class PrepareForm(ActForm):
+    """Which form to print."""
+
+    language = SelectField(_("Language of the form"), validators=[InputRequired(_("Choose one."))])
+    variant = words(_("Who signs"), Variant)
+
+
+class PatientPage(ListPage):
+    """The patients one treats, or whose clinician one assists."""
+
+    route_base = "/patients"
+    datamodel = SQLAInterface(Patient)
+    acts: ClassVar[dict[str, str]] = {
+        "list": "patient.see",
+        "show": "patient.open",
+        "enrol": "patient.enrol",
+        "find": "patient.find",
+        "correct": "patient.correct",
+        "delete": "patient.delete",
+        "prepare": "consent.prepare",
+        "log": "audit.see",
+    }
+    list_title = _("Patients")
+    list_template = "patients/list.html"
+    list_columns: ClassVar[list[str]] = ["nickname", "state", "born", "sex", "clinician"]
+    label_columns: ClassVar[dict[str, object]] = {
+        "nickname": _("Nickname"),
+        "state": _("State"),
+        "born": _("Born"),
+        "sex": _("Sex"),
+        "clinician": _("Clinician"),
+    }
+    show_columns: ClassVar[list[str]] = ["nickname", "state"]
+    add_columns: ClassVar[list[str]] = []
+    edit_columns: ClassVar[list[str]] = []
+    search_in: ClassVar[tuple[Any, ...]] = (Patient.nickname,)
+    filters = {"state": words_filter(_("State"), Patient.state, PatientState)}  # noqa: RUF012
+    load: ClassVar[tuple[Any, ...]] = (joinedload(Patient.clinician), joinedload(Patient.hospital))
+    empty: ClassVar[object] = _("No patient here yet. Enrol the first one, then print the consent form.")
+
+    def columns(self) -> Any:
+        """Who treats the patient matters to an assistant only."""
+        return [name for name in self.list_columns if name != "clinician" or acting().is_(Role.ASSISTANT)]
+
+    def cell(self, record: Any, column: str) -> Any:
+        """Year and month of birth, as others see them."""
+        return born(record) if column == "born" else super().cell(record, column)
+
+    # --- find ---
+
+    @expose("/find", methods=["GET", "POST"])
+    @has_access
+    def find(self) -> Any:
+        """Exact search by identity in one's own records."""
+        form = FindForm()
+        _ask_only_if_several(form, "hospital")
+        found = None
+        if request.method == "POST":
+            found = submitted(form, lambda: self._found_by(form)) or None
+        return self.page("patients/find.html", form=form, found=None if found is None else found[1])
+
+    def _found_by(self, form: FindForm) -> tuple[str, list[Patient]]:
+        given = form.given()
+        hospital = given.pop("hospital", None) or _only_hospital("patient.find")
+        audit.note(acting(), "patient.find", hospital)
+        return "found", patients.find(acting(), hospital, **given)
+
+    # --- enrol and correct ---
+
+    @expose("/enrol", methods=["GET", "POST"])
+    @has_access
+    def enrol(self) -> Any:
+        """One short page: who the patient is."""
+        form = EnrolForm()
+        _ask_only_if_several(form, "hospital")
+        self._offer_clinicians(form)
+        if request.method == "GET":
+            form.once.data = once_key()
+        made = submitted(form, lambda: self._enrol(form))
+        if made is None:
+            asked = "despite_duplicate" in form.errors or bool(form.despite_duplicate.data)
+            closed = [h for h in db.session.scalars(form_hospitals()) if not patients.authorised(h)]
+            return self.page("patients/enrol.html", form=form, duplicate=asked, closed=closed)
+        return self.done(
+            _("%(nickname)s is a draft now. Print the consent form next.", nickname=made.nickname),
+            ".show",
+            key=made.public_id,
+        )
+
+    def _offer_clinicians(self, form: EnrolForm) -> None:
+        """An assistant says for whom; a clinician enrols their own."""
+        if acting().is_(Role.CLINICIAN):
+            del form.clinician
+            return
+        hospitals = db.session.scalars(form_hospitals())
+        people = [person for hospital in hospitals for person in patients.served(acting(), hospital)]
+        form.clinician.choices = [(person.public_id, str(person)) for person in people]
+        if len(people) == 1 and request.method == "GET":
+            form.clinician.data = people[0].public_id
+
+    def _enrol(self, form: EnrolForm) -> Patient:
+        hospital = form.hospital.data if "hospital" in form else _only_hospital("patient.enrol")
+        clinician = find(Person, form.clinician.data) if "clinician" in form else None
+        made: Patient = patients.enrol(
+            acting(),
+            hospital,
+            identity=form.identity(),
+            sex=form.sex.data,
+            clinician=clinician,
+            despite_duplicate=form.despite_duplicate.data,
+            once=form.words()["once"],
+        )
+        return made
+
+    @expose("/<key>/correct", methods=["GET", "POST"])
+    @has_access
+    def correct(self, key: str) -> Any:
+        """Correct a misspelt identity."""
+        patient = self._patient(key, "patient.correct")
+        known = patients.identity_of(patient)
+        if known is None:
+            abort(404)
+        form = IdentityForm(data=vars(known) | {"sex": patient.sex})
+        if request.method == "GET":
+            form.seen.data = str(patient.version)
+        saved = submitted(
+            form,
+            lambda: patients.correct(
+                acting(), patient, identity=form.identity(), sex=form.sex.data, seen=form.words()["seen"]
+            ),
+        )
+        if saved is None:
+            return self.page("patients/correct.html", form=form, patient=patient)
+        return self.done(_("Corrected. Forms printed before keep what is on them."), ".show", key=key)
+
+    @expose("/<key>/delete", methods=["POST"])
+    @has_access
+    def delete(self, key: str) -> Any:
+        """Erase an abandoned draft."""
+        patient = self._patient(key, "patient.delete")
+        patients.delete(acting(), patient)
+        return self.done(_("The draft is erased. Nobody can read who it was."), ".list")
+
+    # --- the record ---
+
+    @expose("/<key>")
+    @has_access
+    def show(self, key: str) -> Any:
+        """The record: who, which consent, what to do next."""
+        patient = self._patient(key)
+        audit.note(acting(), "patient.open", patient)
+        forms = self._forms(patient)
+        return self.page(
+            "patients/record.html",
+            patient=patient,
+            identity=patients.identity_of(patient),
+            forms=forms,
+            standing=standing(forms),
+            prepare=self._prepare_form(patient),
+            born=born(patient),
+        )
+
+    def _patient(self, key: str, act: str | None = None) -> Patient:
+        patient: Patient = find(
+            Patient, key, "patient.open", *OFFERED, options=(*self.load, joinedload(Patient.identity))
+        )
+        if not may("patient.open", patient) or (act and not allowed(act, patient)):
+            raise NotAllowed(_("Your role does not allow this here."))
+        return patient
+
+    def _forms(self, patient: Patient) -> list[ConsentForm]:
+        """The patient's forms, the newest first, with what may be done to them."""
+        statement = (
+            select(ConsentForm)
+            .where(ConsentForm.patient_id == patient.id)
+            .order_by(ConsentForm.id.desc())
+            .options(selectinload(ConsentForm.decisions).joinedload(ConsentDecision.named_registry))
+        )
+        forms = list(db.session.scalars(statement).unique())
+        for form in forms:
+            offer(form, FORM_ACTS)  # who may open the record may do these; the step decides
+        return forms
+
+    def _prepare_form(self, patient: Patient) -> PrepareForm:
+        person = db.session.get(Person, acting().user_id)
+        codes = consents.offered_languages(patient, person.consent_language if person else None)
+        form = PrepareForm(formdata=request.form if request.method == "POST" else None)
+        form.language.choices = [(code, paper.language_name(code)) for code in codes]
+        if request.method == "GET":
+            form.once.data = once_key()
+            form.language.data = codes[0] if codes else None
+            form.variant.data = _likely_variant(patient)
+        return form
+
+    @expose("/<key>/prepare", methods=["POST"])
+    @has_access
+    def prepare(self, key: str) -> Any:
+        """Make a consent form in the chosen language."""
+        patient = self._patient(key, "consent.prepare")
+        form = self._prepare_form(patient)
+        made = submitted(
+            form,
+            lambda: consents.prepare(
+                acting(),
+                patient,
+                language=form.language.data,
+                variant=form.variant.data,
+                once=form.words()["once"],
+            ),
+        )
+        if made is None:
+            return self.page("patients/prepare.html", form=form, patient=patient)
+        return redirect(url_for("ConsentPage.show", key=made.public_id))
+
+    @expose("/<key>/log")
+    @has_access
+    def log(self, key: str) -> Any:
+        """Who opened this record, and who did what."""
+        patient = self._patient(key)
+        entry = AuditEntry
+        statement = select(entry, Person).outerjoin(Person, Person.id == entry.actor_id)
+        statement = statement.where(entry.patient_id == patient.id, access.right(acting(), "audit.see"))
+        before = request.args.get("before", "")
+        if before.isdecimal() and len(before) < 15:
+            statement = statement.where(entry.seq < int(before))
+        rows = db.session.execute(statement.order_by(entry.seq.desc()).limit(PAGE_ROWS + 1)).unique().all()
+        return self.page(
+            "patients/log.html",
+            patient=patient,
+            rows=rows[:PAGE_ROWS],
+            older=rows[PAGE_ROWS - 1][0].seq if len(rows) > PAGE_ROWS else None,
+        )
+
+
+def form_hospitals() -> Any:
+    """The hospitals where the actor may enrol."""
+    return select(Hospital).where(access.right(acting(), "patient.enrol")).order_by(Hospital.name)
+
+
+def _only_hospital(act: str) -> Hospital:
+    hospital = db.session.scalars(select(Hospital).where(access.right(acting(), act)).limit(1)).first()
+    if hospital is None:
+        raise NotAllowed(_("You have no hospital where you could do this."))
+    return hospital
+
+
+def _ask_only_if_several(form: Any, name: str) -> None:
+    field = form[name]
+    if len(db.session.scalars(field.rows().limit(2)).all()) < 2:
+        delattr(form, name)
+
+
+def born(patient: Patient) -> str:
+    """Year and month of birth, as others see them."""
+    return str(format_date(dt.date(patient.birth_year, patient.birth_month, 1), "LLLL yyyy"))
+
+
+def _likely_variant(patient: Patient) -> Variant:
+    """Who probably signs: somebody below the country's age of majority has representatives."""
+    age = today().year - patient.birth_year - (today().month <= patient.birth_month)
+    return Variant.REPRESENTATIVE if age < patient.hospital.country.majority_age else Variant.ADULT
+
+
+def standing(forms: list[ConsentForm]) -> list[tuple[ConsentDecision, ConsentForm]]:
+    """What is in force or was decided last, per purpose and registry."""
+    latest: dict[tuple[str, int | None], tuple[ConsentDecision, ConsentForm]] = {}
+    for form in forms:
+        if form.state not in ("archived", "withdrawn", "superseded"):
+            continue
+        for decision in form.decisions:
+            if decision.answer is not Answer.NOT_ASKED or form.state == "archived":
+                latest.setdefault((decision.purpose, decision.registry_id), (decision, form))
+    return list(latest.values())
