@@ -17,6 +17,7 @@ from app import access, audit
 from app.errors import NotAllowed
 from app.models import AuditEntry, ConsentDecision, ConsentForm, Hospital, Patient, Person, db, today
 from app.outside import paper
+from app.pages.consents import question
 from app.pages.base import ActForm, allowed, expose, find, has_access, may, offer, once_key, submitted
 from app.pages.fields import PickField, not_in_the_future, text, words
 from app.pages.lists import PAGE_ROWS, ListPage, words_filter
@@ -26,6 +27,34 @@ from app.words import Answer, PatientState, Role, Sex, Variant, _
 
 OFFERED = ("patient.correct", "patient.delete", "consent.prepare", "audit.see")
 FORM_ACTS = ("consent.print", "consent.sign", "consent.archive", "consent.attest", "consent.cancel", "consent.annul")
+
+
+ACT_WORDS = {
+    "patient.enrol": _("Enrolled the patient as a draft"),
+    "patient.open": _("Opened the record"),
+    "patient.correct": _("Corrected the identity"),
+    "patient.delete": _("Deleted the draft"),
+    "patient.expire": _("The draft ended"),
+    "patient.admit": _("The record was enrolled"),
+    "patient.restrict": _("The record was restricted"),
+    "consent.prepare": _("Prepared a consent form"),
+    "consent.open": _("Opened a consent form"),
+    "consent.print": _("Printed a consent form"),
+    "consent.sign": _("Recorded the signature"),
+    "consent.offer-phone": _("Showed a code for a phone"),
+    "consent.archive": _("Archived the scan"),
+    "consent.attest": _("Attested where the paper is kept"),
+    "consent.cancel": _("Cancelled a consent form"),
+    "consent.annul": _("Annulled a consent form"),
+    "consent.keep-refusal": _("The refusal was kept"),
+    "consent.supersede": _("An earlier form was replaced"),
+    "consent.end": _("The consent ended"),
+    "decision.withdraw": _("Recorded a withdrawal"),
+    "document.open": _("Opened an archived scan"),
+}
+"""What the log of a record says for each act."""
+
+OUTCOME_WORDS = {"done": _("Done"), "read": _("Read"), "refused": _("Refused")}
 
 
 class IdentityForm(ActForm):
@@ -223,6 +252,24 @@ class PatientPage(ListPage):
             prepare=self._prepare_form(patient),
             born=born(patient),
         )
+
+    question = staticmethod(question)
+
+    def grouped(self, form: ConsentForm) -> str:
+        """A form's code for reading."""
+        return paper.grouped_code(form.code)
+
+    def language_of(self, form: ConsentForm) -> str:
+        """A form's language by its own name."""
+        return paper.language_name(form.language)
+
+    def act_words(self, act: str) -> object:
+        """What an entry of the log says."""
+        return ACT_WORDS.get(act, act)
+
+    def outcome_words(self, outcome: str) -> object:
+        """Whether it happened."""
+        return OUTCOME_WORDS.get(outcome, outcome)
 
     def _patient(self, key: str, act: str | None = None) -> Patient:
         patient: Patient = find(
