@@ -21,6 +21,7 @@ from app.models import (
     ConsentForm,
     ConsentText,
     Country,
+    DocumentKey,
     Grant,
     GrantedPatient,
     Hospital,
@@ -158,6 +159,7 @@ ACCESS: dict[str, Row] = {
     "decision.see":            (ConsentDecision, nobody, nobody,   treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
     "decision.withdraw":       (ConsentDecision, nobody, nobody,   treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
     "document.see":            (ArchivedDocument, nobody, nobody,  treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "document_key.see":        (DocumentKey,    nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
     "document.open":           (ArchivedDocument, nobody, nobody,  treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
     "phone_link.see":          (PhoneLink,      nobody, nobody,    own,          own,              nobody, nobody,                          nobody,           nobody),
     # workings

@@ -153,6 +153,7 @@ def _transaction(call: Call, thing: Any, seen: int | None, once: str | None, giv
         first = _made_before(session, call, key)
         if first is not None:
             session.rollback()
+            _end(session)
             return first
         result = call.run(thing, seen, given)
         if key and call.creates:
@@ -162,13 +163,14 @@ def _transaction(call: Call, thing: Any, seen: int | None, once: str | None, giv
     except BaseException as error:
         _undo(session)
         return _explain(error, call, thing, key)
-    finally:
-        wake = session.info.pop("wake", False)
-        for word in ("acting", "entries", "undo"):
-            session.info.pop(word, None)
-    if wake:
+    if _end(session)["wake"]:
         _wake()
     return result
+
+
+def _end(session: Session) -> dict[str, Any]:
+    """The act is over, whatever came of it: forget what it kept in the session."""
+    return {word: session.info.pop(word, None) for word in ("acting", "entries", "undo", "wake")}
 
 
 def _made_before(session: Session, call: Call, key: bytes | None) -> Any:
@@ -184,9 +186,8 @@ def _made_before(session: Session, call: Call, key: bytes | None) -> Any:
 
 def _undo(session: Session) -> None:
     """Roll back, and take away what was written outside the database."""
-    undo = session.info.get("undo", [])
     session.rollback()
-    for step in undo:
+    for step in _end(session)["undo"]:
         step()
 
 

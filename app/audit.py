@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app import sight
 from app.actors import Actor
-from app.models import AuditEntry, ConsentForm, Hospital, Patient, now
+from app.models import AuditEntry, ConsentForm, Hospital, Patient, db, now
 from app.words import Role
 
 REFUSALS_A_MINUTE = 10
@@ -113,7 +113,13 @@ def refuse(actor: Actor, act: str, thing: Any) -> None:
 
 
 def _alone(entry: Entry, reason: str) -> None:
-    """Write one entry in a transaction of its own; a busy SQLite is asked again."""
+    """Write one entry in a transaction of its own; a busy SQLite is asked again.
+
+    Never inside an act: its open transaction would wait for this one, and this one for it.
+    """
+    if "acting" in db.session.info:
+        message = "an entry of its own was asked for inside an act"
+        raise RuntimeError(message)
     for pause in (0.05, 0.2, 0.5, 0.0):
         try:
             with sight.wide(reason) as session:

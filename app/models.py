@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.tables.base import Moment, Record, Spell, db, now, today
-from app.tables.consents import ArchivedDocument, ConsentDecision, ConsentForm, ConsentText, PhoneLink
+from app.tables.consents import ArchivedDocument, ConsentDecision, ConsentForm, ConsentText, DocumentKey, PhoneLink
 from app.tables.networks import Authorisation, Centre, Country, Hospital, Network, Registry, ThematicArea
 from app.tables.patients import Patient, PatientIdentity
 from app.tables.people import (
@@ -44,6 +44,7 @@ TABLES = (
     ConsentForm,  # a form, from language to archive
     ConsentDecision,  # an answer for one purpose
     ArchivedDocument,  # a stored scan, append-only
+    DocumentKey,  # the key of a stored scan
     PhoneLink,  # an upload from a phone
     # workings
     AuditEntry,  # who did or opened what, chained
@@ -62,6 +63,7 @@ __all__ = [
     "ConsentForm",
     "ConsentText",
     "Country",
+    "DocumentKey",
     "Grant",
     "GrantedPatient",
     "Hospital",

@@ -20,6 +20,7 @@ from app.models import (
     ConsentDecision,
     ConsentForm,
     Country,
+    DocumentKey,
     Grant,
     GrantedPatient,
     Hospital,
@@ -77,6 +78,10 @@ def _centres_of(column: str, ids: Select[Any]) -> Select[Any]:
 
 def of_patients(thing: type[Any], ids: Select[Any]) -> Reach:
     """The rows of ``thing`` that belong to the patients ``ids`` selects."""
+    if thing is DocumentKey:
+        document = _t(ArchivedDocument)
+        forms = _forms_of("patient_id", ids)
+        return Reach("document_id", select(document.c.id).where(document.c.form_id.in_(forms)).correlate(None))
     if thing in (ConsentDecision, ArchivedDocument, PhoneLink):
         return Reach("form_id", _forms_of("patient_id", ids))
     return Reach({Patient: "id"}.get(thing, "patient_id"), ids)

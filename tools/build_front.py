@@ -79,9 +79,11 @@ ICONS = (
     "scan-line",
     "scroll-text",
     "search",
+    "send",
     "settings",
     "shield-check",
     "smartphone",
+    "stamp",
     "stethoscope",
     "tags",
     "trash-2",
@@ -136,4 +138,4 @@ def build_front(packages: Path, house: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit("\n".join(build_front(HOUSE / "node_modules", HOUSE)))
+    sys.exit("\n".join(build_front(HOUSE / "node_modules", HOUSE)) or None)

@@ -31,4 +31,4 @@ def fetch_fonts(packages: Path, pins: Path, folder: Path) -> list[str]:
 
 if __name__ == "__main__":
     PINS = HOUSE / "app" / "consent_templates" / "fonts.toml"
-    sys.exit("\n".join(fetch_fonts(HOUSE / "node_modules", PINS, HOUSE / "app" / "fonts")))
+    sys.exit("\n".join(fetch_fonts(HOUSE / "node_modules", PINS, HOUSE / "app" / "fonts")) or None)

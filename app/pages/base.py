@@ -9,6 +9,7 @@ is a service's.
 
 from __future__ import annotations
 
+import functools
 import secrets
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
@@ -16,16 +17,16 @@ from typing import Any, ClassVar
 from flask import Response, flash, g, redirect, render_template, request, url_for
 from flask_appbuilder import BaseView
 from flask_appbuilder.baseviews import expose
-from flask_appbuilder.security.decorators import has_access
 from flask_wtf import FlaskForm
 from sqlalchemy import select
 from werkzeug.wrappers import Response as Answer
 from wtforms import Field, HiddenField
 
 from app import access, steps
-from app.errors import NotFound, Refusal
+from app.errors import NotAllowed, NotFound, Refusal
 from app.models import db
 from app.pages.security import acting
+from app.words import _
 
 __all__ = ["ActForm", "Page", "allowed", "expose", "find", "has_access", "may", "offer", "once_key", "submitted"]
 
@@ -67,6 +68,25 @@ def may(act: str, record: Any = None) -> bool:
 def once_key() -> str:
     """A fresh one-time key for a create form."""
     return secrets.token_urlsafe(24)
+
+
+def has_access(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Open a page's method to the roles that hold its act, as Flask-AppBuilder's decorator of this name does.
+
+    A visitor is sent to sign in and back, without a word of refusal; a person whose role lacks it gets 403.
+    """
+    method._permission_name = method.__name__  # type: ignore[attr-defined]  # noqa: SLF001  Flask-AppBuilder reads it
+
+    @functools.wraps(method)
+    def opened(self: Page, *args: Any, **words: Any) -> Any:
+        if self.appbuilder.sm.has_access(f"can_{method.__name__}", self.class_permission_name):
+            return method(self, *args, **words)
+        if not acting().user_id:
+            back = request.full_path.rstrip("?") if request.method == "GET" else None
+            return redirect(url_for("LoginPage.login", next=back))
+        raise NotAllowed(_("Your role does not open this page."))
+
+    return opened
 
 
 class ActForm(FlaskForm):  # type: ignore[misc]

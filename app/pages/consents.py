@@ -51,7 +51,7 @@ LOAD = (
     joinedload(ConsentForm.text),
     joinedload(ConsentForm.attested_by),
     selectinload(ConsentForm.decisions).joinedload(ConsentDecision.named_registry).joinedload(Registry.country),
-    selectinload(ConsentForm.documents),
+    selectinload(ConsentForm.documents).joinedload(ArchivedDocument.key),
 )
 
 
@@ -219,11 +219,11 @@ class ConsentPage(ListPage):
         audit.note(acting(), "consent.open", form)
         return self._page(form)
 
-    def _page(self, form: ConsentForm, **forms: Any) -> Any:
+    def _page(self, consent: ConsentForm, **forms: Any) -> Any:
         """The form's page; ``forms`` are those a refusal sends back."""
-        signing = forms.get("signing") or (sign_form(form) if may("consent.sign", form) else None)
+        signing = forms.get("signing") or (sign_form(consent) if may("consent.sign", consent) else None)
         if signing is not None and request.method == "GET" and signing.signed_on.data is None:
-            signing.signed_on.data = form.signed_on or today()
+            signing.signed_on.data = consent.signed_on or today()
         given = {
             "form": forms.get("form"),
             "signing": signing,
@@ -233,12 +233,12 @@ class ConsentPage(ListPage):
         }
         return self.page(
             "consents/form.html",
-            consent=form,
-            identity=patients.identity_of(form.patient),
-            signer=consents.signer_of(form),
+            consent=consent,
+            identity=patients.identity_of(consent.patient),
+            signer=consents.signer_of(consent),
             question=question,
-            grouped=paper.grouped_code(form.code),
-            language=paper.language_name(form.language),
+            grouped=paper.grouped_code(consent.code),
+            language=paper.language_name(consent.language),
             **given,
         )
 

@@ -7,13 +7,12 @@ import secrets
 from typing import Any
 
 from babel import Locale
-from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
+from flask import Flask, Response, current_app, g, render_template, request
 from flask_babel import format_date, format_datetime, format_timedelta, get_locale
 from flask_wtf.csrf import CSRFError
 from jinja2 import StrictUndefined
 from sqlalchemy import text
 from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Response as Answer
 
 from app import sight
 from app.errors import NotFound, Refusal
@@ -137,11 +136,6 @@ def _stale_form(_error: CSRFError) -> Any:
 
 def _error_page(status: int, sentence: str, **given: Any) -> tuple[str, int]:
     return render_template("error.html", status=status, sentence=sentence, **given), status
-
-
-def ask_to_sign_in() -> Answer:
-    """Send a visitor to the login page and back afterwards."""
-    return redirect(url_for("LoginPage.login", next=request.full_path.rstrip("?")))
 
 
 # --- words for templates ---

@@ -25,6 +25,7 @@ from app.models import (
     ConsentDecision,
     ConsentForm,
     ConsentText,
+    DocumentKey,
     Login,
     Patient,
     Person,
@@ -447,7 +448,7 @@ def archive(
                 pages=scan.pages,
                 sha256=file.sha256,
                 storage_key=file.key,
-                wrapped_key=key,
+                key=DocumentKey(wrapped_key=key),
                 source=source,
                 archived_by_id=actor.user_id,
                 archived_at=now(),
@@ -505,7 +506,9 @@ def read(document: ArchivedDocument) -> bytes:
     """
     if document.form.state is FormState.ANNULLED:
         raise NotFound(_("This scan was annulled. Its copy is locked."))
-    content = b"".join(premises().store.get(document.storage_key, document.wrapped_key, premises().vault))
+    if document.key is None:
+        raise NotFound(_("The key of this scan was destroyed when its term was over."))
+    content = b"".join(premises().store.get(document.storage_key, document.key.wrapped_key, premises().vault))
     if hashlib.sha256(content).hexdigest() != document.sha256:
         raise StorageFault("damaged")
     return content

@@ -31,7 +31,10 @@
 
   const STORE = "cpms.typed";
   const HOUR = 3600e3;
+  const KEPT = "form.fields[method=post]";
   let dirty = false;
+
+  const target = (form) => new URL(form.getAttribute("action") || "", location.href).pathname;
 
   const keepable = (control) =>
     control.name && !["password", "file", "hidden", "submit", "button"].includes(control.type);
@@ -42,7 +45,7 @@
       if (control.multiple) return [...control.selectedOptions].map((option) => [control.name, option.value]);
       return [[control.name, control.value]];
     });
-    keep({ path: location.pathname, person: body.dataset.person, at: Date.now(), values });
+    keep({ action: target(form), person: body.dataset.person, at: Date.now(), values });
   }
 
   function keep(kept) {
@@ -79,16 +82,17 @@
     if (!kept) return;
     if (["login", "error"].includes(body.dataset.kind)) { keep({ ...kept, refused: true }); return; }
     forget();
-    const form = document.querySelector("form[data-keep]");
-    const other = kept.person !== body.dataset.person || kept.path !== location.pathname || Date.now() - kept.at > HOUR;
+    const form = all(KEPT).find((one) => target(one) === kept.action);
+    const other = kept.person !== body.dataset.person || Date.now() - kept.at > HOUR;
     if (!kept.refused || !form || other || document.querySelector(".summary")) return;
+    form.closest("details")?.setAttribute("open", "");
     putBack(form, kept.values);
     tellBack(form);
     dirty = true;
   }
 
   document.addEventListener("input", (event) => {
-    if (event.target.closest("form[data-keep]")) dirty = true;
+    if (event.target.closest(KEPT)) dirty = true;
   });
 
   window.addEventListener("beforeunload", (event) => {
@@ -103,7 +107,7 @@
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "yes";
     if (form.matches("[data-leaving]")) forget();
-    if (form.matches("[data-keep]") && body.dataset.person) stash(form);
+    if (form.matches(KEPT) && body.dataset.person) stash(form);
     dirty = false;
     const button = event.submitter;
     if (button) button.setAttribute("aria-busy", "true");
@@ -180,6 +184,7 @@
         render: { no_results: () => `<div class="no-results">${select.dataset.nothing}</div>` },
         onItemAdd() { if (!select.multiple) this.blur(); },
       });
+      select.setAttribute("aria-hidden", "true");
       const described = select.getAttribute("aria-describedby");
       if (described) search.control_input.setAttribute("aria-describedby", described);
       if (select.getAttribute("aria-invalid")) search.control.setAttribute("aria-invalid", "true");

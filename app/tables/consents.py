@@ -118,12 +118,22 @@ class ArchivedDocument(Record):
     pages: Mapped[int]
     sha256: Mapped[str] = mapped_column(String(64))
     storage_key: Mapped[str] = mapped_column(String(80), unique=True)
-    wrapped_key: Mapped[bytes] = mapped_column(LargeBinary)
     source: Mapped[str] = mapped_column(String(10))
     archived_by_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"))
     archived_at: Mapped[dt.datetime] = mapped_column(Moment)
 
     form: Mapped[ConsentForm] = relationship(back_populates="documents")
+    key: Mapped[DocumentKey | None] = relationship(back_populates="document")
+
+
+class DocumentKey(Record):
+    """The key of a stored file, apart from the append-only row: it can be wrapped anew, or destroyed after its term."""
+
+    __tablename__ = "document_key"
+    document_id: Mapped[int] = mapped_column(ForeignKey("archived_document.id"), unique=True)
+    wrapped_key: Mapped[bytes] = mapped_column(LargeBinary)
+
+    document: Mapped[ArchivedDocument] = relationship(back_populates="key")
 
 
 class PhoneLink(Record):

@@ -1,0 +1,259 @@
+"""Printed consent forms made to look filled in by hand, signed, and scanned or photographed: paper of the demo.
+
+Crosses come where the renderer says the boxes are; the writing lines are found in the PDF itself. Nothing here is random:
+the same form and names give the same pictures. Reading such scans is not here, and what was answered is ``services/demo``.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from typing import Final, NamedTuple
+
+import pypdfium2
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
+from pypdfium2 import raw
+
+from app.outside.paper.renderers import FONTS, Rendered
+
+DOTS: Final = 150
+"""Dots per inch of a scan: what a ward's scanner does by default."""
+FINE: Final = 2
+"""Ink is drawn so many times finer than the scan, so that strokes have soft edges."""
+MILLIMETRE: Final = DOTS * FINE / 25.4
+POINT: Final = 25.4 / 72
+FONT: Final = FONTS / "NotoSans-Regular.ttf"
+INK: Final = 70
+"""Grey of a ball pen on a grey scan, of 255."""
+LINE_HEIGHTS: Final = (9.5, 12.5)
+"""Millimetres a writing line of the signature page is high (``.cell`` of paper.css)."""
+SIZES: Final = (3.9, 3.4, 2.9, 2.4, 1.9, 1.5)
+"""Millimetres of block letters: the largest that fits the line."""
+QUALITY: Final = 45
+
+
+class StrangePaper(Exception):  # noqa: N818 - the house's word
+    """The form has other writing lines than this module knows; ``code`` is ``other_lines``."""
+
+    def __init__(self, found: Sequence[int], expected: Sequence[int]) -> None:
+        super().__init__(f"other_lines: {found} instead of {expected}")
+        self.code = "other_lines"
+
+
+class Line(NamedTuple):
+    """A line to write on: page from 1, millimetres from the page's top left corner."""
+
+    page: int
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Hand:
+    """One person who signs: what they write beside the signature."""
+
+    name: str
+    place_date: str = ""
+    relation: str = ""
+    proof: str = ""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What is written on a form by hand; ``crosses`` are ids of boxes, such as ``care-yes``."""
+
+    variant: str
+    crosses: Sequence[str]
+    signers: Sequence[Hand]
+    clinician: Hand
+    child: Hand | None = None
+    interpreter: Hand | None = None
+
+
+class Signed(NamedTuple):
+    """A signature; anything else on a line is block letters."""
+
+    name: str
+
+
+def fill_in(printed: Rendered, writing: Writing) -> list[Image.Image]:
+    """Every page of a printed form as a grey picture of ``DOTS``, with crosses, dates and signatures on it.
+
+    Raises:
+        StrangePaper: the signature page has other lines than its variant should.
+        KeyError: a cross is asked for in a box the form does not have.
+    """
+    with pypdfium2.PdfDocument(printed.pdf) as document:
+        pages = [page.render(scale=DOTS / 72, grayscale=True).to_pil().copy() for page in document]
+        rows = _rows(_lines(document, printed))
+    marks = _marks(writing)
+    if [len(row) for row in rows] != [len(row) for row in marks]:
+        raise StrangePaper([len(row) for row in rows], [len(row) for row in marks])
+    inks = {number: Ink(page.size, f"{writing.clinician.name}{number}") for number, page in enumerate(pages, 1)}
+    for box in writing.crosses:
+        place = printed.places[box]
+        inks[place.page].cross(place.left, place.top, place.width)
+    for row, texts in zip(rows, marks, strict=True):
+        for line, text in zip(row, texts, strict=True):
+            inks[line.page].put(line, text)
+    return [inks[number].on(page) for number, page in enumerate(pages, 1)]
+
+
+def _lines(document: pypdfium2.PdfDocument, printed: Rendered) -> Iterator[Line]:
+    """The writing lines below the decisions: a rectangle each, as WeasyPrint clips the border of a table's cell."""
+    decisions = printed.places["decisions"]
+    for number in range(decisions.page, len(document) + 1):
+        page = document[number - 1]
+        height = page.get_height()
+        for path in page.get_objects(filter=[raw.FPDF_PAGEOBJ_PATH]):
+            left, bottom, right, top = path.get_bounds()
+            line = Line(number, *(POINT * edge for edge in (left, height - top, right - left, top - bottom)))
+            below = number > decisions.page or line.top > decisions.top + decisions.height
+            if below and LINE_HEIGHTS[0] < line.height < LINE_HEIGHTS[1]:
+                yield line
+        page.close()
+
+
+def _rows(lines: Iterator[Line]) -> list[list[Line]]:
+    def height(line: Line) -> tuple[int, int]:
+        return line.page, round(line.top)
+
+    ordered = sorted(lines, key=lambda line: (*height(line), line.left))
+    return [list(row) for _height, row in groupby(ordered, height)]
+
+
+def _marks(writing: Writing) -> list[list[str | Signed]]:
+    """What stands on each line of each row, in the order of form.html."""
+
+    def signature(hand: Hand | None) -> list[str | Signed]:
+        return [hand.place_date, Signed(hand.name)] if hand else ["", ""]
+
+    clinician, interpreter = writing.clinician, writing.interpreter
+    ends: list[list[str | Signed]] = [
+        ["", *signature(clinician)],
+        [interpreter.name, interpreter.relation, Signed(interpreter.name)] if interpreter else ["", "", ""],
+    ]
+    if writing.variant == "adult":
+        return [signature(writing.signers[0]), *ends]
+    rows: list[list[str | Signed]] = []
+    for hand in (*writing.signers, None, None)[:2]:
+        rows += [[hand.name, hand.relation, hand.proof] if hand else ["", "", ""], signature(hand)]
+    return [*rows, signature(writing.child), *ends]
+
+
+class Ink:
+    """What a pen leaves on one page, drawn finer than the page."""
+
+    def __init__(self, size: tuple[int, int], seed: str) -> None:
+        self._chance = random.Random(seed)  # noqa: S311 - a hand's tremor, not a secret
+        self._size = size
+        self._sheet: Image.Image | None = None
+
+    def on(self, page: Image.Image) -> Image.Image:
+        """The page with the ink on it."""
+        if self._sheet is None:
+            return page
+        return ImageChops.darker(page, self._sheet.resize(self._size, Image.Resampling.BOX))
+
+    def cross(self, left: float, top: float, side: float) -> None:
+        """A cross over a box, a little beyond it as hands do."""
+        for start, end in (((0, 0), (1, 1)), ((0, 1), (1, 0))):
+            (x, y), (to_x, to_y) = self._near(start), self._near(end)
+            points = [(left + side * x, top + side * y), (left + side * to_x, top + side * to_y)]
+            self._stroke(points, 0.55)
+
+    def put(self, line: Line, text: str | Signed) -> None:
+        """Write on a line: block letters, or a signature."""
+        if isinstance(text, Signed):
+            self._sign(line, text.name)
+        elif text:
+            self._write(line, text)
+
+    def _near(self, corner: tuple[float, float]) -> tuple[float, float]:
+        x, y = (0.5 + (at - 0.5) * self._chance.uniform(0.75, 1.15) for at in corner)
+        return x, y
+
+    def _canvas(self) -> Image.Image:
+        if self._sheet is None:
+            self._sheet = Image.new("L", (self._size[0] * FINE, self._size[1] * FINE), 255)
+        return self._sheet
+
+    def _stroke(self, points: Sequence[tuple[float, float]], width: float) -> None:
+        dots = [(x * MILLIMETRE, y * MILLIMETRE) for x, y in points]
+        ImageDraw.Draw(self._canvas()).line(dots, fill=INK, width=round(width * MILLIMETRE), joint="curve")
+
+    def _sign(self, line: Line, name: str) -> None:
+        """Loops that lean forward and grow flat: one set of loops for each part of the name."""
+        chance = random.Random(name)  # noqa: S311 - the same person signs alike everywhere
+        x, middle = line.left + chance.uniform(4, 8), line.top + line.height * 0.68
+        for part in name.split()[:2]:
+            length, loops = min(4 + 2.6 * len(part), 26.0), max(2, len(part) // 2)
+            high, lean, turn = chance.uniform(2.2, 3.2), chance.uniform(0.6, 1.4), chance.uniform(0, math.pi)
+            points = []
+            for step in range(loops * 16 + 1):
+                far = step / (loops * 16)
+                angle, size = turn + far * loops * math.tau, high * (1 - 0.65 * far)
+                points.append((x + length * far + lean * math.cos(angle), middle - size * math.sin(angle) * 0.8 - far))
+            self._stroke(points, 0.4)
+            x += length + 2.5
+        self._stroke([(line.left + 5, middle + 2.4), (x, middle + chance.uniform(0.6, 2.2))], 0.35)
+
+    def _write(self, line: Line, text: str) -> None:
+        """Letters one by one, none quite level; smaller where the line is short. They may rise into the label."""
+        room = (line.width - 2) * MILLIMETRE
+        size = next((size for size in SIZES if _font(size).getlength(text) < room), SIZES[-1])
+        x, ground = line.left + 1, line.top + line.height - 1.6
+        draw = ImageDraw.Draw(self._canvas())
+        for sign in text:
+            at = (x * MILLIMETRE, (ground + self._chance.uniform(-0.35, 0.35)) * MILLIMETRE)
+            draw.text(at, sign, fill=INK, font=_font(size), anchor="ls")
+            x += _font(size).getlength(sign) / MILLIMETRE + self._chance.uniform(-0.1, 0.15)
+
+
+@cache
+def _font(millimetres: float) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(FONT, round(millimetres * MILLIMETRE))
+
+
+# --- the machine that looks at the paper --------------------------------------------------------------------------------
+
+
+def scan(pages: Sequence[Image.Image], seed: str) -> list[bytes]:
+    """The pages as a flatbed scanner gives them: a little tilted, soft, noisy and unevenly lit; a grey JPEG each."""
+    chance = random.Random(seed)  # noqa: S311 - dust, not a secret
+    return [_jpeg(_worn(page, chance, tilt=1.6, light=30)) for page in pages]
+
+
+def photograph(pages: Sequence[Image.Image], seed: str) -> list[bytes]:
+    """The pages as a telephone takes them on a table: more tilted, warm, darker at one side; a colour JPEG each."""
+    chance = random.Random(seed)  # noqa: S311 - a hand, not a secret
+    return [_jpeg(_on_table(page, chance)) for page in pages]
+
+
+def _worn(page: Image.Image, chance: random.Random, *, tilt: float, light: int) -> Image.Image:
+    angle = chance.choice((-1, 1)) * chance.uniform(0.3, tilt)
+    turned = page.rotate(angle, Image.Resampling.BILINEAR, fillcolor=236)
+    soft = turned.filter(ImageFilter.BoxBlur(chance.uniform(0.3, 0.6)))
+    shade = Image.linear_gradient("L").rotate(chance.choice((0, 90, 180, 270)))
+    shade = shade.point([255 - light + value * light // 255 for value in range(256)]).resize(page.size)
+    noise = Image.effect_noise((page.width // 2, page.height // 2), chance.uniform(4, 9)).resize(page.size)
+    return ImageChops.add(ImageChops.multiply(soft, shade), noise, offset=-128)
+
+
+def _on_table(page: Image.Image, chance: random.Random) -> Image.Image:
+    table = Image.new("L", (page.width + 140, page.height + 160), 96)
+    table.paste(page, (70 + chance.randint(-20, 20), 80 + chance.randint(-25, 25)))
+    return ImageOps.colorize(_worn(table, chance, tilt=2.5, light=70), black="#1b1c22", white="#f4ecdd")
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=QUALITY, dpi=(DOTS, DOTS))
+    return file.getvalue()

@@ -1,0 +1,231 @@
+"""Rows for tests, with what nobody cares about filled in. Call them inside ``house.system()``: they write at once.
+
+Plain functions instead of a library: each row is one call, and what it needs is given to it. Patients and forms that
+must be real (sealed, printed, signed) are made by acts in ``world``; ``patient`` and ``form`` here are bare rows.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from typing import Any
+
+from flask_appbuilder.security.sqla.models import Role as FabRole
+from sqlalchemy import select
+
+from app.models import (
+    Authorisation,
+    Centre,
+    ConsentDecision,
+    ConsentForm,
+    ConsentText,
+    Country,
+    Grant,
+    GrantedPatient,
+    Hospital,
+    Mandate,
+    Membership,
+    Network,
+    Patient,
+    Person,
+    Registry,
+    ThematicArea,
+    db,
+    now,
+    today,
+)
+from app.outside import paper
+from app.premises import premises
+from app.words import (
+    Answer,
+    CentreKind,
+    FormState,
+    GrantScope,
+    MandateKind,
+    Opinion,
+    PatientState,
+    Procedure,
+    Purpose,
+    Relation,
+    Role,
+    Sex,
+    Variant,
+)
+
+_numbers = itertools.count(1)
+DAY = dt.timedelta(days=1)
+
+
+def _kept(record: Any) -> Any:
+    db.session.add(record)
+    db.session.flush()
+    db.session.commit()
+    return record
+
+
+def country(code: str = "GR", **given: Any) -> Country:
+    """A country; Ukraine follows its own procedure."""
+    known: dict[str, Any] = {
+        "procedure": Procedure.UA if code == "UA" else Procedure.EU,
+        "eea": code != "UA",
+        "languages": {"GR": "el", "DE": "de", "BG": "bg", "UA": "uk"}.get(code, "en"),
+        "authority_name": f"Authority of {code}",
+        "authority_name_en": f"Authority of {code}",
+        "authority_address": "1 Authority Street",
+        "authority_contact": "authority.example",
+        "majority_age": 18,
+        "source": "invented",
+    }
+    return _kept(Country(code=code, **known | given))
+
+
+def network(name: str = "ERN TEST", **given: Any) -> Network:
+    """A network."""
+    return _kept(Network(code=name.lower().replace(" ", "-"), name=name, field="diseases of tests", **given))
+
+
+def area(of: Network, name: str = "Rare tests") -> ThematicArea:
+    """A thematic area of a network."""
+    return _kept(ThematicArea(network=of, name=name))
+
+
+def registry(name: str, where: Country, of: Network | None = None, **given: Any) -> Registry:
+    """A registry, of a network or of none."""
+    return _kept(Registry(name=name, controller=f"Controller of {name}", country=where, network=of, **given))
+
+
+def hospital(name: str, where: Country, **given: Any) -> Hospital:
+    """A hospital with an authorisation in force (``authorised=False`` for one without)."""
+    authorised = given.pop("authorised", True)
+    made = _kept(
+        Hospital(
+            name=name,
+            country=where,
+            city="Testtown",
+            address=f"1 {name} Street",
+            phone="+30 000",
+            email="desk@hospital.example",
+            dpo_name="D. P. Officer",
+            dpo_contact="dpo@hospital.example",
+            **given,
+        )
+    )
+    if authorised:
+        authorisation(made)
+    return made
+
+
+def authorisation(of: Hospital, **given: Any) -> Authorisation:
+    """A hospital's permission to enrol."""
+    known: dict[str, Any] = {
+        "decided_by_name": "R. Presentative",
+        "decided_on": today() - DAY,
+        "opinion": Opinion.POSITIVE,
+        "opinion_by": "D. P. Officer",
+        "opinion_on": today() - DAY,
+        "reference": "AUTH-1",
+        "from_on": today() - DAY,
+        "to_on": today() + 365 * DAY,
+    }
+    return _kept(Authorisation(hospital=of, **known | given))
+
+
+def centre(of: Hospital, inside: Network, **given: Any) -> Centre:
+    """A centre of a hospital in a network."""
+    known = {"name": f"Centre of {of.name}", "kind": CentreKind.FULL_MEMBER, "from_on": today() - 100 * DAY}
+    return _kept(Centre(hospital=of, network=inside, **known | given))
+
+
+def person(first_name: str, last_name: str = "Tester", **given: Any) -> Person:
+    """An account without a password (sign in by a row: ``house.client_for``)."""
+    email = f"{first_name.lower()}.{next(_numbers)}@people.example"
+    known = {"username": email, "email": email, "active": True}
+    return _kept(Person(first_name=first_name, last_name=last_name, **known | given))
+
+
+def admin(who: Person) -> Person:
+    """Make a person Admin, the one role that is stored."""
+    role = db.session.scalars(select(FabRole).where(FabRole.name == Role.ADMIN.value)).one_or_none()
+    who.roles.append(role or FabRole(name=Role.ADMIN.value))
+    return _kept(who)
+
+
+def member(who: Person, of: Centre, **given: Any) -> Membership:
+    """A membership, in force."""
+    return _kept(Membership(person=who, centre=of, **{"from_on": today() - 50 * DAY} | given))
+
+
+def mandate(who: Person, kind: MandateKind, **given: Any) -> Mandate:
+    """A mandate, in force."""
+    return _kept(Mandate(person=who, kind=kind, **{"from_on": today() - 50 * DAY} | given))
+
+
+def grant(by: Person, to: Person, at: Hospital, *chosen: Patient, **given: Any) -> Grant:
+    """A clinician's grant: of all records, or of the chosen ones."""
+    scope = GrantScope.CHOSEN if chosen else GrantScope.ALL
+    known = {"from_on": today() - 10 * DAY, "scope": scope}
+    rows = [GrantedPatient(patient_id=one.id) for one in chosen]
+    return _kept(Grant(clinician=by, assistant=to, hospital=at, chosen=rows, **known | given))
+
+
+def consent_text(procedure: str = "eu", language: str = "en", variant: str = "adult") -> ConsentText:
+    """A text of ours, published."""
+    text = paper.compose(procedure, language, variant)
+    return _kept(
+        ConsentText(
+            procedure=Procedure(procedure),
+            language=language,
+            variant=Variant(variant),
+            text_version=text.version,
+            title=text.title,
+            html=text.html,
+            css=text.css,
+            fonts=dict(text.fonts),
+            sha256=text.sha256,
+            published_at=now(),
+        )
+    )
+
+
+def patient(of: Person, at: Hospital, **given: Any) -> Patient:
+    """A bare record without identity."""
+    number = next(_numbers)
+    known: dict[str, Any] = {
+        "nickname": f"quiet-test-{number}",
+        "procedure": at.country.procedure,
+        "state": PatientState.DRAFT,
+        "sex": Sex.FEMALE,
+        "birth_year": 1990,
+        "birth_month": 3,
+        "enrolled_by_id": of.id,
+        "created_at": now(),
+    }
+    return _kept(Patient(clinician=of, hospital=at, **known | given))
+
+
+def form(of: Patient, text: ConsentText, **given: Any) -> ConsentForm:
+    """A bare form with its question for care."""
+    state = given.pop("state", FormState.PREPARED)
+    answer = given.pop("answer", Answer.NOT_ASKED)
+    facts = {
+        "printed_at": None if state is FormState.PREPARED else now(),
+        "signed_on": today() if state in (FormState.SIGNED, FormState.ARCHIVED) else None,
+        "relation": Relation.SELF if state in (FormState.SIGNED, FormState.ARCHIVED) else None,
+        "end_reason": "a test" if state in (FormState.CANCELLED, FormState.ANNULLED) else None,
+    }
+    made = ConsentForm(
+        code=f"{next(_numbers):016d}",
+        patient=of,
+        hospital=of.hospital,
+        text=text,
+        procedure=of.procedure,
+        language=text.language,
+        variant=text.variant,
+        state=state,
+        wrapped_key=premises().vault.new_key(b"consent"),
+        prepared_at=now(),
+        print_count=0,
+        **facts | given,
+    )
+    made.decisions = [ConsentDecision(procedure=of.procedure, purpose=Purpose.CARE, answer=answer)]
+    return _kept(made)
