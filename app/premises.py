@@ -31,7 +31,7 @@ def furnish(settings: Settings) -> Premises:
         settings=settings,
         vault=Vault({"1": settings["MASTER_KEY"]}, "1"),
         store=LocalStore(settings["VAR"] / "files"),
-        printer=Renderer(),
+        printer=Renderer(children=settings["PRINTERS"]),
     )
 
 

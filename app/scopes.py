@@ -24,6 +24,7 @@ from app.models import (
     Grant,
     GrantedPatient,
     Hospital,
+    Mandate,
     Membership,
     Network,
     Patient,
@@ -229,6 +230,73 @@ def coordinated(actor: Actor, thing: type[Any]) -> Reach:
     return of_networks(thing, _mandated(actor, MandateKind.ERN_COORDINATOR, column="network_id"))
 
 
+def network_hospitals(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of the hospitals with a centre in the network one coordinates."""
+    return of_hospitals(thing, _network_hospitals(actor))
+
+
+def _networks(actor: Actor) -> Select[Any]:
+    return _mandated(actor, MandateKind.ERN_COORDINATOR, column="network_id")
+
+
+def _network_hospitals(actor: Actor) -> Select[Any]:
+    centre = _t(Centre)
+    return (
+        select(centre.c.hospital_id)
+        .where(centre.c.network_id.in_(_networks(actor)), _not_over(centre, actor))
+        .correlate(None)
+    )
+
+
+def _not_over(spell: FromClause, actor: Actor) -> ColumnElement[bool]:
+    """In force or still to begin: who prepares something has to see it."""
+    return and_(spell.c.ended_at.is_(None), or_(spell.c.to_on.is_(None), spell.c.to_on >= actor.on))
+
+
+def hosting(actor: Actor, thing: type[Any]) -> Reach:
+    """Clinicians of the hospital one represents and of the network one coordinates."""
+    return of_people(thing, _hosts(actor))
+
+
+def _hosts(actor: Actor) -> Select[Any]:
+    m = memberships_in_force(actor.on).subquery()
+    represented_ = _mandated(actor, MandateKind.HOSPITAL_REPRESENTATIVE)
+    return (
+        select(m.c.person_id)
+        .where(or_(m.c.hospital_id.in_(represented_), m.c.network_id.in_(_networks(actor))))
+        .correlate(None)
+    )
+
+
+def hosted(actor: Actor, thing: type[Any]) -> Reach:
+    """Guests of clinicians of the hospital one represents and of the network one coordinates."""
+    return Reach("host_id", _hosts(actor)) if thing is Mandate else of_people(thing, _guests(actor))
+
+
+def _guests(actor: Actor) -> Select[Any]:
+    mandate = _t(Mandate)
+    return select(mandate.c.person_id).where(mandate.c.host_id.in_(_hosts(actor))).correlate(None)
+
+
+def appointing(actor: Actor, thing: type[Any]) -> Reach:
+    """Those one may appoint oneself: a representative the contacts and assistants of the hospital, an ERN coordinator the representatives of the network's hospitals, both the guests."""
+    mandate = _t(Mandate)
+    below = (MandateKind.DATA_PROTECTION_CONTACT, MandateKind.ASSISTANT)
+    represented_ = _mandated(actor, MandateKind.HOSPITAL_REPRESENTATIVE)
+    ids = select(mandate.c.id).where(
+        mandate.c.person_id != actor.user_id,
+        or_(
+            and_(mandate.c.kind.in_(below), mandate.c.hospital_id.in_(represented_)),
+            and_(
+                mandate.c.kind == MandateKind.HOSPITAL_REPRESENTATIVE,
+                mandate.c.hospital_id.in_(_network_hospitals(actor)),
+            ),
+            mandate.c.host_id.in_(_hosts(actor)),
+        ),
+    )
+    return Reach({Mandate: "id"}.get(thing, "mandate_id"), ids.correlate(None))
+
+
 def _people_of_hospitals(actor: Actor, hospitals: Select[Any]) -> Select[Any]:
     member, mandate = memberships_in_force(actor.on).subquery(), mandates_in_force(actor.on).subquery()
     return union_all(
@@ -237,25 +305,39 @@ def _people_of_hospitals(actor: Actor, hospitals: Select[Any]) -> Select[Any]:
     ).subquery().select().correlate(None)
 
 
-def colleagues(actor: Actor, thing: type[Any]) -> Reach:
-    """People of one's own hospital."""
+def _workplaces(actor: Actor) -> Select[Any]:
     m = mandates_in_force(actor.on).subquery()
-    mine = union_all(
+    return union_all(
         _my_hospitals(actor),
         select(m.c.hospital_id).where(m.c.person_id == actor.user_id, m.c.hospital_id.is_not(None)),
     ).subquery().select()
-    return of_people(thing, _people_of_hospitals(actor, mine))
+
+
+def workplace(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of the hospital one works in."""
+    return of_hospitals(thing, _workplaces(actor))
+
+
+def colleagues(actor: Actor, thing: type[Any]) -> Reach:
+    """People of one's own hospital."""
+    return of_people(thing, _people_of_hospitals(actor, _workplaces(actor)))
 
 
 def mandated_people(actor: Actor, thing: type[Any]) -> Reach:
-    """People of the hospitals and networks inside one's mandate."""
-    networks = _mandated(actor, MandateKind.ERN_COORDINATOR, column="network_id")
-    hospital_of_network = of_networks(Hospital, networks).ids
-    hospitals = union_all(
-        _mandated(actor, MandateKind.HOSPITAL_REPRESENTATIVE, MandateKind.DATA_PROTECTION_CONTACT),
-        hospital_of_network,
-    ).subquery().select()
-    return of_people(thing, _people_of_hospitals(actor, hospitals))
+    """People who have, will have or had a place in the hospital or network inside one's mandate, and its guests."""
+    hospitals = _mandated(actor, MandateKind.HOSPITAL_REPRESENTATIVE, MandateKind.DATA_PROTECTION_CONTACT)
+    networks = _networks(actor)
+    member, centre, mandate = _t(Membership), _t(Centre), _t(Mandate)
+    members = select(member.c.person_id).join_from(member, centre, member.c.centre_id == centre.c.id)
+    people = union_all(
+        members.where(centre.c.hospital_id.in_(hospitals)),
+        members.where(centre.c.network_id.in_(networks)),
+        select(mandate.c.person_id).where(mandate.c.hospital_id.in_(hospitals)),
+        select(mandate.c.person_id).where(mandate.c.hospital_id.in_(_network_hospitals(actor))),
+        select(mandate.c.person_id).where(mandate.c.network_id.in_(networks)),
+        _guests(actor),
+    )
+    return of_people(thing, people.subquery().select().correlate(None))
 
 
 def ukrainian(_actor: Actor, thing: type[Any]) -> Reach:

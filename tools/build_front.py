@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+from jinja2 import Environment, nodes
 
 HOUSE = Path(__file__).resolve().parent.parent
 
@@ -99,14 +102,59 @@ ICONS = (
     "x",
 )
 
-CALLS = re.compile(r"""\bicon(?:\(\s*|\s*=\s*)["']([a-z0-9-]+)["']""")
-ENTRIES = re.compile(r"""^ {4}Entry\(.*["']([a-z0-9-]+)["']\),""", re.MULTILINE)
+PLACES = {"icon": 0, "link_button": 3, "empty_state": 3, "post_button": 4}
+"""Which argument of a macro is an icon."""
+
+KINDS = {"quiet", "info", "good", "warn", "bad"}
+IN_CODE = re.compile(r"""^ {4}Entry\(.*["']([a-z0-9-]+)["']\),|["']icon["']: ["']([a-z0-9-]+)["']""", re.MULTILINE)
 
 
-def named_icons(templates: Path, site_map: Path) -> dict[str, str]:
-    """Every icon a template or the site map names, with the file that names it."""
-    places = {name: str(path) for path in sorted(templates.rglob("*.html")) for name in CALLS.findall(path.read_text("utf-8"))}
-    return places | {name: str(site_map) for name in ENTRIES.findall(site_map.read_text("utf-8"))}
+def words(node: nodes.Node | None) -> Iterator[str]:
+    """The strings an expression can be: both arms of a condition, the values of a dict, what ``get`` falls back to."""
+    if isinstance(node, nodes.Const):
+        if isinstance(node.value, str):
+            yield node.value
+    elif isinstance(node, nodes.Dict):
+        for pair in node.items:
+            yield from words(pair.value)
+    elif isinstance(node, nodes.CondExpr):
+        yield from words(node.expr1)
+        yield from words(node.expr2)
+    elif isinstance(node, nodes.Call):
+        yield from words(node.node)
+        for fallback in node.args[1:]:
+            yield from words(fallback)
+    elif node is not None:
+        for child in node.iter_child_nodes():
+            yield from words(child)
+
+
+def drawn(page: nodes.Template) -> Iterator[str]:
+    """The icons a template names: as a macro's argument, as ``icon`` of an item, beside a kind of tag."""
+    for call in page.find_all(nodes.Call):
+        name = getattr(call.node, "attr", getattr(call.node, "name", ""))
+        yield from (word for argument in call.args[PLACES.get(name, len(call.args)) :][:1] for word in words(argument))
+        yield from (word for given in call.kwargs if given.key == "icon_name" for word in words(given.value))
+    for macro in page.find_all(nodes.Macro):
+        for argument, default in zip(reversed(macro.args), reversed(macro.defaults), strict=False):
+            yield from words(default) if argument.name == "icon_name" else ()
+    for pair in page.find_all(nodes.Pair):
+        if isinstance(pair.key, nodes.Const) and pair.key.value == "icon":
+            yield from words(pair.value)
+    for two in page.find_all(nodes.Tuple):
+        strings = [getattr(item, "value", None) for item in two.items]
+        if strings[:1] and strings[0] in KINDS:
+            yield from (name for name in strings[1:] if isinstance(name, str) and name not in KINDS)
+
+
+def named_icons(app: Path) -> dict[str, str]:
+    """Every icon a template, the site map or a page names, with the file that names it."""
+    reader = Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
+    templates = sorted((app / "templates").rglob("*.html"))
+    places = {name: str(path) for path in templates for name in drawn(reader.parse(path.read_text("utf-8")))}
+    for path in (app / "views.py", *sorted((app / "pages").glob("*.py"))):
+        places |= {one or other: str(path) for one, other in IN_CODE.findall(path.read_text("utf-8"))}
+    return places
 
 
 def symbol(name: str, drawing: str) -> str:
@@ -118,10 +166,14 @@ def symbol(name: str, drawing: str) -> str:
 def build_front(packages: Path, house: Path) -> list[str]:
     """Write app/static/vendor; return one sentence per fault, and write nothing then."""
     drawings = {name: packages / "lucide-static/icons" / f"{name}.svg" for name in ICONS}
-    named = named_icons(house / "app/templates", house / "app/views.py")
-    faults = [f"{place} names the icon {name}: add it to ICONS" for name, place in named.items() if name not in drawings]
+    named = named_icons(house / "app")
+    faults = [
+        f"{place} names the icon {name}: add it to ICONS" for name, place in named.items() if name not in drawings
+    ]
     faults += [f"there is no icon {name} in lucide-static" for name, path in drawings.items() if not path.is_file()]
-    faults += [f"{packages / source} is not there: run npm ci first" for source in BUNDLES if not (packages / source).is_file()]
+    faults += [
+        f"{packages / source} is not there: run npm ci first" for source in BUNDLES if not (packages / source).is_file()
+    ]
     if faults:
         return faults
     vendor = house / "app/static/vendor"

@@ -28,8 +28,10 @@ FINE: Final = 2
 MILLIMETRE: Final = DOTS * FINE / 25.4
 POINT: Final = 25.4 / 72
 FONT: Final = FONTS / "NotoSans-Regular.ttf"
-INK: Final = 70
+INK: Final = 50
 """Grey of a ball pen on a grey scan, of 255."""
+TABLE: Final = 96
+"""Grey of what lies under a photographed page."""
 LINE_HEIGHTS: Final = (9.5, 12.5)
 """Millimetres a writing line of the signature page is high (``.cell`` of paper.css)."""
 SIZES: Final = (3.9, 3.4, 2.9, 2.4, 1.9, 1.5)
@@ -167,7 +169,7 @@ class Ink:
         for start, end in (((0, 0), (1, 1)), ((0, 1), (1, 0))):
             (x, y), (to_x, to_y) = self._near(start), self._near(end)
             points = [(left + side * x, top + side * y), (left + side * to_x, top + side * to_y)]
-            self._stroke(points, 0.55)
+            self._stroke(points, 0.7)
 
     def put(self, line: Line, text: str | Signed) -> None:
         """Write on a line: block letters, or a signature."""
@@ -177,7 +179,7 @@ class Ink:
             self._write(line, text)
 
     def _near(self, corner: tuple[float, float]) -> tuple[float, float]:
-        x, y = (0.5 + (at - 0.5) * self._chance.uniform(0.75, 1.15) for at in corner)
+        x, y = (0.5 + (at - 0.5) * self._chance.uniform(0.8, 1.35) for at in corner)
         return x, y
 
     def _canvas(self) -> Image.Image:
@@ -194,8 +196,9 @@ class Ink:
         chance = random.Random(name)  # noqa: S311 - the same person signs alike everywhere
         x, middle = line.left + chance.uniform(4, 8), line.top + line.height * 0.68
         for part in name.split()[:2]:
-            length, loops = min(4 + 2.6 * len(part), 26.0), max(2, len(part) // 2)
-            high, lean, turn = chance.uniform(2.2, 3.2), chance.uniform(0.6, 1.4), chance.uniform(0, math.pi)
+            loops = min(max(2, len(part) // 2), 6)
+            length, high = loops * chance.uniform(2.6, 3.6), chance.uniform(2.4, 3.4)
+            lean, turn = chance.uniform(0.7, 1.3), chance.uniform(0, math.pi)
             points = []
             for step in range(loops * 16 + 1):
                 far = step / (loops * 16)
@@ -228,7 +231,7 @@ def _font(millimetres: float) -> ImageFont.FreeTypeFont:
 def scan(pages: Sequence[Image.Image], seed: str) -> list[bytes]:
     """The pages as a flatbed scanner gives them: a little tilted, soft, noisy and unevenly lit; a grey JPEG each."""
     chance = random.Random(seed)  # noqa: S311 - dust, not a secret
-    return [_jpeg(_worn(page, chance, tilt=1.6, light=30)) for page in pages]
+    return [_jpeg(_worn(page, chance, tilt=1.6, light=30, ground=236)) for page in pages]
 
 
 def photograph(pages: Sequence[Image.Image], seed: str) -> list[bytes]:
@@ -237,20 +240,21 @@ def photograph(pages: Sequence[Image.Image], seed: str) -> list[bytes]:
     return [_jpeg(_on_table(page, chance)) for page in pages]
 
 
-def _worn(page: Image.Image, chance: random.Random, *, tilt: float, light: int) -> Image.Image:
+def _worn(page: Image.Image, chance: random.Random, *, tilt: float, light: int, ground: int) -> Image.Image:
     angle = chance.choice((-1, 1)) * chance.uniform(0.3, tilt)
-    turned = page.rotate(angle, Image.Resampling.BILINEAR, fillcolor=236)
+    turned = page.rotate(angle, Image.Resampling.BILINEAR, fillcolor=ground)
     soft = turned.filter(ImageFilter.BoxBlur(chance.uniform(0.3, 0.6)))
     shade = Image.linear_gradient("L").rotate(chance.choice((0, 90, 180, 270)))
     shade = shade.point([255 - light + value * light // 255 for value in range(256)]).resize(page.size)
-    noise = Image.effect_noise((page.width // 2, page.height // 2), chance.uniform(4, 9)).resize(page.size)
+    noise = Image.effect_noise((page.width // 2, page.height // 2), chance.uniform(3, 7)).resize(page.size)
     return ImageChops.add(ImageChops.multiply(soft, shade), noise, offset=-128)
 
 
 def _on_table(page: Image.Image, chance: random.Random) -> Image.Image:
-    table = Image.new("L", (page.width + 140, page.height + 160), 96)
+    table = Image.new("L", (page.width + 140, page.height + 160), TABLE)
     table.paste(page, (70 + chance.randint(-20, 20), 80 + chance.randint(-25, 25)))
-    return ImageOps.colorize(_worn(table, chance, tilt=2.5, light=70), black="#1b1c22", white="#f4ecdd")
+    worn = _worn(table, chance, tilt=2.5, light=70, ground=TABLE)
+    return ImageOps.colorize(worn, black="#1b1c22", white="#f4ecdd")
 
 
 def _jpeg(picture: Image.Image) -> bytes:

@@ -79,6 +79,7 @@ class ScanForm(ActForm):
     files = MultipleFileField(
         _("Scan of the signed form"),
         description=_("One PDF of at most 20 pages, or a photograph of each page (JPEG, PNG). At most 50 MB."),
+        render_kw={"accept": ".pdf,.jpg,.jpeg,.png,application/pdf,image/jpeg,image/png", "required": ""},
     )
 
     def uploads(self) -> list[consents.Upload]:
@@ -420,6 +421,9 @@ def _archived(form: ConsentForm) -> object:
 
 def _pdf(content: bytes, form: ConsentForm) -> Response:
     name = f"consent-{form.code}-{form.language}.pdf"
-    headers = {"Content-Disposition": f'inline; filename="{name}"'}
+    headers = {
+        "Content-Disposition": f'inline; filename="{name}"',
+        "Content-Security-Policy": "frame-ancestors 'self'",  # a browser's own viewer is stopped by more
+    }
     return Response(content, mimetype="application/pdf", headers=headers)
 

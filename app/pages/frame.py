@@ -6,7 +6,6 @@ import datetime as dt
 import secrets
 from typing import Any
 
-from babel import Locale
 from flask import Flask, Response, current_app, g, render_template, request
 from flask_babel import format_date, format_datetime, format_timedelta, get_locale
 from flask_wtf.csrf import CSRFError
@@ -17,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from app import sight
 from app.errors import NotFound, Refusal
 from app.models import now
+from app.pages import names
 from app.pages.base import may
 from app.pages.browsers import Browsers, here
 from app.pages.security import acting, enter
@@ -37,7 +37,7 @@ def hang(app: Flask) -> None:
     app.context_processor(_words)
     app.add_url_rule("/healthz", "healthz", lambda: ("ok\n", {"Content-Type": "text/plain"}))
     app.add_url_rule("/readyz", "readyz", _ready)
-    app.jinja_env.filters.update(day=day, moment=moment, ago=ago, label=label)
+    app.jinja_env.filters.update(day=day, moment=moment, ago=ago, label=label, country=names.country)
     app.jinja_env.globals.update(may=may, csp_nonce=nonce, signed_in=lambda: here().person)
     app.jinja_env.undefined = StrictUndefined
 
@@ -162,11 +162,3 @@ def ago(value: dt.datetime | None) -> str:
 def label(value: Any) -> Any:
     """What a person reads for a word of ours."""
     return LABELS.get(value, value)
-
-
-def language_name(code: str) -> str:
-    """A language by the name its own speakers use."""
-    name = Locale.parse(code).get_display_name(code) or code
-    return name[:1].upper() + name[1:]
-
-

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
-from app.pages.base import Page, expose, has_access
+from flask import url_for
+from flask_babel import format_date, gettext
+
+from app.models import ConsentForm
+from app.outside import paper
+from app.pages import names
+from app.pages.base import Page, expose, has_access, may
+from app.pages.security import acting
+from app.services import worklist
+from app.words import FormState, MandateKind, Role, _
+
+
+class Group(NamedTuple):
+    """One kind of work: what it is, the things that wait, what to read when none does."""
+
+    title: object
+    items: list[dict[str, object]]
+    empty: object | None = None
 
 
 class HomePage(Page):
@@ -18,4 +35,113 @@ class HomePage(Page):
     @has_access
     def index(self) -> Any:
         """What waits for me."""
-        return self.page("home.html")
+        groups = [group for group in self._groups() if group.items or group.empty]
+        return self.page("home.html", groups=groups, nothing=not any(group.items for group in groups))
+
+    def _groups(self) -> list[Group]:
+        actor = acting()
+        groups: list[Group] = []
+        if may("patient.open"):
+            groups += _desk()
+        if MandateKind.HOSPITAL_REPRESENTATIVE in actor.mandates:
+            groups.append(_authorisations())
+        if MandateKind.ERN_COORDINATOR in actor.mandates:
+            groups.append(_unrepresented())
+        if actor.is_(Role.ADMIN):
+            groups += _operating()
+        if actor.is_(Role.UA_HUB):
+            groups.append(Group(_("Ukrainian cases"), [], _("Cases appear here once a Ukrainian hospital sends one.")))
+        if actor.is_(Role.GUEST):
+            groups.append(Group(_("Discussions"), [], _("Discussions appear here once somebody invites you.")))
+        return groups
+
+
+def _desk() -> list[Group]:
+    """The consent desk: what is nearest to its end comes first."""
+    actor = acting()
+    drafts = [
+        {
+            "title": patient.nickname,
+            "url": url_for("PatientPage.show", key=patient.public_id),
+            "tag": patient.state,
+            "note": _("No consent form yet."),
+            "act": _("Prepare the form"),
+        }
+        for patient in worklist.drafts(actor)
+    ]
+    return [
+        Group(_("Signed, the scan is missing"), _forms(FormState.SIGNED, _("Archive the scan"))),
+        Group(_("Printed and not yet back"), _forms(FormState.PRINTED, _("Record the signature"))),
+        Group(_("Prepared, not printed"), _forms(FormState.PREPARED, _("Print"))),
+        Group(_("Drafts without a form"), drafts),
+    ]
+
+
+def _forms(state: FormState, act: object) -> list[dict[str, object]]:
+    return [
+        {
+            "title": form.patient.nickname,
+            "url": url_for("ConsentPage.show", key=form.public_id),
+            "note": _note(form),
+            "tag": form.state,
+            "act": act,
+        }
+        for form in worklist.forms(acting(), state)
+        if form.patient is not None
+    ]
+
+
+def _note(form: ConsentForm) -> str:
+    """Which form it is, and since when it waits."""
+    name = paper.language_name(form.language)
+    if form.state is FormState.PRINTED and form.printed_at is not None:
+        day = format_date(form.printed_at, "long")
+        if worklist.is_late(form, acting().on):
+            return str(gettext("%(language)s · printed on %(day)s, ask for it", language=name, day=day))
+        return str(gettext("%(language)s · printed on %(day)s", language=name, day=day))
+    return f"{name} · {paper.grouped_code(form.code)}"
+
+
+def _authorisations() -> Group:
+    items = [
+        {
+            "title": hospital.name,
+            "url": url_for("HospitalPage.show", key=hospital.public_id),
+            "note": _("No authorisation in force: nobody can enrol.")
+            if day is None
+            else _("In force until %(day)s.", day=format_date(day, "long")),
+            "act": _("Renew"),
+        }
+        for hospital, day in worklist.authorisations(acting())
+    ]
+    return Group(_("Authorisations to renew"), items)
+
+
+def _unrepresented() -> Group:
+    items: list[dict[str, object]] = [
+        {
+            "title": hospital.name,
+            "url": url_for("HospitalPage.show", key=hospital.public_id),
+            "note": _("Nobody represents this hospital, so nobody can add its people."),
+            "act": _("Appoint"),
+        }
+        for hospital in worklist.unrepresented(acting())
+    ]
+    return Group(_("Hospitals without a representative"), items)
+
+
+def _operating() -> list[Group]:
+    countries: list[dict[str, object]] = [
+        {
+            "title": names.country(country.code),
+            "url": url_for("CountryPage.show", key=country.public_id),
+            "note": _("Ages and supervisory authority are as shipped. Check them against the law."),
+            "act": _("Check"),
+        }
+        for country in worklist.unchecked_countries(acting())
+    ]
+    settings: list[dict[str, object]] = [
+        {"title": name, "url": url_for("HomePage.index"), "note": _("Empty: no consent form prints.")}
+        for name in worklist.empty_settings()
+    ]
+    return [Group(_("Settings to fill in"), settings), Group(_("Countries to check"), countries)]

@@ -64,9 +64,12 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
         super()._init_properties()
 
     def _init_forms(self) -> None:
+        """Give a form that Flask-AppBuilder made what every form of ours carries."""
         super()._init_forms()
-        self.add_form = type("AddForm", (ActForm, self.add_form), {})
-        self.edit_form = type("EditForm", (ActForm, self.edit_form), {})
+        for name in ("add_form", "edit_form"):
+            form = getattr(self, name)
+            if not issubclass(form, ActForm):
+                setattr(self, name, type(form.__name__, (ActForm, form), {}))
 
     # --- list ---
 
@@ -85,14 +88,19 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
         for relation in self.join:
             statement = statement.join(relation)
         typed = request.args.get("q", "").strip()[:100]
-        if typed and self.search_in:
+        searched = self.searched()
+        if typed and searched:
             pattern = "%" + typed.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-            statement = statement.where(or_(*(column.ilike(pattern, escape="\\") for column in self.search_in)))
+            statement = statement.where(or_(*(column.ilike(pattern, escape="\\") for column in searched)))
         for name, one in self.filters.items():
             chosen = request.args.get(name)
             if chosen and chosen in {value for value, _label in one.choices()}:
                 statement = statement.where(one.where(chosen))
         return statement
+
+    def searched(self) -> tuple[Any, ...]:
+        """The columns this reader's search looks into."""
+        return self.search_in
 
     def columns(self) -> Any:
         """The columns this reader sees."""
@@ -178,9 +186,7 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
 
     def _prefill(self, form: Any) -> None:
         """Choose the parent a link named."""
-        field = form[self.parent_field] if self.parent_field in form else None
-        if field is not None and request.args.get(self.parent_field):
-            field.process_formdata_quietly(request.args[self.parent_field])
+        prefill(form, self.parent_field)
 
     def _make(self, form: Any) -> Any:
         given = form.given()
@@ -214,3 +220,14 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
         form.seen.data = str(record.version)
         pairs = [(form[name], getattr(record, name, None)) for name in form.given()]
         return [(field, value) for field, value in pairs if value != field.data]
+
+
+def prefill(form: Any, *names: str) -> None:
+    """Choose the records a link named; one that may not be chosen is left out."""
+    for name in names:
+        key = request.args.get(name)
+        if key and name in form:
+            try:
+                form[name].process_formdata([key])
+            except ValueError:
+                form[name].data = None

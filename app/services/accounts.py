@@ -1,7 +1,12 @@
-"""People's accounts: add, amend, disable, enable, preferences. Passwords and logins are ``logins``."""
+"""People's accounts: add, amend, disable, enable, preferences. Passwords and logins are ``logins``.
+
+What a person may do where is ``people``.
+"""
 
 from __future__ import annotations
 
+import re
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import func, select
@@ -9,23 +14,71 @@ from sqlalchemy import func, select
 from app import sight
 from app.act import act
 from app.actors import Actor
-from app.errors import Incomplete
+from app.errors import Incomplete, NotAllowed
 from app.models import Country, Person, now
 from app.services import logins
 from app.words import _
 
+LONGEST_EMAIL = 128
+_EMAIL = re.compile(r"[^\s@<>\"',;]+@([^\s@<>\"',;.]+\.)+[^\s@<>\"',;.]{2,}")
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A person as somebody who appoints them types it: the e-mail address finds or makes the account."""
+
+    email: str
+    first_name: str
+    last_name: str
+    job_title: str | None = None
+    institution: str | None = None
+    country_code: str | None = None
+
 
 @act("person.add", creates=Person)
-def add(_actor: Actor, _country: Country, *, first_name: str, last_name: str, email: str, job_title: str | None) -> Person:
+def add(
+    _actor: Actor, country: Country, *, first_name: str, last_name: str, email: str, job_title: str | None = None
+) -> Person:
     """Make an account; it cannot sign in before a one-time link has set its password.
 
     Raises:
-        Incomplete: the e-mail address has an account already.
+        Incomplete: the e-mail address is none, or has an account already.
     """
+    check_email(email)
     if matching(email) is not None:
         sentence = _("There is an account with this e-mail address already.")
         raise Incomplete(sentence, fields={"email": sentence})
-    return new_person(first_name=first_name, last_name=last_name, email=email, job_title=job_title)
+    return new_person(
+        first_name=first_name, last_name=last_name, email=email, job_title=job_title, country_code=country.code
+    )
+
+
+@act("person.make", creates=Person, gives_away=True)
+def make(_actor: Actor, _none: object, *, typed: Typed) -> Person:
+    """Make the account of a person appointed by an e-mail address nobody has yet."""
+    return new_person(**asdict(typed))
+
+
+def found_or_made(actor: Actor, typed: Typed) -> int:
+    """The id of the account with the typed e-mail address; its names stay as they are, a new one gets the typed ones.
+
+    Raises:
+        Incomplete: the e-mail address is none.
+    """
+    check_email(typed.email)
+    known = matching(typed.email)
+    return known if known is not None else int(make(actor, None, typed=typed).id)
+
+
+def check_email(email: str) -> None:
+    """Refuse what is no e-mail address.
+
+    Raises:
+        Incomplete: with the sentence by ``email``.
+    """
+    if len(email) > LONGEST_EMAIL or not _EMAIL.fullmatch(email.strip()):
+        sentence = _("This is not an e-mail address such as name@hospital.example.")
+        raise Incomplete(sentence, fields={"email": sentence})
 
 
 def new_person(**known: Any) -> Person:
@@ -42,14 +95,27 @@ def matching(email: str) -> int | None:
 
 @act("person.amend")
 def amend(_actor: Actor, person: Person, **changes: Any) -> None:
-    """Correct a person's name, job title, institution or e-mail address."""
-    email = changes.get("email")
-    if email and matching(email) not in (None, person.id):
-        sentence = _("There is another account with this e-mail address.")
-        raise Incomplete(sentence, fields={"email": sentence})
+    """Correct a person's name, job title, institution or e-mail address.
+
+    Raises:
+        Incomplete: the e-mail address is none, or another account's.
+    """
+    if changes.get("email"):
+        changes["email"] = changes["email"].strip().lower()
+        _move(person, changes["email"])
     for name, value in changes.items():
         setattr(person, name, value)
     person.version += 1  # Flask-AppBuilder's table: SQLAlchemy does not count its versions
+
+
+def _move(person: Person, email: str) -> None:
+    """Check a new e-mail address; a user name that was the old one follows, so that nobody else's can meet it."""
+    check_email(email)
+    if matching(email) not in (None, person.id):
+        sentence = _("There is another account with this e-mail address.")
+        raise Incomplete(sentence, fields={"email": sentence})
+    if person.username == person.email:
+        person.username = email
 
 
 @act("person.prefer")
@@ -59,8 +125,14 @@ def prefer(_actor: Actor, person: Person, *, language: str) -> None:
 
 
 @act("person.disable")
-def disable(_actor: Actor, person: Person) -> None:
-    """Lock an account at once: its logins end."""
+def disable(actor: Actor, person: Person) -> None:
+    """Lock an account at once: its logins end.
+
+    Raises:
+        NotAllowed: it is one's own; the last operator would lock everybody out.
+    """
+    if person.id == actor.user_id:
+        raise NotAllowed(_("Nobody locks their own account. Ask another operator."))
     person.disabled_at = now()
     logins.end_all(person.id)
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import StrEnum
 from typing import Any
 
@@ -27,9 +30,22 @@ Model.metadata.naming_convention = {
 db = SQLAlchemy(model_class=Model)
 
 
+_set_back: ContextVar[dt.datetime | None] = ContextVar("set_back", default=None)
+
+
 def now() -> dt.datetime:
     """The moment, in UTC."""
-    return dt.datetime.now(dt.UTC)
+    return _set_back.get() or dt.datetime.now(dt.UTC)
+
+
+@contextmanager
+def clock_at(moment: dt.datetime) -> Iterator[None]:
+    """Inside, ``now`` is a moment of the past. For the demo's history alone; the audit log keeps the true time."""
+    token = _set_back.set(moment.astimezone(dt.UTC))
+    try:
+        yield
+    finally:
+        _set_back.reset(token)
 
 
 def today() -> dt.date:

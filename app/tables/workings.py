@@ -44,7 +44,11 @@ class AuditEntry(Model):  # type: ignore[misc]
 
 
 class Job(Record):
-    """Work to do later: an outbox row written with the business transaction. The engine only wakes and spreads."""
+    """Work to do later: an outbox row written with the business transaction. The engine only wakes and spreads.
+
+    ``slot`` names the due time of recurring work, so that it exists once; ``lease_until`` is how long the worker that runs
+    the job counts as alive.
+    """
 
     __tablename__ = "job"
     __table_args__ = (
@@ -62,6 +66,8 @@ class Job(Record):
     created_at: Mapped[dt.datetime] = mapped_column(Moment)
     started_at: Mapped[dt.datetime | None] = mapped_column(Moment)
     finished_at: Mapped[dt.datetime | None] = mapped_column(Moment)
+    lease_until: Mapped[dt.datetime | None] = mapped_column(Moment)
+    slot: Mapped[str | None] = mapped_column(String(80), unique=True)
     error: Mapped[str | None] = mapped_column(String(300))
 
     def __str__(self) -> str:

@@ -299,6 +299,8 @@ def upgrade() -> None:
     sa.Column('created_at', app.tables.base.Moment(timezone=True), nullable=False),
     sa.Column('started_at', app.tables.base.Moment(timezone=True), nullable=True),
     sa.Column('finished_at', app.tables.base.Moment(timezone=True), nullable=True),
+    sa.Column('lease_until', app.tables.base.Moment(timezone=True), nullable=True),
+    sa.Column('slot', sa.String(length=80), nullable=True),
     sa.Column('error', sa.String(length=300), nullable=True),
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('public_id', sa.String(length=32), nullable=False),
@@ -306,7 +308,8 @@ def upgrade() -> None:
     sa.CheckConstraint('progress >= 0 AND total >= 0', name=op.f('ck_job_progress')),
     sa.ForeignKeyConstraint(['person_id'], ['ab_user.id'], name=op.f('fk_job_person_id_ab_user')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_job')),
-    sa.UniqueConstraint('public_id', name=op.f('uq_job_public_id'))
+    sa.UniqueConstraint('public_id', name=op.f('uq_job_public_id')),
+    sa.UniqueConstraint('slot', name=op.f('uq_job_slot'))
     )
     with op.batch_alter_table('job', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_job_person_id'), ['person_id'], unique=False)

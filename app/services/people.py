@@ -1,0 +1,310 @@
+"""People's places: memberships in centres, mandates, an assistant's grants. Who appoints whom is ``access``.
+
+Whoever appoints types an e-mail address: an account that has it is taken, otherwise one is made, and the answer is the
+same either way, so nobody learns who has an account. Accounts themselves are ``accounts``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from app.act import act
+from app.actors import Actor
+from app.errors import Incomplete, NotAllowed
+from app.models import (
+    Centre,
+    Country,
+    Grant,
+    GrantedPatient,
+    Hospital,
+    Mandate,
+    Membership,
+    Network,
+    Patient,
+    Person,
+    db,
+    today,
+)
+from app.services import accounts, spells
+from app.services.accounts import Typed
+from app.words import GrantScope, MandateKind, Procedure, _
+
+GUEST_DAYS = 90
+
+
+def _wrong(name: str, sentence: object) -> Incomplete:
+    return Incomplete(sentence, fields={name: sentence})
+
+
+def _somebody_else(actor: Actor, typed: Typed) -> int:
+    """The account of a typed e-mail address, if it is not one's own."""
+    person_id = accounts.found_or_made(actor, typed)
+    if person_id == actor.user_id:
+        raise _wrong("email", _("This is you: nobody appoints themselves. Ask somebody else who may do this."))
+    return person_id
+
+
+def _refuse_own(actor: Actor, person_id: int) -> None:
+    if person_id == actor.user_id:
+        raise NotAllowed(_("This is about you: nobody decides about themselves. Ask somebody else who may do this."))
+
+
+# --- memberships -------------------------------------------------------------------------------------------------------
+
+
+@act("membership.add", creates=Membership)
+def add_member(
+    actor: Actor, centre: Centre, *, typed: Typed, from_on: dt.date, to_on: dt.date | None = None
+) -> Membership:
+    """Make a person a clinician of a centre.
+
+    Raises:
+        Incomplete: it is oneself, the person is a member of the centre already, or something typed cannot be right.
+        WrongStep: the centre or the hospital is over.
+    """
+    spells.refuse_over(centre, _("This centre has left its network."))
+    spells.refuse_over(centre.hospital, _("This hospital takes part no more."))
+    spells.check(from_on, to_on)
+    person_id = _somebody_else(actor, typed)
+    same = select(Membership.id).where(
+        Membership.person_id == person_id, Membership.centre_id == centre.id, spells.not_over(Membership)
+    )
+    if db.session.scalar(same.limit(1)) is not None:
+        raise _wrong("email", _("This person is a member of this centre already."))
+    return Membership(
+        person_id=person_id, centre_id=centre.id, appointed_by_id=actor.user_id, from_on=from_on, to_on=to_on
+    )
+
+
+@act("membership.amend")
+def amend_membership(actor: Actor, membership: Membership, *, from_on: dt.date, to_on: dt.date | None) -> None:
+    """Move the first and the last day of a membership.
+
+    Raises:
+        NotAllowed: it is one's own.
+        Incomplete: the dates cannot be right.
+        WrongStep: it was ended before.
+    """
+    _refuse_own(actor, membership.person_id)
+    spells.change(membership, from_on, to_on)
+
+
+@act("membership.end")
+def end_membership(
+    _actor: Actor, membership: Membership, *, reason: str, last_day: dt.date | None = None
+) -> None:
+    """End a membership: the rights, and the grants given from it, end with it."""
+    spells.end(membership, reason, last_day)
+
+
+# --- mandates ----------------------------------------------------------------------------------------------------------
+
+
+@act("mandate.appoint-coordinator", creates=Mandate)
+def appoint_coordinator(
+    actor: Actor, network: Network, *, typed: Typed, from_on: dt.date, to_on: dt.date | None = None
+) -> Mandate:
+    """Let a person coordinate a network."""
+    return _appoint(actor, MandateKind.ERN_COORDINATOR, typed, from_on, to_on, network_id=network.id)
+
+
+@act("mandate.appoint-hub", creates=Mandate)
+def appoint_hub(
+    actor: Actor, country: Country, *, typed: Typed, from_on: dt.date, to_on: dt.date | None = None
+) -> Mandate:
+    """Let a person work in the hub of a country whose patients follow the Ukrainian procedure.
+
+    Raises:
+        NotAllowed: the country has none.
+    """
+    if country.procedure is not Procedure.UA:
+        raise NotAllowed(_("Only Ukraine has a hub."))
+    return _appoint(actor, MandateKind.UA_HUB, typed, from_on, to_on)
+
+
+@act("mandate.appoint-representative", creates=Mandate)
+def appoint_representative(
+    actor: Actor, hospital: Hospital, *, typed: Typed, from_on: dt.date, to_on: dt.date | None = None
+) -> Mandate:
+    """Let a person represent a hospital: decide, with its data-protection officer's opinion, and appoint its people."""
+    return _appoint_in(actor, hospital, MandateKind.HOSPITAL_REPRESENTATIVE, typed, from_on, to_on)
+
+
+@act("mandate.appoint-protection", creates=Mandate)
+def appoint_protection(
+    actor: Actor, hospital: Hospital, *, typed: Typed, from_on: dt.date, to_on: dt.date | None = None
+) -> Mandate:
+    """Make a person a hospital's data-protection contact."""
+    return _appoint_in(actor, hospital, MandateKind.DATA_PROTECTION_CONTACT, typed, from_on, to_on)
+
+
+@act("mandate.appoint-assistant", creates=Mandate)
+def appoint_assistant(
+    actor: Actor, hospital: Hospital, *, typed: Typed, from_on: dt.date, to_on: dt.date | None = None
+) -> Mandate:
+    """Make a person an assistant in a hospital; clinicians there may let them act for them."""
+    return _appoint_in(actor, hospital, MandateKind.ASSISTANT, typed, from_on, to_on)
+
+
+@act("mandate.admit-guest", creates=Mandate)
+def admit_guest(actor: Actor, host: Person, *, typed: Typed, to_on: dt.date) -> Mandate:
+    """Admit a guest of ``host`` from today, for ninety days at most.
+
+    Raises:
+        Incomplete: the last day is too late or past, the host is the guest, or something typed cannot be right.
+    """
+    if to_on > today() + dt.timedelta(days=GUEST_DAYS):
+        raise _wrong("to_on", _("A guest stays %(days)s days at most; admit them again then.", days=GUEST_DAYS))
+    made = _appoint(actor, MandateKind.GUEST, typed, today(), to_on, host_id=host.id)
+    if made.person_id == host.id:
+        raise _wrong("email", _("The host cannot be the guest."))
+    return made
+
+
+OTHER_SIDE = {
+    MandateKind.HOSPITAL_REPRESENTATIVE: MandateKind.DATA_PROTECTION_CONTACT,
+    MandateKind.DATA_PROTECTION_CONTACT: MandateKind.HOSPITAL_REPRESENTATIVE,
+}
+"""Who decides is never who advises: these two are never one account in a hospital."""
+
+
+def _appoint_in(
+    actor: Actor, hospital: Hospital, kind: MandateKind, typed: Typed, from_on: dt.date, to_on: dt.date | None
+) -> Mandate:
+    """Appoint in a hospital.
+
+    Raises:
+        Incomplete: the person represents the hospital and would be its data-protection contact, or the reverse.
+        WrongStep: the hospital is over.
+    """
+    spells.refuse_over(hospital, _("This hospital takes part no more."))
+    made = _appoint(actor, kind, typed, from_on, to_on, hospital_id=hospital.id)
+    other = OTHER_SIDE.get(kind)
+    if other and _holds(made.person_id, other, hospital_id=hospital.id):
+        sentence = _(
+            "This person cannot have both mandates: the representative decides, the data-protection contact advises. "
+            "Choose somebody else."
+        )
+        raise _wrong("email", sentence)
+    return made
+
+
+def _appoint(
+    actor: Actor, kind: MandateKind, typed: Typed, from_on: dt.date, to_on: dt.date | None, **where: int
+) -> Mandate:
+    """Appoint somebody else.
+
+    Raises:
+        Incomplete: it is oneself, the person has the mandate already, or something typed cannot be right.
+    """
+    spells.check(from_on, to_on)
+    if to_on is not None and to_on < today():
+        raise _wrong("to_on", _("This day is past. Choose a later one."))
+    person_id = _somebody_else(actor, typed)
+    if _holds(person_id, kind, **where):
+        raise _wrong("email", _("This person has this mandate already."))
+    return Mandate(
+        person_id=person_id, kind=kind, appointed_by_id=actor.user_id, from_on=from_on, to_on=to_on, **where
+    )
+
+
+def _holds(person_id: int, kind: MandateKind, **where: int) -> bool:
+    """Whether a person has a mandate there that is not over."""
+    found = select(Mandate.id).where(Mandate.person_id == person_id, Mandate.kind == kind, spells.not_over(Mandate))
+    return db.session.scalar(found.filter_by(**where).limit(1)) is not None
+
+
+@act("mandate.end")
+def end_mandate(_actor: Actor, mandate: Mandate, *, reason: str, last_day: dt.date | None = None) -> None:
+    """End a mandate: its rights end, in open logins too."""
+    spells.end(mandate, reason, last_day)
+
+
+# --- grants ------------------------------------------------------------------------------------------------------------
+
+
+@act("grant.give", creates=Grant)
+def give(
+    actor: Actor,
+    hospital: Hospital,
+    *,
+    assistant: Person,
+    scope: GrantScope,
+    chosen: Sequence[Patient] = (),
+    from_on: dt.date,
+    to_on: dt.date | None = None,
+) -> Grant:
+    """Let an assistant of the hospital act for oneself, on all records or on the chosen ones.
+
+    Raises:
+        Incomplete: the person is no assistant there, no record is chosen, or the dates cannot be right.
+    """
+    spells.check(from_on, to_on)
+    if assistant.id == actor.user_id or not _holds(assistant.id, MandateKind.ASSISTANT, hospital_id=hospital.id):
+        raise _wrong("assistant", _("Choose an assistant of your hospital."))
+    grant = Grant(
+        clinician_id=actor.user_id,
+        assistant_id=assistant.id,
+        hospital_id=hospital.id,
+        scope=scope,
+        from_on=from_on,
+        to_on=to_on,
+    )
+    _put(grant, chosen)
+    return grant
+
+
+@act("grant.choose")
+def choose(_actor: Actor, grant: Grant, *, scope: GrantScope, chosen: Sequence[Patient] = ()) -> None:
+    """Change which records a grant covers.
+
+    Raises:
+        Incomplete: no record is chosen.
+        WrongStep: it was ended before.
+    """
+    spells.refuse_ended(grant)
+    grant.scope = scope
+    _put(grant, chosen)
+
+
+def _put(grant: Grant, chosen: Sequence[Patient]) -> None:
+    """Name the records a grant covers: one's own, of that hospital."""
+    wanted = {patient.id for patient in chosen} if grant.scope is GrantScope.CHOSEN else set()
+    if grant.scope is GrantScope.CHOSEN and not wanted:
+        raise _wrong("chosen", _("Choose at least one record."))
+    if any((p.clinician_id, p.hospital_id) != (grant.clinician_id, grant.hospital_id) for p in chosen):
+        raise _wrong("chosen", _("Choose records you treat in this hospital."))
+    grant.chosen = [one for one in grant.chosen if one.patient_id in wanted]
+    known = {one.patient_id for one in grant.chosen}
+    grant.chosen += [GrantedPatient(patient_id=patient_id) for patient_id in sorted(wanted - known)]
+
+
+@act("grant.end")
+def end_grant(_actor: Actor, grant: Grant, *, reason: str | None, last_day: dt.date | None = None) -> None:
+    """End a grant: the assistant acts for the clinician no more."""
+    spells.end(grant, reason, last_day)
+
+
+@act("grant.return")
+def give_back(_actor: Actor, grant: Grant, *, reason: str | None) -> None:
+    """End a grant one received, at once."""
+    spells.end(grant, reason)
+
+
+def places_of(person: Person) -> tuple[list[Membership], list[Mandate], list[Grant]]:
+    """A person's memberships, mandates and grants given or received that the reader may see, the newest first."""
+    either = (Grant.clinician_id == person.id) | (Grant.assistant_id == person.id)
+    return (
+        _newest(Membership, Membership.person_id == person.id),
+        _newest(Mandate, Mandate.person_id == person.id),
+        _newest(Grant, either),
+    )
+
+
+def _newest(table: type[Any], where: Any) -> list[Any]:
+    found = select(table).where(where).order_by(table.from_on.desc(), table.id.desc())
+    return list(db.session.scalars(found).unique())

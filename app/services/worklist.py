@@ -1,0 +1,100 @@
+"""Open work: what waits for a person, in the order one would do it. The words and links are the page's."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import joinedload
+
+import config
+from app import access
+from app.actors import Actor, in_force
+from app.models import Authorisation, ConsentForm, Country, Hospital, Mandate, Patient, db
+from app.premises import premises
+from app.words import FormState, MandateKind, PatientState
+
+SHOWN = 10
+RENEW_DAYS = 60
+
+
+def forms(actor: Actor, state: FormState) -> list[ConsentForm]:
+    """The oldest open forms in a state, of the patients one treats or whose clinician one assists."""
+    statement = (
+        select(ConsentForm)
+        .where(ConsentForm.state == state, access.right(actor, "consent.open"))
+        .order_by(ConsentForm.id)
+        .options(joinedload(ConsentForm.patient))
+    )
+    return list(db.session.scalars(statement.limit(SHOWN)).unique())
+
+
+def is_late(form: ConsentForm, on: dt.date) -> bool:
+    """Whether a printed form should have come back by now."""
+    days = dt.timedelta(days=premises().settings["REMIND_DAYS"])
+    return form.printed_at is not None and form.printed_at.date() + days <= on
+
+
+def drafts(actor: Actor) -> list[Patient]:
+    """Drafts for which no form is under way."""
+    form = ConsentForm.__table__.alias()
+    under_way = select(form.c.patient_id).where(
+        form.c.state.in_([FormState.PREPARED, FormState.PRINTED, FormState.SIGNED])
+    )
+    statement = select(Patient).where(
+        Patient.state == PatientState.DRAFT, access.right(actor, "patient.open"), Patient.id.not_in(under_way)
+    )
+    return list(db.session.scalars(statement.order_by(Patient.id).limit(SHOWN)))
+
+
+def authorisations(actor: Actor) -> list[tuple[Hospital, dt.date | None]]:
+    """Hospitals one represents whose authorisation is missing or ends soon, with its last day."""
+    granted = Authorisation.__table__.alias()
+    last = (
+        select(func.max(granted.c.to_on))
+        .where(granted.c.hospital_id == Hospital.id, in_force(granted, actor.on))
+        .correlate(Hospital)
+        .scalar_subquery()
+    )
+    soon = actor.on + dt.timedelta(days=RENEW_DAYS)
+    statement = (
+        select(Hospital, last)
+        .where(access.right(actor, "authorisation.add"), (last.is_(None)) | (last < soon))
+        .order_by(Hospital.name)
+    )
+    return [(hospital, day) for hospital, day in db.session.execute(statement.limit(SHOWN)).unique()]
+
+
+def unrepresented(actor: Actor) -> list[Hospital]:
+    """Hospitals of one's network that nobody represents."""
+    mandate = Mandate.__table__.alias()
+    represented = select(mandate.c.hospital_id).where(
+        mandate.c.kind == MandateKind.HOSPITAL_REPRESENTATIVE, in_force(mandate, actor.on)
+    )
+    statement = select(Hospital).where(
+        access.right(actor, "mandate.appoint-representative"),
+        in_force(Hospital.__table__, actor.on),
+        Hospital.id.not_in(represented),
+    )
+    return _some(statement.order_by(Hospital.name))
+
+
+def unchecked_countries(actor: Actor) -> list[Country]:
+    """Countries with hospitals whose ages and authority nobody has checked."""
+    hospital = Hospital.__table__.alias()
+    used = select(hospital.c.country_id).where(in_force(hospital, actor.on))
+    return _some(
+        select(Country).where(
+            access.right(actor, "country.amend"), Country.checked.is_(False), Country.id.in_(used)
+        )
+    )
+
+
+def empty_settings() -> list[str]:
+    """Settings of the operator without which no form prints."""
+    return [name for name in config.OPERATOR if not premises().settings[name]]
+
+
+def _some(statement: Select[Any]) -> list[Any]:
+    return list(db.session.scalars(statement.limit(SHOWN)).unique())

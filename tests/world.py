@@ -1,0 +1,292 @@
+"""A hostile world: everybody who could want to see a record of the Thessaloniki clinic, and records in every state.
+
+Built once per run by real acts (``build``), then copied for each test. The *owner* treats the patients; who is who stands
+beside each name. Names, birth dates and file numbers are invented and unlike anything else, so that one byte of them in an
+answer is a leak (``World.identities``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+
+from app.models import ConsentForm, Hospital, Job, Login, Mandate, Membership, Patient, Person, db, now, today
+from app.outside.scans import Scan
+from app.premises import premises
+from app.services import consents, patients
+from app.words import Answer, Channel, JobState, MandateKind, Relation, Sex, Variant
+from tests import factories as make
+from tests.factories import DAY
+
+PASSWORD = "a long password of a test"
+
+
+@dataclass
+class World:
+    """Who and what there is, by name: ids of people; ids and public ids of records."""
+
+    people: dict[str, int] = field(default_factory=dict)
+    hospitals: dict[str, int] = field(default_factory=dict)
+    patients: dict[str, tuple[int, str]] = field(default_factory=dict)
+    forms: dict[str, tuple[int, str]] = field(default_factory=dict)
+    identities: dict[str, patients.Identity] = field(default_factory=dict)
+    phone_token: str = ""
+    house: Any = None
+
+    def client(self, who: str) -> Any:
+        """The browser of a principal; ``anonymous`` has not signed in."""
+        if who == "anonymous":
+            return self.house.visitor()
+        return self.house.client_for(self.people[who])
+
+
+def build(house: Any) -> World:
+    """Fill an empty house."""
+    world = World()
+    with house.system():
+        _places_and_people(world)
+    _records(house, world)
+    _endings(house, world)
+    return world
+
+
+# --- places and people ------------------------------------------------------------------------------------------------
+
+
+def _places_and_people(world: World) -> None:
+    greece, germany, bulgaria, ukraine = (make.country(code) for code in ("GR", "DE", "BG", "UA"))
+    same, other, third = make.network("ERN SAME"), make.network("ERN OTHER"), make.network("ERN THIRD")
+    for network in (same, other):
+        make.area(network, f"Area of {network.name}")
+    make.registry("Registry of nobody", greece)
+    make.registry("Registry of the network", germany, same)
+    make.registry("Registry of others", bulgaria, other)
+    home = make.hospital("Thessaloniki", greece)
+    near = make.hospital("Leipzig", germany)
+    far = make.hospital("Plovdiv", bulgaria)
+    shut = make.hospital("Closed house", germany)
+    bare = make.hospital("Unauthorised house", greece, authorised=False)
+    kyiv = make.hospital("Kyiv", ukraine)
+    world.hospitals = {h.name: h.id for h in (home, near, far, shut, bare, kyiv)}
+    centres = {
+        "home": make.centre(home, same),
+        "home other": make.centre(home, other),
+        "near": make.centre(near, same),
+        "far": make.centre(far, other),
+        "shut": make.centre(shut, same),
+        "bare": make.centre(bare, same),
+        "kyiv": make.centre(kyiv, third),
+        "ended": make.centre(home, third, to_on=today() - DAY),
+    }
+    people = {}
+
+    def person(name: str, **given: Any) -> Any:
+        people[name] = make.person(name.replace(" ", "-"), **given)
+        return people[name]
+
+    # clinicians
+    members = {
+        "owner": "home",  # treats the records
+        "colleague": "home other",  # same hospital
+        "neighbour": "near",  # same network, another hospital
+        "outsider": "far",  # another network
+        "leaver": "home",  # was at the hospital, has records there, and has left
+        "locked": "home",  # deactivated
+        "clinician of the closed house": "shut",
+        "unauthorised": "bare",  # the hospital may not enrol
+        "ukrainian": "kyiv",
+        "two hats": "near",  # clinician of one hospital, representative of another
+        "of an ended centre": "ended",
+    }
+    for name, centre in members.items():
+        make.member(person(name), centres[centre])
+    make.member(people["outsider"], centres["near"], to_on=today() - DAY)  # was near once
+    make.member(person("tomorrow's colleague"), centres["home"], from_on=today() + DAY)
+    owner = people["owner"]
+
+    # assistants of the owner's hospital
+    for name in ("assistant", "assistant of chosen", "revoked assistant", "gone assistant", "assistant of a leaver"):
+        make.mandate(person(name), MandateKind.ASSISTANT, hospital=home, appointed_by_id=owner.id)
+    make.grant(owner, people["assistant"], home)
+    make.grant(owner, people["revoked assistant"], home, ended_at=now())
+    make.grant(owner, people["gone assistant"], home)
+    make.grant(people["leaver"], people["assistant of a leaver"], home)
+
+    # guests, coordinators, hub, admin
+    make.mandate(person("guest"), MandateKind.GUEST, host_id=owner.id, to_on=today() + 60 * DAY)
+    make.mandate(person("expired guest"), MandateKind.GUEST, host_id=owner.id, to_on=today() - DAY)
+    make.mandate(person("coordinator"), MandateKind.ERN_COORDINATOR, network=same)
+    make.mandate(person("other coordinator"), MandateKind.ERN_COORDINATOR, network=other)
+    make.mandate(person("distant coordinator"), MandateKind.ERN_COORDINATOR, network=third)
+    make.mandate(person("representative"), MandateKind.HOSPITAL_REPRESENTATIVE, hospital=home)
+    make.mandate(person("other representative"), MandateKind.HOSPITAL_REPRESENTATIVE, hospital=far)
+    make.mandate(people["two hats"], MandateKind.HOSPITAL_REPRESENTATIVE, hospital=far)
+    make.mandate(person("past representative"), MandateKind.HOSPITAL_REPRESENTATIVE, hospital=home, ended_at=now())
+    make.mandate(person("protection"), MandateKind.DATA_PROTECTION_CONTACT, hospital=home)
+    make.mandate(person("other protection"), MandateKind.DATA_PROTECTION_CONTACT, hospital=near)
+    make.mandate(person("hub"), MandateKind.UA_HUB)
+    make.admin(person("admin"))
+    person("bystander")  # an account and nothing else
+
+    for text in (("eu", "en", "adult"), ("eu", "en", "representative"), ("eu", "el", "adult"), ("ua", "uk", "adult")):
+        make.consent_text(*text)
+    world.people = {name: one.id for name, one in people.items()}
+
+
+# --- records ----------------------------------------------------------------------------------------------------------
+
+
+def identity(number: int) -> patients.Identity:
+    """A person nobody else is: every part is found nowhere else in the house."""
+    return patients.Identity(
+        family_name=f"Quexington{number:02d}vlad",
+        given_names=f"Zbyszka{number:02d} Oruela",
+        birth_date=dt.date(1931 + number, 1 + number % 12, 11 + number),
+        file_number=f"FN-77{number:02d}-4431",
+        birth_place=f"Wrzeszcz{number:02d}",
+    )
+
+
+FRESH, PREPARED, PRINTED, SIGNED, ARCHIVED = range(5)
+
+
+def _records(house: Any, world: World) -> None:
+    plan = {
+        # name: (who, hospital, how far)
+        "draft": ("owner", "Thessaloniki", FRESH),
+        "prepared": ("owner", "Thessaloniki", PREPARED),
+        "printed": ("owner", "Thessaloniki", PRINTED),
+        "signed": ("owner", "Thessaloniki", SIGNED),
+        "enrolled": ("owner", "Thessaloniki", ARCHIVED),
+        "attested": ("owner", "Thessaloniki", SIGNED),
+        "withdrawn": ("owner", "Thessaloniki", ARCHIVED),
+        "annulled": ("owner", "Thessaloniki", ARCHIVED),
+        "cancelled": ("owner", "Thessaloniki", PRINTED),
+        "refused": ("owner", "Thessaloniki", PRINTED),
+        "erased": ("owner", "Thessaloniki", PRINTED),
+        "represented": ("owner", "Thessaloniki", SIGNED),
+        "renewed": ("owner", "Thessaloniki", ARCHIVED),
+        "colleague's": ("colleague", "Thessaloniki", ARCHIVED),
+        "leaver's": ("leaver", "Thessaloniki", ARCHIVED),
+        "locked's": ("locked", "Thessaloniki", ARCHIVED),
+        "neighbour's": ("neighbour", "Leipzig", ARCHIVED),
+        "closed house's": ("clinician of the closed house", "Closed house", ARCHIVED),
+        "ukrainian": ("ukrainian", "Kyiv", ARCHIVED),
+        "ukrainian draft": ("ukrainian", "Kyiv", PRINTED),
+    }
+    for number, (name, (who, where, far)) in enumerate(plan.items()):
+        world.identities[name] = identity(number)
+        variant = Variant.REPRESENTATIVE if name == "represented" else Variant.ADULT
+        with house.acting(world.people[who]) as actor:
+            _bring(world, actor, name, world.hospitals[where], far, variant)
+
+
+def _bring(world: World, actor: Any, name: str, hospital_id: int, far: int, variant: Variant) -> None:
+    """Enrol a patient and bring the form as far as asked."""
+    hospital = db.session.get(Hospital, hospital_id)
+    patient = patients.enrol(actor, hospital, identity=world.identities[name], sex=Sex.FEMALE)
+    world.patients[name] = (patient.id, patient.public_id)
+    if far >= PREPARED:
+        language = "uk" if hospital.country.code == "UA" else "en"
+        made = consents.prepare(actor, patient, language=language, variant=variant)
+        world.forms[name] = (made.id, made.public_id)
+        bring_form(actor, made, far)
+
+
+def bring_form(actor: Any, form: ConsentForm, far: int, care: Answer = Answer.GIVEN) -> None:
+    """Print, sign and archive a form, as far as asked."""
+    if far >= PRINTED:
+        consents.note_print(actor, form)
+    if far >= SIGNED:
+        signer = None
+        if form.variant is Variant.REPRESENTATIVE:
+            signer = consents.Signer("Signatoria Quexingtonmother", "identity card 4431-77")
+        consents.sign(
+            actor,
+            form,
+            signed_on=today(),
+            relation=Relation.SELF if signer is None else Relation.PARENT,
+            signer=signer,
+            answers={d.public_id: care for d in form.decisions},
+        )
+    if far >= ARCHIVED:
+        file_bytes(actor, form)
+
+
+def file_bytes(actor: Any, form: ConsentForm, content: bytes = b"%PDF-1.7 a scan of a test") -> None:
+    """Archive a form with a stored file, past the scanner, which ``test_scans`` tries."""
+    vault, store = premises().vault, premises().store
+    key = vault.new_key(b"document")
+    scan = Scan("pdf", 1, "application/pdf")
+    consents.archive(actor, form, stored=[(store.put(content, key, vault), scan, "original", key)], source="desk")
+
+
+# --- what happened since ------------------------------------------------------------------------------------------------
+
+
+def _endings(house: Any, world: World) -> None:
+    with house.acting(world.people["owner"]) as actor:
+        forms = {name: db.session.get(ConsentForm, key) for name, (key, _public) in world.forms.items()}
+        forms = {name: form for name, form in forms.items() if form is not None}
+        consents.attest(actor, forms["attested"], place="Paper archive, room 12")
+        consents.cancel(actor, forms["cancelled"], reason="The patient went home")
+        consents.annul(actor, forms["annulled"], reason="Wrong paper was scanned")
+        _refuse(actor, forms["refused"])
+        care = forms["withdrawn"].decisions[0]
+        consents.withdraw(actor, care, withdrawn_on=today(), channel=Channel.LETTER, reason="Changed her mind")
+        patients.delete(actor, db.session.get(Patient, world.patients["erased"][0]))
+        renewed = consents.prepare(
+            actor, db.session.get(Patient, world.patients["renewed"][0]), language="el", variant=Variant.ADULT
+        )
+        world.forms["renewal"] = (renewed.id, renewed.public_id)
+        bring_form(actor, renewed, ARCHIVED)
+        login = Login(
+            token_hash=b"0" * 32,
+            person_id=actor.user_id,
+            started_at=now(),
+            seen_at=now(),
+            expires_at=now() + DAY,
+            address="127.0.0.1",
+            browser="desk",
+        )
+        db.session.add(login)
+        db.session.commit()
+        world.phone_token = consents.offer_phone(actor, forms["signed"], login_id=login.id)
+    with house.system():
+        _since(world)
+
+
+def _refuse(actor: Any, form: ConsentForm) -> None:
+    answers = {d.public_id: Answer.REFUSED for d in form.decisions}
+    consents.sign(actor, form, signed_on=today(), relation=Relation.SELF, signer=None, answers=answers)
+
+
+def _since(world: World) -> None:
+    """People leave, houses close; some work waits."""
+    home = db.session.get(Hospital, world.hospitals["Thessaloniki"])
+    owner = db.session.get(Person, world.people["owner"])
+    chosen = db.session.get(Patient, world.patients["enrolled"][0])
+    make.grant(owner, db.session.get(Person, world.people["assistant of chosen"]), home, chosen)
+
+    def ends(table: Any, person: str) -> None:
+        statement = select(table).where(table.person_id == world.people[person])
+        db.session.scalars(statement).one().ended_at = now()
+
+    ends(Membership, "leaver")
+    ends(Mandate, "gone assistant")
+    db.session.get(Person, world.people["locked"]).disabled_at = now()
+    db.session.get(Hospital, world.hospitals["Closed house"]).ended_at = now()
+    for name in ("owner", "outsider"):
+        db.session.add(
+            Job(
+                kind="test.wait",
+                state=JobState.QUEUED,
+                person_id=world.people[name],
+                due_at=now() + DAY,
+                created_at=now(),
+            )
+        )
+    db.session.commit()
