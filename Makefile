@@ -22,10 +22,10 @@ run: setup  ## the platform on http://127.0.0.1:8000, with the demo when the dat
 	@exec $(PY) run.py
 
 test: setup $(DONE)/tests  ## all tests but the long ones
-	$(PY) -m pytest -n 2 --dist loadgroup -m "not long" $(ARGS)
+	$(PY) -m pytest -n 2 $(ARGS)
 
 test-full: setup $(DONE)/tests  ## all tests, the long ones too
-	$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(PY) -m pytest -n 2 --long $(ARGS)
 
 check: setup $(DONE)/tests  ## style, types, floors, templates, the house's book
 	.venv/bin/ruff check .

@@ -164,7 +164,7 @@ class Settings:
     @property
     def plain_http(self) -> bool:
         """Whether the public URL is http on a loopback address, the only place cookies may be plain."""
-        return urlsplit(self.values["PUBLIC_URL"]).scheme == "http"
+        return bool(urlsplit(self.values["PUBLIC_URL"]).scheme == "http")
 
 
 def _loopback(host: str) -> bool:

@@ -1,14 +1,14 @@
-"""The web server's settings. The numbers come from ``config``; here is only what follows from them, with its reason."""
+"""The web server's settings. The numbers come from ``config.py``; here is only what follows from them, with its reason."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import config
+from config import load
 from gunicorn.http import wsgi
 
-_settings = config.load()
+_settings = load()
 
 bind = _settings["BIND"]
 workers = _settings["WEB_WORKERS"]
@@ -16,7 +16,7 @@ threads = _settings["WEB_THREADS"]
 worker_class = "gthread"
 preload_app = True  # the workers share the program's memory
 timeout = 120  # a scan of 50 MB over a slow line
-graceful_timeout = 5  # a stop takes seconds; what was not answered was not acknowledged
+graceful_timeout = 3  # a stop takes seconds; what was not answered was not acknowledged
 keepalive = 15
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  only a heartbeat; a busy disk would stop it
 secure_scheme_headers: dict[str, str] = {}  # who stands in front is PROXY_HOPS's to say

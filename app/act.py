@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Select, event, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
@@ -23,7 +23,6 @@ from app.errors import Conflict, NotAllowed, WrongStep
 from app.models import OnceKey, db, now
 from app.words import _
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
 CHANGED_MEANWHILE = _("Somebody else changed this meanwhile. Compare both versions and save again.")
@@ -50,9 +49,8 @@ def act(name: str, *, creates: type[Any] | None = None, gives_away: bool = False
         def perform(actor: Actor, thing: Any, /, *, seen: int | None = None, once: str | None = None, **given: Any) -> R:
             call = Call(name, function, creates, gives_away, actor)
             outermost = "acting" not in db.session.info
-            if not outermost:
-                return call.run(thing, seen, given)
-            return _transaction(call, thing, seen, once, given)
+            result = _transaction(call, thing, seen, once, given) if outermost else call.run(thing, seen, given)
+            return cast("R", result)
 
         ACTS[name] = perform
         return perform

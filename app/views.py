@@ -13,7 +13,7 @@ from flask_appbuilder import AppBuilder
 import app.tables.engines  # noqa: F401  sets up connections
 from app import access
 from app.models import db
-from app.pages import consents, frame, home, logins, patients, phones, security
+from app.pages import consents, frame, guides, home, hospitals, jobs, logins, networks, patients, people, phones, security
 from app.words import _
 
 
@@ -31,6 +31,21 @@ SITE = (
     Entry(home.HomePage,         "today",           _("Home"),                   "house"),
     Entry(patients.PatientPage,  "patients",        _("Patients"),               "users"),
     Entry(consents.ConsentPage,  "consent",         _("Consent forms"),          "file-check"),
+    Entry(people.AssistantPage,  "people",          _("My assistants"),          "handshake"),
+    Entry(people.AssistedPage,   "people",          _("Whom I assist"),          "handshake"),
+    Entry(people.PersonPage,     "people",          _("People"),                 "users-round"),
+    Entry(people.MembershipPage, "memberships",     _("Memberships"),            "id-card"),
+    Entry(people.MandatePage,    "memberships",     _("Mandates"),               "badge-check"),
+    Entry(hospitals.HospitalPage, "memberships",    _("Hospitals"),              "hospital"),
+    Entry(networks.NetworkPage,  "memberships",     _("Networks"),               "network"),
+    Entry(networks.RegistryPage, "operator",        _("Registries"),             "clipboard-list"),
+    Entry(networks.CountryPage,  "operator",        _("Countries"),              "globe"),
+    Entry(networks.AreaPage),
+    Entry(hospitals.CentrePage),
+    Entry(hospitals.AuthorisationPage),
+    Entry(people.OwnLoginPage),
+    Entry(guides.HelpPage,        "help",            _("Help"),                   "circle-question-mark"),
+    Entry(jobs.JobPage),
     Entry(phones.PhonePage),
     Entry(logins.LoginPage),
     Entry(logins.PasswordPage),

@@ -6,6 +6,7 @@ What is *done* with these words lives in ``steps`` and ``services``; screen sent
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 from flask_babel import lazy_gettext, lazy_ngettext, lazy_pgettext
 
@@ -151,7 +152,7 @@ class JobState(StrEnum):
     FAILED = "failed"
 
 
-LABELS = {
+LABELS: dict[str, Any] = {
     Role.PUBLIC: _("Everybody"),
     Role.ANY: _("Anyone signed in"),
     Role.CLINICIAN: _("Clinician"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from alembic import context
 from flask import current_app
 from flask_appbuilder import Model
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine, make_url
 
 from app import models  # noqa: F401  every table is known
 from app.tables import engines  # noqa: F401  connections are set up as in the application
+from app.tables.guards import APPEND_ONLY
 
 target_metadata = Model.metadata
 
@@ -27,7 +28,27 @@ def run() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+        grant(connection, make_url(settings["DATABASE_URL"]).username)
     engine.dispose()
+
+
+def grant(connection: Connection, role: str | None) -> None:
+    """PostgreSQL: let the application's role, which owns nothing, read and write; the log and the archive only grow."""
+    if connection.dialect.name != "postgresql" or role in (None, connection.engine.url.username):
+        return
+    name = connection.dialect.identifier_preparer.quote_identifier(role)
+    kept = ", ".join(("audit_entry", *APPEND_ONLY, "alembic_version"))
+    statements = [
+        f"GRANT USAGE ON SCHEMA public TO {name}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}",
+        f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {name}",
+        f"REVOKE UPDATE, DELETE ON {kept} FROM {name}",
+        f"REVOKE INSERT ON alembic_version FROM {name}",
+    ]
+    if connection.dialect.has_table(connection, "audit_entry"):  # not after the last way down
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+        connection.commit()
 
 
 run()

@@ -103,6 +103,24 @@ def form_token(raw: str) -> str:
     return str(URLSafeTimedSerializer(SECRET, salt="wtf-csrf-token").dumps(raw))
 
 
+RAW = hashlib.sha256(SECRET.encode()).hexdigest()
+"""What the sessions of the tests' own logins hold to make form tokens from."""
+
+
+def login_of(person_id: int, token: str, **given: Any) -> Login:
+    """The row of a login."""
+    moment = dt.datetime.now(dt.UTC)
+    known = {
+        "started_at": moment,
+        "seen_at": moment,
+        "expires_at": moment + dt.timedelta(hours=10),
+        "address": "127.0.0.1",
+        "browser": "test",
+        "contents": {"csrf_token": RAW},
+    }
+    return Login(token_hash=hashlib.sha256(token.encode()).digest(), person_id=person_id, **known | given)
+
+
 @dataclasses.dataclass
 class House:
     """An application with its database and files, which can be put back."""
@@ -158,25 +176,19 @@ class House:
 
     def client_for(self, person_id: int, **login: Any) -> Visitor:
         """A browser in which the person is signed in, by a row like any other."""
-        token, raw = secrets.token_urlsafe(32), secrets.token_hex(20)
-        moment = dt.datetime.now(dt.UTC)
+        token = secrets.token_urlsafe(32)
         with self.everything() as session:
             if self.dialect == "sqlite":
                 session.connection(execution_options={"writes": True})
-            known = {
-                "started_at": moment,
-                "seen_at": moment,
-                "expires_at": moment + dt.timedelta(hours=10),
-                "address": "127.0.0.1",
-                "browser": "test",
-                "contents": {"csrf_token": raw},
-            }
-            digest = hashlib.sha256(token.encode()).digest()
-            session.add(Login(token_hash=digest, person_id=person_id, **known | login))
+            session.add(login_of(person_id, token, **login))
             session.commit()
+        return self.signed_in(token)
+
+    def signed_in(self, token: str) -> Visitor:
+        """A browser that carries the token of a login."""
         client = self.visitor()
         client.set_cookie(self.cookie, MARK + token, domain="cpms.test", secure=True, path="/")
-        client.csrf = form_token(raw)
+        client.csrf = form_token(RAW)
         return client
 
     @property

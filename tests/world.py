@@ -13,13 +13,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.models import ConsentForm, Hospital, Job, Login, Mandate, Membership, Patient, Person, db, now, today
+from app.models import ConsentForm, Hospital, Job, Mandate, Membership, Patient, Person, db, now, today
 from app.outside.scans import Scan
 from app.premises import premises
 from app.services import consents, patients
 from app.words import Answer, Channel, JobState, MandateKind, Relation, Sex, Variant
 from tests import factories as make
 from tests.factories import DAY
+from tests.houses import login_of
 
 PASSWORD = "a long password of a test"
 
@@ -40,7 +41,12 @@ class World:
         """The browser of a principal; ``anonymous`` has not signed in."""
         if who == "anonymous":
             return self.house.visitor()
-        return self.house.client_for(self.people[who])
+        return self.house.signed_in(token_of(who))
+
+
+def token_of(who: str) -> str:
+    """The token of a person's login; each has one from the beginning, so that a world put back knows its browsers."""
+    return f"token-of-{who}"
 
 
 def build(house: Any) -> World:
@@ -243,20 +249,14 @@ def _endings(house: Any, world: World) -> None:
         )
         world.forms["renewal"] = (renewed.id, renewed.public_id)
         bring_form(actor, renewed, ARCHIVED)
-        login = Login(
-            token_hash=b"0" * 32,
-            person_id=actor.user_id,
-            started_at=now(),
-            seen_at=now(),
-            expires_at=now() + DAY,
-            address="127.0.0.1",
-            browser="desk",
-        )
+        login = login_of(actor.user_id, "the desk of the owner")
         db.session.add(login)
         db.session.commit()
         world.phone_token = consents.offer_phone(actor, forms["signed"], login_id=login.id)
     with house.system():
         _since(world)
+        db.session.add_all([login_of(key, token_of(who)) for who, key in world.people.items()])
+        db.session.commit()
 
 
 def _refuse(actor: Any, form: ConsentForm) -> None:

@@ -1,7 +1,8 @@
 """Printed consent forms made to look filled in by hand, signed, and scanned or photographed: paper of the demo.
 
-Crosses come where the renderer says the boxes are; the writing lines are found in the PDF itself. Nothing here is random:
-the same form and names give the same pictures. Reading such scans is not here, and what was answered is ``services/demo``.
+Crosses come where the renderer says the boxes are; the writing lines are found in the PDF itself. The same form and
+names give the same writing; only the dust differs. Reading such scans back is not here, and what was answered is in
+``services/stories``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from itertools import groupby
 from typing import Final, NamedTuple
 
 import pypdfium2
-from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 from pypdfium2 import raw
 
 from app.outside.paper.renderers import FONTS, Rendered
@@ -98,7 +99,9 @@ def fill_in(printed: Rendered, writing: Writing) -> list[Image.Image]:
     marks = _marks(writing)
     if [len(row) for row in rows] != [len(row) for row in marks]:
         raise StrangePaper([len(row) for row in rows], [len(row) for row in marks])
-    inks = {number: Ink(page.size, f"{writing.clinician.name}{number}") for number, page in enumerate(pages, 1)}
+    inks = {
+        number: Ink(page.size, f"{writing.clinician.name}{number}") for number, page in enumerate(pages, 1)
+    }
     for box in writing.crosses:
         place = printed.places[box]
         inks[place.page].cross(place.left, place.top, place.width)
@@ -203,7 +206,9 @@ class Ink:
             for step in range(loops * 16 + 1):
                 far = step / (loops * 16)
                 angle, size = turn + far * loops * math.tau, high * (1 - 0.65 * far)
-                points.append((x + length * far + lean * math.cos(angle), middle - size * math.sin(angle) * 0.8 - far))
+                points.append(
+                    (x + length * far + lean * math.cos(angle), middle - size * math.sin(angle) * 0.8 - far)
+                )
             self._stroke(points, 0.4)
             x += length + 2.5
         self._stroke([(line.left + 5, middle + 2.4), (x, middle + chance.uniform(0.6, 2.2))], 0.35)
@@ -225,36 +230,47 @@ def _font(millimetres: float) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(FONT, round(millimetres * MILLIMETRE))
 
 
-# --- the machine that looks at the paper --------------------------------------------------------------------------------
+# --- the machine that looks at the paper ---------------------------------------------------------------------
 
 
 def scan(pages: Sequence[Image.Image], seed: str) -> list[bytes]:
-    """The pages as a flatbed scanner gives them: a little tilted, soft, noisy and unevenly lit; a grey JPEG each."""
-    chance = random.Random(seed)  # noqa: S311 - dust, not a secret
-    return [_jpeg(_worn(page, chance, tilt=1.6, light=30, ground=236)) for page in pages]
+    """The pages as a flatbed scanner gives them: a little tilted, noisy and unevenly lit; a grey JPEG each."""
+    machine = _Machine(pages[0].size, seed, tilt=1.6, shade=30, ground=236)
+    return [_jpeg(machine.see(page)) for page in pages]
 
 
 def photograph(pages: Sequence[Image.Image], seed: str) -> list[bytes]:
-    """The pages as a telephone takes them on a table: more tilted, warm, darker at one side; a colour JPEG each."""
-    chance = random.Random(seed)  # noqa: S311 - a hand, not a secret
-    return [_jpeg(_on_table(page, chance)) for page in pages]
+    """The pages as a telephone takes them on a table: more tilted, warm, darker at a side; a colour JPEG each."""
+    size = (pages[0].width + 140, pages[0].height + 160)
+    machine = _Machine(size, seed, tilt=2.5, shade=70, ground=TABLE)
+    pictures = []
+    for page in pages:
+        table = Image.new("L", size, TABLE)
+        table.paste(page, machine.somewhere(70, 80))
+        pictures.append(ImageOps.colorize(machine.see(table), black="#1b1c22", white="#f4ecdd"))
+    return [_jpeg(picture) for picture in pictures]
 
 
-def _worn(page: Image.Image, chance: random.Random, *, tilt: float, light: int, ground: int) -> Image.Image:
-    angle = chance.choice((-1, 1)) * chance.uniform(0.3, tilt)
-    turned = page.rotate(angle, Image.Resampling.BILINEAR, fillcolor=ground)
-    soft = turned.filter(ImageFilter.BoxBlur(chance.uniform(0.3, 0.6)))
-    shade = Image.linear_gradient("L").rotate(chance.choice((0, 90, 180, 270)))
-    shade = shade.point([255 - light + value * light // 255 for value in range(256)]).resize(page.size)
-    noise = Image.effect_noise((page.width // 2, page.height // 2), chance.uniform(3, 7)).resize(page.size)
-    return ImageChops.add(ImageChops.multiply(soft, shade), noise, offset=-128)
+class _Machine:
+    """A scanner or a camera: its light falls off to one side, and its noise is its own."""
 
+    def __init__(self, size: tuple[int, int], seed: str, *, tilt: float, shade: int, ground: int) -> None:
+        self._chance = random.Random(seed)  # noqa: S311 - dust, not a secret
+        self._tilt, self._ground = tilt, ground
+        light = Image.linear_gradient("L").rotate(self._chance.choice((0, 90, 180, 270)))
+        self._light = light.point([255 - shade + value * shade // 255 for value in range(256)]).resize(size)
+        self._noise = Image.effect_noise((size[0] // 2, size[1] // 2), self._chance.uniform(3, 7)).resize(size)
 
-def _on_table(page: Image.Image, chance: random.Random) -> Image.Image:
-    table = Image.new("L", (page.width + 140, page.height + 160), TABLE)
-    table.paste(page, (70 + chance.randint(-20, 20), 80 + chance.randint(-25, 25)))
-    worn = _worn(table, chance, tilt=2.5, light=70, ground=TABLE)
-    return ImageOps.colorize(worn, black="#1b1c22", white="#f4ecdd")
+    def somewhere(self, left: int, top: int) -> tuple[int, int]:
+        """A corner near this one."""
+        return left + self._chance.randint(-20, 20), top + self._chance.randint(-25, 25)
+
+    def see(self, page: Image.Image) -> Image.Image:
+        """The page, tilted one way or the other."""
+        angle = self._chance.choice((-1, 1)) * self._chance.uniform(0.3, self._tilt)
+        turned = page.rotate(angle, Image.Resampling.BILINEAR, fillcolor=self._ground)
+        noise = ImageChops.offset(self._noise, self._chance.randrange(page.width), self._chance.randrange(page.height))
+        return ImageChops.add(ImageChops.multiply(turned, self._light), noise, offset=-128)
 
 
 def _jpeg(picture: Image.Image) -> bytes:

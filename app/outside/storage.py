@@ -92,6 +92,14 @@ class Partial:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a file shows without its key: the size of its plaintext in bytes, and its age."""
+
+    size: int
+    age_seconds: float
+
+
 class LocalStore:
     """A folder of encrypted files, outside of everything a web server shows."""
 
@@ -137,6 +145,20 @@ class LocalStore:
     def exists(self, key: str) -> bool:
         """Whether a whole file of this key is here."""
         return KEY_SHAPE.fullmatch(key) is not None and (self._folder / key).is_file()
+
+    def facts(self, key: str) -> Facts:
+        """Size and age of a file, without reading it.
+
+        Raises:
+            StorageFault: ``missing``; ``damaged`` when it is too short to be one of ours.
+        """
+        with _disk_faults():
+            found = self._path(key).stat()
+        sealed = found.st_size - len(MAGIC) - SALT_BYTES
+        chunks = -(-sealed // (CHUNK_BYTES + TAG_BYTES))
+        if sealed < TAG_BYTES:
+            raise StorageFault("damaged")
+        return Facts(sealed - chunks * TAG_BYTES, max(time.time() - found.st_mtime, 0.0))
 
     def delete(self, key: str) -> None:
         """Remove the file; it may be gone already."""

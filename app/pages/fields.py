@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
@@ -127,6 +128,6 @@ class PickField(SelectField):  # type: ignore[misc]
 
 
 def not_in_the_future(_form: Any, field: Field) -> None:
-    """Refuse a date after today."""
-    if field.data and field.data > acting().on:
+    """Refuse a date after today; our day is UTC's, so east of Greenwich tomorrow may have begun."""
+    if field.data and field.data > acting().on + dt.timedelta(days=1):
         raise ValidationError(_("This date lies in the future."))

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_
 from app import access
 from app.errors import Conflict, NotAllowed
 from app.models import db
-from app.pages.base import ActForm, Page, expose, find, has_access, may, once_key, submitted
+from app.pages.base import ActForm, Page, allowed, expose, find, has_access, may, offer, once_key, submitted
 from app.pages.security import acting
 from app.words import LABELS, _
 
@@ -43,7 +43,7 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
     """A table as pages. Name the columns; each subclass is a table of contents without logic."""
 
     list_columns: ClassVar[list[str]]
-    order: ClassVar[Any] = None  # a column; None: by key, the newest first
+    order: ClassVar[tuple[Any, ...]] = ()  # columns, ascending; none: the newest first
     search_in: ClassVar[tuple[Any, ...]] = ()
     filters: ClassVar[dict[str, Filter]] = {}
     offered: ClassVar[tuple[str, ...]] = ()  # acts a record's page offers
@@ -121,8 +121,8 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
     def _page_of(self, statement: Select[Any]) -> tuple[Any, str | None, str | None]:
         """One page by key: the rows, where older ones begin, where newer ones end."""
         table = self.datamodel.obj
-        key = (table.id,) if self.order is None else (self.order, table.id)
-        downwards = self.order is None
+        key = (*self.order, table.id)
+        downwards = not self.order
         after, before = request.args.get("after"), request.args.get("before")
         backwards = bool(before and not after)
         edge = self._edge((after or before or "")[:40], key)
@@ -197,10 +197,7 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
     @has_access
     def edit(self, key: str) -> Any:
         """A form that changes a record; a version somebody else saved meanwhile is shown beside."""
-        act = self.acts["edit"]
-        record = find(self.datamodel.obj, key, act, options=self.load)
-        if not may(act, record):
-            raise NotAllowed(_("Your role does not allow this here."))
+        record = reach(self.datamodel.obj, key, self.acts["edit"], options=self.load)
         form = self.edit_form(obj=record)
         if request.method == "GET":
             form.seen.data = str(record.version)
@@ -231,3 +228,25 @@ def prefill(form: Any, *names: str) -> None:
                 form[name].process_formdata([key])
             except ValueError:
                 form[name].data = None
+
+
+def reach(table: type[Any], key: str, act: str, *offered: str, options: Iterable[Any] = ()) -> Any:
+    """The record of this public id, on which the actor may do ``act``.
+
+    Raises:
+        NotFound: there is none, or the actor may not know of it.
+        NotAllowed: the actor sees it and may not do this.
+    """
+    record = find(table, key, act, *offered, options=options)
+    if not allowed(act, record):
+        raise NotAllowed(_("Your role does not allow this here."))
+    return record
+
+
+def offered_rows(statement: Select[Any], *acts: str) -> list[Any]:
+    """The records a statement finds, each with the acts the actor may do on it."""
+    columns = [access.right(acting(), act).label(f"may_{n}") for n, act in enumerate(acts)]
+    rows = db.session.execute(statement.add_columns(*columns)).unique().all()
+    for row in rows:
+        offer(row[0], [act for act, yes in zip(acts, row[1:], strict=True) if yes])
+    return [row[0] for row in rows]

@@ -11,7 +11,7 @@ from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
 from app import sight
-from app.models import Person
+from app.models import Person, db
 from app.pages.base import ActForm, Page, expose, find, has_access, submitted
 from app.pages.browsers import here
 from app.pages.security import acting
@@ -106,8 +106,9 @@ class LoginPage(Page):
         chosen = request.form.get("language", "")
         if chosen in current_app.config["LANGUAGES"]:
             here()["locale"] = chosen
-            if here().person is not None:
-                accounts.prefer(acting(), find(Person, here().person.public_id), language=chosen)
+            person = here().person
+            if person is not None:
+                accounts.prefer(acting(), find(Person, person.public_id), language=chosen)
         return redirect(inside(request.form.get("next")))
 
     @expose("/link/<token>", methods=["GET", "POST"])
@@ -136,7 +137,7 @@ class PasswordPage(Page):
     def change(self) -> Any:
         """The old password, then the new one twice."""
         form = PasswordForm()
-        person = find(Person, here().person.public_id) if here().person else None
+        person = db.session.get_one(Person, acting().user_id)
         saved = submitted(
             form,
             lambda: logins.change_password(

@@ -17,44 +17,19 @@ from app import access, audit
 from app.errors import NotAllowed
 from app.models import AuditEntry, ConsentDecision, ConsentForm, Hospital, Patient, Person, db, today
 from app.outside import paper
-from app.pages.consents import question
+from app.pages.acts import ACT_WORDS, OUTCOME_WORDS
 from app.pages.base import ActForm, allowed, expose, find, has_access, may, offer, once_key, submitted
+from app.pages.consents import question
 from app.pages.fields import PickField, not_in_the_future, text, words
 from app.pages.lists import PAGE_ROWS, ListPage, words_filter
 from app.pages.security import acting
 from app.services import consents, patients
-from app.words import Answer, PatientState, Role, Sex, Variant, _
+from app.words import Answer, PatientState, Procedure, Role, Sex, Variant, _
 
 OFFERED = ("patient.correct", "patient.delete", "consent.prepare", "audit.see")
 FORM_ACTS = ("consent.print", "consent.sign", "consent.archive", "consent.attest", "consent.cancel", "consent.annul")
 
-
-ACT_WORDS = {
-    "patient.enrol": _("Enrolled the patient as a draft"),
-    "patient.open": _("Opened the record"),
-    "patient.correct": _("Corrected the identity"),
-    "patient.delete": _("Deleted the draft"),
-    "patient.expire": _("The draft ended"),
-    "patient.admit": _("The record was enrolled"),
-    "patient.restrict": _("The record was restricted"),
-    "consent.prepare": _("Prepared a consent form"),
-    "consent.open": _("Opened a consent form"),
-    "consent.print": _("Printed a consent form"),
-    "consent.sign": _("Recorded the signature"),
-    "consent.offer-phone": _("Showed a code for a phone"),
-    "consent.archive": _("Archived the scan"),
-    "consent.attest": _("Attested where the paper is kept"),
-    "consent.cancel": _("Cancelled a consent form"),
-    "consent.annul": _("Annulled a consent form"),
-    "consent.keep-refusal": _("The refusal was kept"),
-    "consent.supersede": _("An earlier form was replaced"),
-    "consent.end": _("The consent ended"),
-    "decision.withdraw": _("Recorded a withdrawal"),
-    "document.open": _("Opened an archived scan"),
-}
-"""What the log of a record says for each act."""
-
-OUTCOME_WORDS = {"done": _("Done"), "read": _("Read"), "refused": _("Refused")}
+WITH_PATRONYMIC = _("With the patronymic, as in the passport.")
 
 
 class IdentityForm(ActForm):
@@ -172,7 +147,10 @@ class PatientPage(ListPage):
         made = submitted(form, lambda: self._enrol(form))
         if made is None:
             asked = "despite_duplicate" in form.errors or bool(form.despite_duplicate.data)
-            closed = [h for h in db.session.scalars(form_hospitals()) if not patients.authorised(h)]
+            hospitals = list(db.session.scalars(form_hospitals().options(joinedload(Hospital.country))))
+            closed = [hospital for hospital in hospitals if not patients.authorised(hospital)]
+            if hospitals and all(hospital.country.procedure is Procedure.UA for hospital in hospitals):
+                form.given_names.description = WITH_PATRONYMIC
             return self.page("patients/enrol.html", form=form, duplicate=asked, closed=closed)
         return self.done(
             _("%(nickname)s is a draft now. Print the consent form next.", nickname=made.nickname),
@@ -223,6 +201,8 @@ class PatientPage(ListPage):
             ),
         )
         if saved is None:
+            if patient.procedure is Procedure.UA:
+                form.given_names.description = WITH_PATRONYMIC
             return self.page("patients/correct.html", form=form, patient=patient)
         return self.done(_("Corrected. Forms printed before keep what is on them."), ".show", key=key)
 

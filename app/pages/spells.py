@@ -6,15 +6,18 @@ What the dates must be is ``services.spells``.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from flask import request, url_for
 from flask_babel import format_date
 from wtforms import DateField
 from wtforms.validators import InputRequired, Optional
 
 from app.models import today
-from app.pages.base import ActForm
+from app.pages.base import ActForm, Page, submitted
 from app.pages.fields import text
+from app.pages.security import acting
 from app.words import _
 
 MISREAD = _("Write a date that exists.")
@@ -76,15 +79,33 @@ def standing(spell: Any) -> Standing:
     if spell.to_on is not None and spell.to_on < today():
         return _over(spell.to_on)
     if spell.from_on > today():
-        return Standing(_("Not yet"), "info", "clock", _say(_("From %(day)s"), spell.from_on))
+        return Standing(_("Not yet"), "info", "clock", str(_("From %(day)s", day=format_date(spell.from_on, "long"))))
     if spell.to_on is not None:
-        return Standing(_("In force"), "good", "check", _say(_("Until %(day)s"), spell.to_on))
-    return Standing(_("In force"), "good", "check", _say(_("Since %(day)s"), spell.from_on))
+        return Standing(_("In force"), "good", "check", str(_("Until %(day)s", day=format_date(spell.to_on, "long"))))
+    return Standing(_("In force"), "good", "check", str(_("Since %(day)s", day=format_date(spell.from_on, "long"))))
 
 
 def _over(on: dt.date) -> Standing:
-    return Standing(_("Ended"), "quiet", "clock", _say(_("Ended on %(day)s"), on))
+    return Standing(_("Ended"), "quiet", "clock", str(_("Ended on %(day)s", day=format_date(on, "long"))))
 
 
-def _say(sentence: object, on: dt.date) -> str:
-    return str(sentence) % {"day": format_date(on, "long")}
+def end(page: Page, record: Any, perform: Callable[..., Any], form: ActForm, **shown: Any) -> Any:
+    """Ask why and when to end ``record``, and end it.
+
+    Args:
+        page: the page that asks.
+        record: what ends.
+        perform: the act.
+        form: ``EndForm`` or ``EndNowForm``.
+        **shown: ``title``, ``warnings`` (what ends with it) and ``back`` (endpoint and key to go on to).
+
+    Returns:
+        The form's page, or the way on.
+    """
+    if request.method == "GET":
+        form.seen.data = str(record.version)
+    ended = submitted(form, lambda: perform(acting(), record, **form.given(), seen=form.words()["seen"]))
+    endpoint, key = shown["back"]
+    if ended is None:
+        return page.page("people/end.html", form=form, record=record, leave=url_for(endpoint, key=key), **shown)
+    return page.done(_("Ended."), endpoint, key=key)

@@ -9,15 +9,16 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from flask_appbuilder.security.sqla.models import Role as FabRole
 from sqlalchemy import func, select
 
-from app import sight
+from app import audit, sight
 from app.act import act
 from app.actors import Actor
 from app.errors import Incomplete, NotAllowed
 from app.models import Country, Person, now
 from app.services import logins
-from app.words import _
+from app.words import Role, _
 
 LONGEST_EMAIL = 128
 _EMAIL = re.compile(r"[^\s@<>\"',;]+@([^\s@<>\"',;.]+\.)+[^\s@<>\"',;.]{2,}")
@@ -141,3 +142,19 @@ def disable(actor: Actor, person: Person) -> None:
 def enable(_actor: Actor, person: Person) -> None:
     """Open a locked account again."""
     person.disabled_at = None
+
+
+def make_operator(person_id: int, password: str = "") -> None:
+    """Give an account the role Admin, and a password where one was typed. For the operator's command alone."""
+    with sight.wide("command") as session:
+        session.connection(execution_options={"writes": True})
+        person = session.get_one(Person, person_id)
+        role = session.scalars(select(FabRole).where(FabRole.name == Role.ADMIN.value)).one_or_none()
+        if Role.ADMIN.value not in {held.name for held in person.roles}:
+            person.roles.append(role or FabRole(name=Role.ADMIN.value))
+        if password:
+            person.password = logins.hashed(password)
+        session.flush()
+        entry = audit.Entry("person.make-operator", "done", None, "command", thing="Person", thing_id=person.public_id)
+        audit.write(session, [entry])
+        session.commit()

@@ -57,7 +57,7 @@ def _set(record: Any, changes: dict[str, Any]) -> None:
         setattr(record, name, value)
 
 
-# --- countries, networks, areas ----------------------------------------------------------------------------------------
+# --- countries, networks, areas --------------------------------------------------------------------------------------
 
 
 @act("country.amend")
@@ -112,7 +112,7 @@ def amend_area(_actor: Actor, area: ThematicArea, *, name: str) -> None:
     _refuse_taken(area, "name", ThematicArea.network_id == area.network_id)
 
 
-# --- registries --------------------------------------------------------------------------------------------------------
+# --- registries ------------------------------------------------------------------------------------------------------
 
 
 @act("registry.add", creates=Registry)
@@ -156,7 +156,7 @@ def end_registry(_actor: Actor, registry: Registry, *, reason: str, last_day: dt
     spells.end(registry, reason, last_day)
 
 
-# --- hospitals ---------------------------------------------------------------------------------------------------------
+# --- hospitals -------------------------------------------------------------------------------------------------------
 
 
 @act("hospital.add", creates=Hospital)
@@ -217,7 +217,7 @@ def _count(found: Any) -> int:
     return int(db.session.scalar(select(func.count()).select_from(found.subquery())) or 0)
 
 
-# --- authorisation -----------------------------------------------------------------------------------------------------
+# --- authorisation ---------------------------------------------------------------------------------------------------
 
 
 @act("authorisation.add", creates=Authorisation)
@@ -287,7 +287,7 @@ def end_authorisation(_actor: Actor, authorisation: Authorisation, *, reason: st
     spells.end(authorisation, reason)
 
 
-# --- centres -----------------------------------------------------------------------------------------------------------
+# --- centres ---------------------------------------------------------------------------------------------------------
 
 
 @act("centre.add", creates=Centre)

@@ -144,7 +144,7 @@ def check(identity: Identity) -> None:
     Raises:
         Incomplete: with the sentence by its field.
     """
-    if identity.birth_date > today():
+    if identity.birth_date > today() + dt.timedelta(days=1):  # our day is UTC's
         sentence = _("This date lies in the future.")
         raise Incomplete(sentence, fields={"birth_date": sentence})
     if identity.birth_date.year < today().year - OLDEST:

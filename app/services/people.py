@@ -53,7 +53,7 @@ def _refuse_own(actor: Actor, person_id: int) -> None:
         raise NotAllowed(_("This is about you: nobody decides about themselves. Ask somebody else who may do this."))
 
 
-# --- memberships -------------------------------------------------------------------------------------------------------
+# --- memberships -----------------------------------------------------------------------------------------------------
 
 
 @act("membership.add", creates=Membership)
@@ -101,7 +101,7 @@ def end_membership(
     spells.end(membership, reason, last_day)
 
 
-# --- mandates ----------------------------------------------------------------------------------------------------------
+# --- mandates --------------------------------------------------------------------------------------------------------
 
 
 @act("mandate.appoint-coordinator", creates=Mandate)
@@ -224,7 +224,7 @@ def end_mandate(_actor: Actor, mandate: Mandate, *, reason: str, last_day: dt.da
     spells.end(mandate, reason, last_day)
 
 
-# --- grants ------------------------------------------------------------------------------------------------------------
+# --- grants ----------------------------------------------------------------------------------------------------------
 
 
 @act("grant.give", creates=Grant)

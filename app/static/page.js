@@ -113,7 +113,15 @@
     if (button) button.setAttribute("aria-busy", "true");
     const stays = form.matches("[data-again]") || form.target === "_blank";
     setTimeout(() => release(form), stays ? 3000 : 30000);
+    if (form.target === "_blank") refreshOnReturn();
   });
+
+  // What opens in a tab of its own changes this page too: it is fresh when one comes back.
+  function refreshOnReturn() {
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible" && !dirty) location.reload();
+    });
+  }
 
   function release(form) {
     delete form.dataset.sent;
@@ -180,11 +188,12 @@
       const search = new TomSelect(select, {
         maxOptions: null,
         allowEmptyOption: false,
-        hidePlaceholder: true,
+        refreshThrottle: 0,
         render: { no_results: () => `<div class="no-results">${select.dataset.nothing}</div>` },
         onItemAdd() { if (!select.multiple) this.blur(); },
       });
       select.setAttribute("aria-hidden", "true");
+      search.control_input.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
       const described = select.getAttribute("aria-describedby");
       if (described) search.control_input.setAttribute("aria-describedby", described);
       if (select.getAttribute("aria-invalid")) search.control.setAttribute("aria-invalid", "true");

@@ -1,0 +1,303 @@
+"""Countries, networks with their thematic areas, registries. Hospitals and centres are ``hospitals``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from flask import redirect, url_for
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+from wtforms import BooleanField, IntegerField
+from wtforms.validators import InputRequired, NumberRange, Optional
+
+from app.models import Centre, Country, Hospital, Mandate, Network, Registry, ThematicArea
+from app.pages import names, spells
+from app.pages.base import ActForm, allowed, expose, find, has_access, offer, once_key, submitted
+from app.pages.fields import PickField, text, words
+from app.pages.lists import ListPage, offered_rows, reach
+from app.pages.security import acting
+from app.services import networks
+from app.services.spells import not_over
+from app.words import CentreKind, MandateKind, _
+
+
+def _age(label: object, lowest: int, *, required: bool = True) -> Any:
+    checks: list[Any] = [InputRequired(_("Fill this in."))] if required else [Optional()]
+    message = _("An age from %(low)s to %(high)s.", low=lowest, high=25)
+    return IntegerField(label, validators=[*checks, NumberRange(lowest, 25, message=message)])
+
+
+class CountryForm(ActForm):
+    """What an operator adapts for a country."""
+
+    languages = text(_("Languages on paper"), 60, hint=_("Codes with commas between them; the first is proposed first."))
+    authority_name = text(_("Supervisory authority"), 200)
+    authority_name_en = text(_("Supervisory authority, in English"), 200)
+    authority_address = text(_("Its address"), 300)
+    authority_contact = text(_("Its website, phone or e-mail"), 200)
+    majority_age = _age(_("Age of majority"), 14)
+    cosign_age = _age(_("Age from which a minor signs beside the representatives"), 0, required=False)
+    sign_alone_age = _age(_("Age from which a minor may sign alone"), 0, required=False)
+    two_parents = BooleanField(_("Both parents sign, as a rule"))
+    source = text(_("Where this stands"), 600, hint=_("Law and article, or who said so and when."))
+    checked = BooleanField(_("Checked by the operator"))
+
+
+class CountryPage(ListPage):
+    """Countries and what a consent form takes from them."""
+
+    route_base = "/countries"
+    datamodel = SQLAInterface(Country)
+    acts: ClassVar[dict[str, str]] = {"list": "country.amend", "show": "country.see", "edit": "country.amend"}
+    list_title = _("Countries")
+    edit_title = _("Change the country")
+    list_columns: ClassVar[list[str]] = ["code", "languages", "majority_age", "checked"]
+    show_columns: ClassVar[list[str]] = [
+        "languages",
+        "procedure",
+        "authority_name",
+        "authority_name_en",
+        "authority_address",
+        "authority_contact",
+        "majority_age",
+        "cosign_age",
+        "sign_alone_age",
+        "two_parents",
+        "source",
+        "checked",
+    ]
+    label_columns: ClassVar[dict[str, object]] = {
+        "code": _("Country"),
+        "procedure": _("Procedure"),
+        "languages": _("Languages on paper"),
+        "authority_name": _("Supervisory authority"),
+        "authority_name_en": _("In English"),
+        "authority_address": _("Its address"),
+        "authority_contact": _("Its website, phone or e-mail"),
+        "majority_age": _("Age of majority"),
+        "cosign_age": _("Signs beside the representatives from"),
+        "sign_alone_age": _("May sign alone from"),
+        "two_parents": _("Both parents sign"),
+        "source": _("Where this stands"),
+        "checked": _("Checked by the operator"),
+    }
+    formatters_columns: ClassVar[dict[str, Any]] = {"code": names.country}
+    order: ClassVar[tuple[Any, ...]] = (Country.code,)
+    offered: ClassVar[tuple[str, ...]] = ("country.amend",)
+    edit_form = CountryForm
+    edit_act = staticmethod(networks.amend_country)
+    show_template = "networks/country.html"
+
+
+class NetworkForm(ActForm):
+    """A network's own words."""
+
+    name = text(_("Name"), 100)
+    field = text(_("Diseases"), 200)
+    website = text(_("Website"), 200, required=False, hint=_("Such as www.example.org."))
+
+
+class AreaForm(ActForm):
+    """A thematic area."""
+
+    name = text(_("Name"), 150)
+
+
+class RegistryWords(ActForm):
+    """What a form says of a registry."""
+
+    name = text(_("Name"), 150)
+    controller = text(_("Controller"), 200, hint=_("Who answers for the data in the registry."))
+    country = PickField(
+        _("Country"), "country.see", narrow=lambda rows: rows.order_by(Country.code), describe=lambda c: names.country(c.code)
+    )
+
+
+class RegistryForm(RegistryWords):
+    """A new registry."""
+
+    from_on = spells.first_day()
+    to_on = spells.last_day()
+
+
+class CentreForm(ActForm):
+    """A centre of a network."""
+
+    name = text(_("Name of the unit"), 200)
+    kind = words(_("Kind"), CentreKind)
+    from_on = spells.first_day()
+    to_on = spells.last_day()
+
+
+class NewCentreForm(CentreForm):
+    """A new centre: which hospital joins."""
+
+    hospital = PickField(
+        _("Hospital"), "hospital.see", narrow=lambda rows: rows.where(not_over(Hospital)).order_by(Hospital.name)
+    )
+
+
+class NetworkPage(ListPage):
+    """The European Reference Networks."""
+
+    route_base = "/networks"
+    datamodel = SQLAInterface(Network)
+    acts: ClassVar[dict[str, str]] = {
+        "list": "network.see",
+        "show": "network.see",
+        "edit": "network.amend",
+        "add_area": "area.add",
+        "add_registry": "registry.add",
+        "add_centre": "centre.add",
+    }
+    list_title = _("Networks")
+    edit_title = _("Change the network")
+    list_columns: ClassVar[list[str]] = ["name", "field"]
+    show_columns: ClassVar[list[str]] = ["name", "field", "website"]
+    label_columns: ClassVar[dict[str, object]] = {"name": _("Name"), "field": _("Diseases"), "website": _("Website")}
+    order: ClassVar[tuple[Any, ...]] = (Network.name,)
+    search_in: ClassVar[tuple[Any, ...]] = (Network.name, Network.field)
+    edit_form = NetworkForm
+    edit_act = staticmethod(networks.amend_network)
+
+    @expose("/<key>")
+    @has_access
+    def show(self, key: str) -> Any:
+        """A network: areas, centres, registries, who coordinates it."""
+        may_do = ("network.amend", "area.add", "registry.add", "centre.add", "mandate.appoint-coordinator")
+        network = find(Network, key, *may_do)
+        areas = offered_rows(
+            select(ThematicArea).where(ThematicArea.network_id == network.id).order_by(ThematicArea.name)
+        )
+        if allowed("area.add", network):  # the same people may do both
+            for area in areas:
+                offer(area, ["area.amend"])
+        centres = offered_rows(
+            select(Centre)
+            .join(Centre.hospital)
+            .where(Centre.network_id == network.id)
+            .order_by(Hospital.name, Centre.id)
+            .options(joinedload(Centre.hospital))
+        )
+        return self.page(
+            "networks/record.html",
+            record=network,
+            areas=areas,
+            centres=[(centre, spells.standing(centre)) for centre in centres],
+            registries=offered_rows(
+                select(Registry).where(Registry.network_id == network.id, not_over(Registry)).order_by(Registry.name)
+            ),
+            coordinators=_coordinators(network),
+        )
+
+    @expose("/<key>/add-area", methods=["GET", "POST"])
+    @has_access
+    def add_area(self, key: str) -> Any:
+        """A form that makes a thematic area."""
+        return self._add(key, "area.add", AreaForm(), networks.add_area, _("Add a thematic area"))
+
+    @expose("/<key>/add-registry", methods=["GET", "POST"])
+    @has_access
+    def add_registry(self, key: str) -> Any:
+        """A form that makes a registry."""
+        return self._add(key, "registry.add", RegistryForm(), networks.add_registry, _("Add a registry"))
+
+    @expose("/<key>/add-centre", methods=["GET", "POST"])
+    @has_access
+    def add_centre(self, key: str) -> Any:
+        """A form that makes a centre."""
+        return self._add(key, "centre.add", NewCentreForm(), networks.add_centre, _("Add a centre"))
+
+    def _add(self, key: str, act: str, form: ActForm, perform: Callable[..., Any], title: object) -> Any:
+        """A form that makes something of a network."""
+        network = reach(Network, key, act)
+        form.once.data = form.once.data or once_key()
+        made = submitted(form, lambda: perform(acting(), network, **form.given(), once=form.words()["once"]))
+        if made is None:
+            return self.page("form.html", form=form, title=title, submit=title, record=network)
+        return self.done(self.added, ".show", key=key)
+
+
+def _coordinators(network: Network) -> list[Mandate]:
+    """The mandates to coordinate a network that the reader sees."""
+    found = select(Mandate).where(
+        Mandate.network_id == network.id, Mandate.kind == MandateKind.ERN_COORDINATOR, not_over(Mandate)
+    )
+    return offered_rows(found.order_by(Mandate.id).options(joinedload(Mandate.person)))
+
+
+class AreaPage(ListPage):
+    """Thematic areas; each is shown on its network's page."""
+
+    route_base = "/areas"
+    datamodel = SQLAInterface(ThematicArea)
+    acts: ClassVar[dict[str, str]] = {"show": "area.see", "edit": "area.amend"}
+    default_view = "show"
+    edit_title = _("Change the thematic area")
+    list_columns: ClassVar[list[str]] = ["name"]
+    show_columns: ClassVar[list[str]] = ["name"]
+    edit_form = AreaForm
+    edit_act = staticmethod(networks.amend_area)
+
+    @expose("/<key>")
+    @has_access
+    def show(self, key: str) -> Any:
+        """Its network's page."""
+        area = find(ThematicArea, key, options=[joinedload(ThematicArea.network)])
+        return redirect(url_for("NetworkPage.show", key=area.network.public_id))
+
+
+class RegistryPage(ListPage):
+    """Registries a patient may agree to."""
+
+    route_base = "/registries"
+    datamodel = SQLAInterface(Registry)
+    acts: ClassVar[dict[str, str]] = {
+        "list": "registry.amend",
+        "show": "registry.see",
+        "edit": "registry.amend",
+        "end": "registry.end",
+    }
+    list_title = _("Registries")
+    edit_title = _("Change the registry")
+    list_columns: ClassVar[list[str]] = ["name", "controller", "country.code", "network.name", "standing"]
+    show_columns: ClassVar[list[str]] = ["controller", "country.code", "network.name", "from_on", "to_on", "end_reason"]
+    label_columns: ClassVar[dict[str, object]] = {
+        "name": _("Name"),
+        "controller": _("Controller"),
+        "country.code": _("Country"),
+        "network.name": _("Network"),
+        "standing": _("In force"),
+        "from_on": _("First day"),
+        "to_on": _("Last day"),
+        "end_reason": _("Why it ended"),
+    }
+    formatters_columns: ClassVar[dict[str, Any]] = {"country.code": names.country}
+    order: ClassVar[tuple[Any, ...]] = (Registry.name,)
+    search_in: ClassVar[tuple[Any, ...]] = (Registry.name, Registry.controller)
+    load: ClassVar[tuple[Any, ...]] = (joinedload(Registry.network), joinedload(Registry.country))
+    offered: ClassVar[tuple[str, ...]] = ("registry.amend", "registry.end")
+    empty: ClassVar[object] = _("No registry yet. Open a network to add one.")
+    edit_form = RegistryWords
+    edit_act = staticmethod(networks.amend_registry)
+    show_template = "networks/registry.html"
+
+    def cell(self, record: Any, column: str) -> Any:
+        """How it stands, in words."""
+        return spells.standing(record).sentence if column == "standing" else super().cell(record, column)
+
+    @expose("/<key>/end", methods=["GET", "POST"])
+    @has_access
+    def end(self, key: str) -> Any:
+        """End a registry."""
+        return spells.end(
+            self,
+            reach(Registry, key, "registry.end"),
+            networks.end_registry,
+            spells.EndForm(),
+            title=_("End the registry"),
+            warnings=[_("No new form names it. What patients agreed to before stays on their forms.")],
+            back=("RegistryPage.show", key),
+        )

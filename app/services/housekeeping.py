@@ -1,0 +1,246 @@
+"""Housekeeping: the standing work of every day, and ``fsck``: does what is on the disk fit what is in the tables?
+
+A finding names keys of rows and files, never a patient. What a repair may do is only what loses nothing: remove files no
+row names, and finish what an act or a daily job would have done anyway. Jobs themselves are ``jobs``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any, NamedTuple
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.orm import Session
+
+from app import actors, audit_chain, sight
+from app.actors import Actor
+from app.errors import WrongStep
+from app.models import (
+    ArchivedDocument,
+    Attempt,
+    ConsentDecision,
+    ConsentForm,
+    ConsentText,
+    Country,
+    Hospital,
+    Job,
+    Login,
+    OnceKey,
+    PasswordLink,
+    Patient,
+    PatientIdentity,
+    PhoneLink,
+    db,
+    now,
+    today,
+)
+from app.outside.storage import StorageFault
+from app.outside.vault import VaultFault
+from app.premises import premises
+from app.scopes import care_in_force
+from app.services import consents, logins, patients
+from app.services.jobs import Every, job, report
+from app.words import JobState, PatientState
+
+HOUR = dt.timedelta(hours=1)
+KEPT_DAYS = 90
+"""How long ended logins, used links and finished jobs stay to be looked at; what happened is in the audit log."""
+ROWS_AT_ONCE = 500
+
+
+# --- every day -------------------------------------------------------------------------------------------------------
+
+
+@job("drafts.expire", reason="expiry", every=Every.DAY)
+def expire_drafts(actor: Actor, _payload: Mapping[str, Any]) -> None:
+    """Erase the drafts whose last day is over."""
+    due = patients.due_drafts(today())
+    for done, patient_id in enumerate(due, start=1):
+        _expire(actor, patient_id)
+        report(done, len(due))
+
+
+def _expire(actor: Actor, patient_id: int) -> None:
+    patient = db.session.get(Patient, patient_id)
+    try:
+        patients.expire(actor, patient)
+    except WrongStep:
+        db.session.rollback()  # the form came back meanwhile
+
+
+@job("logins.sweep", every=Every.DAY)
+def sweep_logins(_actor: Actor, _payload: Mapping[str, Any]) -> None:
+    """Delete what has no use any more: old logins, links, one-time keys, failed attempts, finished jobs."""
+    old = now() - dt.timedelta(days=KEPT_DAYS)
+    phones, visits, links, work = (t.__table__.c for t in (PhoneLink, Login, PasswordLink, Job))
+    with sight.wide("job") as session:
+        session.connection(execution_options={"writes": True})
+        # A phone's link names its desk's login, so it goes first.
+        session.execute(delete(PhoneLink.__table__).where(phones.expires_at < now() - dt.timedelta(days=1)))
+        session.execute(delete(Login.__table__).where(or_(visits.ended_at < old, visits.expires_at < old)))
+        session.execute(delete(PasswordLink.__table__).where(links.expires_at < old))
+        session.execute(delete(Attempt.__table__).where(Attempt.__table__.c.at < now() - logins.WINDOW))
+        session.execute(delete(OnceKey.__table__).where(OnceKey.__table__.c.at < now() - dt.timedelta(days=7)))
+        session.execute(
+            delete(Job.__table__).where(work.state.in_([JobState.DONE, JobState.FAILED]), work.finished_at < old)
+        )
+        session.commit()
+
+
+@job("files.sweep", every=Every.DAY)
+def sweep_partials(_actor: Actor, _payload: Mapping[str, Any]) -> None:
+    """Remove the half-written files a crash left behind."""
+    for finding in _partials():
+        if finding.repair:
+            finding.repair()
+
+
+# --- fsck ------------------------------------------------------------------------------------------------------------
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong: its word, the key of the row or file, a sentence, and the repair if one is safe."""
+
+    word: str
+    key: str
+    sentence: str
+    repair: Callable[[], object] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.word} {self.key}: {self.sentence}"
+
+
+def fsck(*, deep: bool = False) -> Iterator[Finding]:
+    """Everything that does not fit.
+
+    Args:
+        deep: also read every file to its end and compare its SHA-256.
+    """
+    with sight.wide("fsck") as session:
+        yield from _documents(session, deep=deep)
+        yield from _orphans(session)
+        yield from _partials()
+        yield from _identities(session)
+        yield from _form_keys(session)
+        yield from _procedures(session)
+        yield from _cares(session)
+        yield from _drafts(session)
+        yield from _log(session)
+
+
+def _each(session: Session, table: type[Any]) -> Iterator[Any]:
+    """Every row, a page at a time, so that a million rows do not fill the memory."""
+    last = 0
+    while rows := session.scalars(select(table).where(table.id > last).order_by(table.id).limit(ROWS_AT_ONCE)).all():
+        yield from rows
+        last = rows[-1].id
+        session.expunge_all()
+
+
+def _documents(session: Session, *, deep: bool) -> Iterator[Finding]:
+    for document in _each(session, ArchivedDocument):
+        fault = _file_fault(document, deep=deep)
+        if fault:
+            yield Finding("document", document.public_id, fault)
+
+
+def _file_fault(document: ArchivedDocument, *, deep: bool) -> str:
+    """What is wrong with a document's file."""
+    store, vault = premises().store, premises().vault
+    try:
+        vault.purpose(document.wrapped_key)
+        if store.facts(document.storage_key).size != document.size:
+            return f"its file {document.storage_key} has another size"
+        if deep:
+            digest = hashlib.sha256()
+            for chunk in store.get(document.storage_key, document.wrapped_key, vault):
+                digest.update(chunk)
+            if digest.hexdigest() != document.sha256:
+                return f"its file {document.storage_key} has another SHA-256"
+    except VaultFault as fault:
+        return f"its key does not open ({fault.code})"
+    except StorageFault as fault:
+        return f"its file {document.storage_key} is {fault.code}"
+    return ""
+
+
+def _orphans(session: Session) -> Iterator[Finding]:
+    """Files no row names. A young one may be an upload whose row is just being written."""
+    store = premises().store
+    for key in store.keys():
+        with suppress(StorageFault):  # just removed, or too short to be ours: then its row says so
+            if store.facts(key).age_seconds < HOUR.total_seconds():
+                continue
+        if session.scalar(select(ArchivedDocument.id).where(ArchivedDocument.storage_key == key)) is None:
+            yield Finding("orphan", key, "no row names this file", partial(store.delete, key))
+
+
+def _partials() -> Iterator[Finding]:
+    store = premises().store
+    for half in store.partials():
+        if half.age_seconds >= HOUR.total_seconds():
+            yield Finding("partial", half.name, "a half-written file is left behind", partial(store.discard, half))
+
+
+def _identities(session: Session) -> Iterator[Finding]:
+    for row in _each(session, PatientIdentity):
+        public_id = session.scalar(select(Patient.public_id).where(Patient.id == row.patient_id)) or ""
+        try:
+            premises().vault.open(row.wrapped_key, row.sealed, public_id.encode())
+        except VaultFault as fault:
+            yield Finding("identity", public_id, f"it does not open ({fault.code})")
+
+
+def _form_keys(session: Session) -> Iterator[Finding]:
+    for form in _each(session, ConsentForm):
+        try:
+            premises().vault.purpose(form.wrapped_key)
+            if form.sealed_signer is not None:
+                premises().vault.open(form.wrapped_key, form.sealed_signer, form.public_id.encode())
+        except VaultFault as fault:
+            yield Finding("form", form.public_id, f"its key does not open ({fault.code})")
+
+
+def _procedures(session: Session) -> Iterator[Finding]:
+    """One procedure from the country to the decision."""
+    pairs = (
+        ("patient", Patient, select(Patient.public_id).join(Hospital).join(Country), Country.procedure),
+        ("form", ConsentForm, select(ConsentForm.public_id).join(Patient), Patient.procedure),
+        ("form", ConsentForm, select(ConsentForm.public_id).join(ConsentText), ConsentText.procedure),
+        ("decision", ConsentDecision, select(ConsentDecision.public_id).join(ConsentForm), ConsentForm.procedure),
+    )
+    for word, table, statement, of_parent in pairs:
+        for public_id in session.scalars(statement.where(table.procedure != of_parent)):
+            yield Finding(word, public_id, "its procedure is not that of what it belongs to")
+
+
+def _cares(session: Session) -> Iterator[Finding]:
+    """Enrolled means care consent in force; restricting such a record is the safe side."""
+    enrolled = select(Patient).where(Patient.state == PatientState.ENROLLED, Patient.id.not_in(care_in_force()))
+    for patient in session.scalars(enrolled):
+        sentence = "it is enrolled without care consent in force"
+        yield Finding("patient", patient.public_id, sentence, partial(_settle, patient.id))
+
+
+def _settle(patient_id: int) -> None:
+    consents.settle(actors.system("fsck"), db.session.get(Patient, patient_id))
+
+
+def _drafts(session: Session) -> Iterator[Finding]:
+    """Drafts the daily job should have erased: a day is its grace."""
+    late = select(Patient).where(
+        Patient.state == PatientState.DRAFT, Patient.draft_ends_on < today() - dt.timedelta(days=1)
+    )
+    for patient in session.scalars(late):
+        sentence = "the draft's last day is over and it is not erased"
+        yield Finding("patient", patient.public_id, sentence, partial(_expire, actors.system("expiry"), patient.id))
+
+
+def _log(session: Session) -> Iterator[Finding]:
+    verdict = audit_chain.verify(session)
+    if verdict.first_bad is not None:
+        yield Finding("audit", str(verdict.first_bad), verdict.reason)

@@ -1,0 +1,183 @@
+"""Every route of the site as data, read from the site map and the access table: nothing is listed by hand."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import access, steps
+from app.actors import Actor
+from app.models import TABLES, Attempt, AuditEntry, Login
+from app.views import PUBLIC
+
+NOWHERE = "0123456789abcdef" * 2
+"""A key like any other, of nothing."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One address of one page."""
+
+    rule: str
+    endpoint: str
+    verb: str
+    page: Any
+    act: str
+    arguments: tuple[str, ...]
+
+    @property
+    def table(self) -> Any:
+        """What the last key of the address is a key of; none for an address without a key."""
+        if not self.arguments:
+            return None
+        if len(self.arguments) > 1 or not hasattr(self.page, "datamodel"):
+            return access.on(self.act)
+        return self.page.datamodel.obj
+
+    @property
+    def right(self) -> str:
+        """The act whose right the record of the address needs."""
+        if access.on(self.act) is self.table:
+            return self.act
+        shown = self.page.acts.get("show", "")
+        return shown if shown and access.on(shown) is self.table else access.see(self.table)
+
+    def address(self, *keys: str) -> str:
+        """The address with keys."""
+        filled = self.rule
+        for name, key in zip(self.arguments, keys, strict=True):
+            filled = filled.replace(f"<{name}>", key)
+        return filled
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.rule}"
+
+
+def routes(app: Any) -> list[Route]:
+    """Every route that needs a right, once for each verb."""
+    pages = {type(page).__name__: page for page in app.extensions["appbuilder"].baseviews}
+    found = []
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint in PUBLIC:
+            continue
+        name, _dot, method = rule.endpoint.partition(".")
+        page = pages[name]
+        arguments = tuple(re.findall(r"<([^>]+)>", rule.rule))
+        found += [
+            Route(rule.rule, rule.endpoint, verb, page, page.acts[method], arguments)
+            for verb in sorted(rule.methods & {"GET", "POST"})
+        ]
+    return sorted(found, key=lambda route: (route.rule, route.verb))
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record an address can name, with the records above it in the address."""
+
+    keys: tuple[str, ...]
+    id: int
+    state: Any
+
+
+def records(session: Session, route: Route) -> list[Record]:
+    """Every record of the database that the route can be asked for."""
+    table = route.table
+    column = steps.COLUMN.get(table, "state")
+    state = getattr(table, column, None)
+    columns = [table.public_id, table.id, *([state] if state is not None else [])]
+    statement = select(*columns)
+    if len(route.arguments) > 1:
+        above = route.page.datamodel.obj
+        (link,) = [c for c in table.__table__.columns if c.foreign_keys and c.references(above.__table__.c.id)]
+        statement = select(above.public_id, *columns).join_from(table, above, link == above.id)
+    found = []
+    for row in session.execute(statement.order_by(table.id)):
+        keys, rest = row[: len(route.arguments)], row[len(route.arguments) :]
+        found.append(Record(tuple(keys), rest[0], rest[1] if len(rest) > 1 else None))
+    return found
+
+
+def visible(session: Session, actor: Actor, act: str) -> set[int]:
+    """The keys of the rows on which the actor may do the act."""
+    table = access.on(act)
+    return set(session.scalars(select(table.id).where(access.right(actor, act))))
+
+
+def holds(actor: Actor, act: str) -> bool:
+    """Whether a role of the actor opens pages of this act."""
+    return any(access.held(role, act) for role in actor.roles)
+
+
+def possible(route: Route, record: Record) -> bool:
+    """Whether the step is open from the record's state."""
+    table = route.table
+    if table not in steps.lives(route.act):
+        return True
+    return any(before == record.state and name == route.act for before, name, _after in steps.STEPS[table])
+
+
+# --- answers ------------------------------------------------------------------------------------------------------------
+
+CHANGING = (
+    (re.compile(r'(name="csrf" content=")[^"]+'), r"\1"),
+    (re.compile(r'(name="csrf_token"[^>]* value=")[^"]+'), r"\1"),
+    (re.compile(r"nonce-[\w-]+"), "nonce-"),
+    (re.compile(r'nonce="[^"]+"'), 'nonce=""'),
+)
+PASSING = {"Date", "Set-Cookie"}
+
+
+def plain(response: Any, *keys: str) -> tuple[int, list[tuple[str, str]], str]:
+    """Status, headers and body of an answer without what differs from answer to answer, and without its own keys."""
+    body = response.get_data(as_text=True)
+    headers = [(name, value) for name, value in response.headers if name not in PASSING]
+    parts = [body, *(value for _name, value in headers)]
+    for n, part in enumerate(parts):
+        for pattern, instead in CHANGING:
+            part = pattern.sub(instead, part)
+        for key in keys:
+            part = part.replace(key, "KEY")
+        parts[n] = part
+    return response.status_code, [(name, value) for (name, _), value in zip(headers, parts[1:], strict=True)], parts[0]
+
+
+def asks_to_sign_in(response: Any) -> bool:
+    """Whether a visitor was sent to the login page."""
+    return response.status_code == 302 and response.location.startswith("/login/")
+
+
+# --- what is stored -------------------------------------------------------------------------------------------------------
+
+MOVING = (Login, Attempt, AuditEntry)
+"""Tables that pages write to without changing a record."""
+
+
+def stored(session: Session) -> dict[str, dict[Any, tuple[Any, ...]]]:
+    """Every row of every table that holds records, by table and key."""
+    found: dict[str, dict[Any, tuple[Any, ...]]] = {}
+    for table in TABLES:
+        if table not in MOVING:
+            rows = session.execute(select(table.__table__)).all()
+            found[table.__tablename__] = {row[0]: tuple(row) for row in rows}
+    return found
+
+
+def digest(session: Session) -> str:
+    """One word for all that is stored."""
+    return hashlib.sha256(repr(stored(session)).encode()).hexdigest()
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """(table, key) of every row that is new, gone or different."""
+    for table, rows in after.items():
+        for key in rows.keys() | before[table].keys():
+            if rows.get(key) != before[table].get(key):
+                yield table, key
+
+

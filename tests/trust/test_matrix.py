@@ -1,0 +1,219 @@
+"""T-MATRIX: every route, for every principal, on every record, answers what the access table and the steps say."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from app import access, actors
+from app.actors import Actor
+from app.models import ArchivedDocument, ConsentForm, Patient
+from app.views import SITE
+from tests.conftest import Tally
+from tests.trust.routes import (
+    NOWHERE,
+    Record,
+    Route,
+    asks_to_sign_in,
+    digest,
+    holds,
+    plain,
+    possible,
+    records,
+    routes,
+    visible,
+)
+
+pytestmark = pytest.mark.t_matrix
+
+OUT = {"anonymous", "locked"}
+"""Principals nobody knows: not signed in, or signed in once and disabled since."""
+
+PAGES = sorted(entry.page.__name__ for entry in SITE if entry.page.acts)
+
+ABSENT = {
+    # what is not there, although the record is: (table, page method): states
+    (ConsentForm, "paper"): {"prepared"},  # nothing is printed yet
+}
+
+
+class Desk:
+    """The principals with their browsers and what the access table gives them."""
+
+    def __init__(self, world: Any) -> None:
+        self.world = world
+        self.clients = {who: world.client(who) for who in ("anonymous", *world.people)}
+        with world.house.everything() as session:
+            self.actors = {who: actors.load(session, key) for who, key in world.people.items()}
+        self.seen: dict[tuple[str, str], set[int]] = {}
+
+    def may(self, who: str, act: str) -> set[int]:
+        """The records on which a principal may do the act."""
+        if (who, act) not in self.seen:
+            with self.world.house.everything() as session:
+                self.seen[who, act] = visible(session, self.actors[who], act)
+        return self.seen[who, act]
+
+    def ask(self, who: str, route: Route, *keys: str) -> Any:
+        """The answer to a principal."""
+        client = self.clients[who]
+        if route.verb == "POST":
+            return client.post(route.address(*keys))
+        return client.get(route.address(*keys))
+
+    def verdict(self, who: str, route: Route, record: Record | None) -> str:
+        """What the table says: login, forbidden, hidden or open."""
+        if who in OUT:
+            return "login"
+        actor: Actor = self.actors[who]
+        if not holds(actor, route.act):
+            return "forbidden"
+        if record is None:
+            return "open"
+        if record.id not in self.may(who, access.see(route.table)):
+            return "hidden"
+        return "open" if record.id in self.may(who, route.right) else "forbidden"
+
+
+def on_page(world: Any, page: str, verb: str) -> list[tuple[Route, list[Record | None]]]:
+    """The routes of a page, each with every record."""
+    with world.house.everything() as session:
+        return [
+            (route, list(records(session, route)) if route.table else [None])
+            for route in routes(world.house.app)
+            if route.verb == verb and type(route.page).__name__ == page
+        ]
+
+
+def say(who: str, route: Route, record: Record | None, answer: Any, wanted: str) -> str:
+    state = f" ({record.state})" if record is not None and record.state is not None else ""
+    where = route.address(*record.keys) if record else route.rule
+    return f"{who}: {route.verb} {where}{state} answers {answer.status_code}, should be {wanted}"
+
+
+def check_closed(desk: Desk, who: str, route: Route, record: Record | None, wanted: str, tally: Tally) -> None:
+    """The answer to somebody who may not: always the same one."""
+    keys = record.keys if record else ()
+    answer = desk.ask(who, route, *keys)
+    if wanted == "login":
+        tally.check(asks_to_sign_in(answer), say(who, route, record, answer, "the login page"))
+    elif wanted == "forbidden":
+        tally.check(answer.status_code == 403, say(who, route, record, answer, "403"))
+    else:
+        nowhere = tuple(NOWHERE for _key in keys)
+        missing = desk.ask(who, route, *nowhere)
+        same = plain(answer, *keys) == plain(missing, *nowhere)
+        tally.check(answer.status_code == 404, say(who, route, record, answer, "404"))
+        tally.check(same, f"{say(who, route, record, answer, '')} and differs from what does not exist")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_reading(world: Any, page: str, tally: Tally, request: pytest.FixtureRequest) -> None:
+    desk, every = Desk(world), request.config.getoption("long")
+    for route, known in on_page(world, page, "GET"):
+        for record in known:
+            shown = 0
+            for who in desk.clients:
+                wanted = desk.verdict(who, route, record)
+                if wanted != "open":
+                    check_closed(desk, who, route, record, wanted, tally)
+                    continue
+                shown += 1
+                if shown > 1 and record is not None and not every:
+                    continue
+                answer = desk.ask(who, route, *(record.keys if record else ()))
+                right = answer.status_code == 200 or (answer.status_code == 404 and absent(world, route, record))
+                tally.check(right, say(who, route, record, answer, "200"))
+
+
+def absent(world: Any, route: Route, record: Record | None) -> bool:
+    """Whether there is nothing to show, although one may: not printed yet, erased, or locked after annulment."""
+    if record is None:
+        return False
+    method = route.endpoint.partition(".")[2]
+    if record.state in ABSENT.get((route.table, method), set()):
+        return True
+    erased = "SELECT count(*) FROM patient p LEFT JOIN patient_identity i ON i.patient_id = p.id WHERE i.id IS NULL"
+    if route.table is Patient and method == "correct":
+        return bool(world.house.value(f"{erased} AND p.id = :id", id=record.id))
+    if route.table is ConsentForm and method in {"preview", "paper"}:
+        owner = "SELECT patient_id FROM consent_form WHERE id = :id"
+        return bool(world.house.value(f"{erased} AND p.id = ({owner})", id=record.id))
+    if route.table is ArchivedDocument:
+        annulled = "SELECT count(*) FROM archived_document d JOIN consent_form f ON f.id = d.form_id WHERE d.id = :id"
+        return bool(world.house.value(f"{annulled} AND f.state = 'annulled'", id=record.id))
+    return False
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_writing_is_refused_to_who_may_not_and_changes_nothing(world: Any, page: str, tally: Tally) -> None:
+    desk = Desk(world)
+    with world.house.everything() as session:
+        before = digest(session)
+    for route, known in on_page(world, page, "POST"):
+        for record in known:
+            for who in desk.clients:
+                wanted = desk.verdict(who, route, record)
+                if wanted != "open":
+                    check_closed(desk, who, route, record, wanted, tally)
+    with world.house.everything() as session:
+        tally.check(digest(session) == before, "a refused request changed something")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_writing_by_who_may_follows_the_steps(
+    world: Any, page: str, tally: Tally, request: pytest.FixtureRequest
+) -> None:
+    desk, every, house = Desk(world), request.config.getoption("long"), world.house
+    for route, known in on_page(world, page, "POST"):
+        for record in known:
+            allowed = [who for who in desk.clients if desk.verdict(who, route, record) == "open"]
+            for who in allowed if every else allowed[:1]:
+                before = done(house)
+                answer = desk.ask(who, route, *(record.keys if record else ()))
+                good = {200, 302, 409, 422} if record is None or possible(route, record) else {409, 422}
+                tally.check(answer.status_code in good, say(who, route, record, answer, f"one of {sorted(good)}"))
+                if done(house) != before:
+                    house.reset("world")
+
+
+def done(house: Any) -> int:
+    """How many acts were done so far."""
+    return int(house.value("SELECT count(*) FROM audit_entry WHERE outcome = 'done'"))
+
+
+ROWS = re.compile(r"<tbody.*?</tbody>", re.DOTALL)
+
+
+@pytest.mark.parametrize("page", [entry.page.__name__ for entry in SITE if "list" in entry.page.acts])
+def test_a_list_shows_what_the_scope_says(world: Any, page: str, tally: Tally) -> None:
+    desk = Desk(world)
+    for route, _none in on_page(world, page, "GET"):
+        if route.endpoint != f"{page}.list":
+            continue
+        for who, actor in desk.actors.items():
+            if who in OUT or not holds(actor, route.act):
+                continue
+            wanted = desk.may(who, route.act)
+            rows, keys = listed(desk.clients[who], route.address())
+            tally.check(rows == len(wanted), f"{who}: {route.rule} shows {rows} rows, should be {len(wanted)}")
+            with world.house.everything() as session:
+                table = route.page.datamodel.obj
+                known = {key for (key,) in session.query(table.public_id).where(table.id.in_(wanted))}
+            tally.check(keys <= known, f"{who}: {route.rule} links to {sorted(keys - known)}")
+
+
+def listed(client: Any, address: str) -> tuple[int, set[str]]:
+    """How many rows a list has on all its pages, and the keys its rows link to on this route."""
+    rows, keys, onwards = 0, set(), ""
+    while True:
+        page = client.get(address + onwards).get_data(as_text=True)
+        body = "".join(ROWS.findall(page))
+        rows += body.count("<tr")
+        keys |= set(re.findall(rf'href="{re.escape(address)}([0-9a-f]{{32}})"', body))
+        older = re.search(r'rel="next" href="[^"]*after=([0-9a-f]{32})', page)
+        if older is None:
+            return rows, keys
+        onwards = f"?after={older[1]}"
