@@ -13,7 +13,20 @@ from flask_appbuilder import AppBuilder
 import app.tables.engines  # noqa: F401  sets up connections
 from app import access
 from app.models import db
-from app.pages import consents, frame, guides, home, hospitals, jobs, logins, networks, patients, people, phones, security
+from app.pages import (
+    consents,
+    frame,
+    guides,
+    home,
+    hospitals,
+    jobs,
+    logins,
+    networks,
+    patients,
+    people,
+    phones,
+    security,
+)
 from app.words import _
 
 

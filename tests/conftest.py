@@ -183,7 +183,7 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the lines."""
-    reports = [one for kind in ("passed", "failed", "error") for one in terminalreporter.stats.get(kind, [])]
+    reports = [one for kind in ("", "passed", "failed", "error") for one in terminalreporter.stats.get(kind, [])]
     lines = {value for report in reports for name, value in getattr(report, "user_properties", []) if name == "tally"}
     if lines:
         terminalreporter.section("T-tests")

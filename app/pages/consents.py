@@ -9,6 +9,7 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 from wtforms import DateField, MultipleFileField, RadioField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
 from app import audit
@@ -130,10 +131,10 @@ def question(decision: ConsentDecision) -> object:
     return registry.name if registry is not None else LABELS[decision.purpose]
 
 
-def _answers(decision: ConsentDecision) -> list[tuple[str, object]]:
-    answers = [(Answer.GIVEN.value, _("Yes")), (Answer.REFUSED.value, _("No"))]
+def _answers(decision: ConsentDecision) -> list[SelectChoice]:
+    answers = [SelectChoice(Answer.GIVEN.value, _("Yes")), SelectChoice(Answer.REFUSED.value, _("No"))]
     if decision.purpose is not Purpose.CARE:
-        answers.append((Answer.NOT_ASKED.value, _("Left empty")))
+        answers.append(SelectChoice(Answer.NOT_ASKED.value, _("Left empty")))
     return answers
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 from sqlalchemy import Select, select
 from wtforms import Field, RadioField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional as Empty
 
 from app import access
@@ -28,7 +30,7 @@ def words(label: object, kinds: Iterable[StrEnum], *, required: bool = True, hin
     return RadioField(
         label,
         description=hint,
-        choices=[(kind.value, LABELS[kind]) for kind in kinds],
+        choices=[SelectChoice(kind.value, LABELS[kind]) for kind in kinds],
         coerce=_among(kinds),
         validators=[InputRequired(_("Choose one."))] if required else [Empty()],
     )

@@ -6,7 +6,7 @@ import datetime as dt
 import secrets
 from typing import Any
 
-from flask import Flask, Response, current_app, g, render_template, request
+from flask import Flask, Response, abort, current_app, g, has_request_context, render_template, request
 from flask_babel import format_date, format_datetime, format_timedelta, get_locale
 from flask_wtf.csrf import CSRFError
 from jinja2 import StrictUndefined
@@ -29,6 +29,7 @@ def hang(app: Flask) -> None:
     """Put the frame around the application."""
     app.session_interface = Browsers()
     app.before_request_funcs.setdefault(None, []).insert(0, enter)
+    app.before_request(_refuse_nul)
     app.after_request(_headers)
     app.extensions["babel"].locale_selector = choose_language
     app.register_error_handler(Refusal, _refused)
@@ -42,8 +43,19 @@ def hang(app: Flask) -> None:
     app.jinja_env.undefined = StrictUndefined
 
 
+def _refuse_nul() -> None:
+    """No text holds a NUL, and PostgreSQL cannot store one: whoever sends it is not a person with a keyboard."""
+    texts = [request.path, *request.args.values()]
+    if request.form:
+        texts += [value for values in request.form.listvalues() for value in values]
+    if any("\0" in text for text in texts):
+        abort(400)
+
+
 def choose_language() -> str:
     """The person's language, else the one chosen on this browser, else what the browser asks for."""
+    if not has_request_context():
+        return DEFAULT
     offered = list(current_app.config["LANGUAGES"])
     person = here().person
     for wanted in (person.language if person else None, here().get("locale")):

@@ -276,7 +276,7 @@ class AuthorisationPage(Page):
         )
 
 
-class CentrePage(ListPage):
+class CentrePage(spells.SpellPage):
     """Centres: units of hospitals in networks."""
 
     route_base = "/centres"
@@ -309,10 +309,6 @@ class CentrePage(ListPage):
     edit_act = staticmethod(networks.amend_centre)
     show_template = "hospitals/centre.html"
     empty: ClassVar[object] = _("No centre yet. Open a network to add one.")
-
-    def cell(self, record: Any, column: str) -> Any:
-        """How it stands, in words."""
-        return spells.standing(record).sentence if column == "standing" else super().cell(record, column)
 
     @expose("/<key>/end", methods=["GET", "POST"])
     @has_access

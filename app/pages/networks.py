@@ -249,7 +249,7 @@ class AreaPage(ListPage):
         return redirect(url_for("NetworkPage.show", key=area.network.public_id))
 
 
-class RegistryPage(ListPage):
+class RegistryPage(spells.SpellPage):
     """Registries a patient may agree to."""
 
     route_base = "/registries"
@@ -283,10 +283,6 @@ class RegistryPage(ListPage):
     edit_form = RegistryWords
     edit_act = staticmethod(networks.amend_registry)
     show_template = "networks/registry.html"
-
-    def cell(self, record: Any, column: str) -> Any:
-        """How it stands, in words."""
-        return spells.standing(record).sentence if column == "standing" else super().cell(record, column)
 
     @expose("/<key>/end", methods=["GET", "POST"])
     @has_access

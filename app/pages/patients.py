@@ -11,6 +11,7 @@ from flask_babel import format_date
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 from wtforms import BooleanField, DateField, SelectField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Optional
 
 from app import access, audit
@@ -26,7 +27,7 @@ from app.pages.security import acting
 from app.services import consents, patients
 from app.words import Answer, PatientState, Procedure, Role, Sex, Variant, _
 
-OFFERED = ("patient.correct", "patient.delete", "consent.prepare", "audit.see")
+OFFERED = ("patient.correct", "patient.delete", "consent.prepare")
 FORM_ACTS = ("consent.print", "consent.sign", "consent.archive", "consent.attest", "consent.cancel", "consent.annul")
 
 WITH_PATRONYMIC = _("With the patronymic, as in the passport.")
@@ -165,7 +166,7 @@ class PatientPage(ListPage):
             return
         hospitals = db.session.scalars(form_hospitals())
         people = [person for hospital in hospitals for person in patients.served(acting(), hospital)]
-        form.clinician.choices = [(person.public_id, str(person)) for person in people]
+        form.clinician.choices = [SelectChoice(person.public_id, str(person)) for person in people]
         if len(people) == 1 and request.method == "GET":
             form.clinician.data = people[0].public_id
 
@@ -276,7 +277,7 @@ class PatientPage(ListPage):
         person = db.session.get(Person, acting().user_id)
         codes = consents.offered_languages(patient, person.consent_language if person else None)
         form = PrepareForm(formdata=request.form if request.method == "POST" else None)
-        form.language.choices = [(code, paper.language_name(code)) for code in codes]
+        form.language.choices = [SelectChoice(code, paper.language_name(code)) for code in codes]
         if request.method == "GET":
             form.once.data = once_key()
             form.language.data = codes[0] if codes else None

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from flask import current_app, flash, redirect, request, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
-from flask_babel import get_locale, ngettext
+from flask_babel import get_locale
 from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload
 from wtforms import EmailField, SelectField, SelectMultipleField
@@ -32,7 +32,7 @@ from app.models import (
     today,
 )
 from app.pages import names, spells
-from app.pages.base import ActForm, Page, expose, find, has_access, may, once_key, submitted
+from app.pages.base import ActForm, Page, expose, find, has_access, once_key, submitted
 from app.pages.browsers import here
 from app.pages.fields import PickField, text, words
 from app.pages.hospitals import network_choices
@@ -324,7 +324,17 @@ def _member_of(code: str) -> Any:
     return Membership.centre_id.in_(found.where(network.c.code == code))
 
 
-class MembershipPage(ListPage):
+class PlacePage(spells.SpellPage):
+    """People's places: their names are theirs, or nobody's whom the reader may know."""
+
+    def cell(self, record: Any, column: str) -> Any:
+        """Whose it is."""
+        if column in ("person", "clinician", "assistant"):
+            return str(getattr(record, column) or _("A former colleague"))
+        return super().cell(record, column)
+
+
+class MembershipPage(PlacePage):
     """Who belongs to which centre."""
 
     route_base = "/memberships"
@@ -375,10 +385,6 @@ class MembershipPage(ListPage):
     show_template = "people/place.html"
     empty: ClassVar[object] = _("No membership yet. A hospital's representative adds its clinicians.")
 
-    def cell(self, record: Any, column: str) -> Any:
-        """Whose it is, and how it stands."""
-        return _told(self, record, column, super().cell)
-
     @expose("/add", methods=["GET", "POST"])
     @has_access
     def add(self) -> Any:
@@ -401,18 +407,10 @@ class MembershipPage(ListPage):
         )
 
 
-def _told(_page: ListPage, record: Any, column: str, other: Callable[[Any, str], Any]) -> Any:
-    if column == "standing":
-        return spells.standing(record).sentence
-    if column in ("person", "clinician", "assistant"):
-        return str(getattr(record, column) or _("A former colleague"))
-    return other(record, column)
-
-
 # --- mandates --------------------------------------------------------------------------------------------------------
 
 
-class MandatePage(ListPage):
+class MandatePage(PlacePage):
     """Who may do what where, beside treating patients."""
 
     route_base = "/mandates"
@@ -458,7 +456,7 @@ class MandatePage(ListPage):
 
     def cell(self, record: Any, column: str) -> Any:
         """Whose it is, where, and how it stands."""
-        return place_of(record) if column == "place" else _told(self, record, column, super().cell)
+        return place_of(record) if column == "place" else super().cell(record, column)
 
     @expose("/coordinator", methods=["GET", "POST"])
     @has_access
@@ -605,7 +603,7 @@ GRANT_LABELS: dict[str, object] = {
 }
 
 
-class AssistantPage(ListPage):
+class AssistantPage(PlacePage):
     """Who acts for me."""
 
     route_base = "/my-assistants"
@@ -636,10 +634,6 @@ class AssistantPage(ListPage):
     add_form = GrantForm
     show_template = "people/grant.html"
     empty: ClassVar[object] = _("Nobody acts for you. Your hospital's representative adds assistants; then let one act here.")
-
-    def cell(self, record: Any, column: str) -> Any:
-        """Who, and how it stands."""
-        return _told(self, record, column, super().cell)
 
     def _make(self, form: Any) -> Any:
         given = form.given()
@@ -683,7 +677,7 @@ def _ending(grant: Grant, back: str) -> dict[str, Any]:
     }
 
 
-class AssistedPage(ListPage):
+class AssistedPage(PlacePage):
     """For whom I act."""
 
     route_base = "/whom-i-assist"
@@ -697,10 +691,6 @@ class AssistedPage(ListPage):
     offered: ClassVar[tuple[str, ...]] = ("grant.return",)
     show_template = "people/grant.html"
     empty: ClassVar[object] = _("You act for nobody yet. A clinician of your hospital lets you, on their page “My assistants”.")
-
-    def cell(self, record: Any, column: str) -> Any:
-        """Who, and how it stands."""
-        return _told(self, record, column, super().cell)
 
     @expose("/<key>/give-back", methods=["GET", "POST"])
     @has_access

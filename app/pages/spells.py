@@ -17,6 +17,7 @@ from wtforms.validators import InputRequired, Optional
 from app.models import today
 from app.pages.base import ActForm, Page, submitted
 from app.pages.fields import text
+from app.pages.lists import ListPage
 from app.pages.security import acting
 from app.words import _
 
@@ -48,6 +49,18 @@ def first_day() -> Any:
 def last_day() -> Any:
     """The last day, if it is known."""
     return day(_("Last day"), required=False, hint=_("Leave it empty if no end is planned."))
+
+
+class SpellPage(ListPage):
+    """A list of what is in force for a time. ``standing`` is a column."""
+
+    def standing(self, record: Any) -> Standing:
+        """How a record stands today."""
+        return standing(record)
+
+    def cell(self, record: Any, column: str) -> Any:
+        """How it stands, in words."""
+        return standing(record).sentence if column == "standing" else super().cell(record, column)
 
 
 class EndForm(ActForm):

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import delete, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app import actors, audit_chain, sight
 from app.actors import Actor
@@ -132,32 +132,34 @@ def fsck(*, deep: bool = False) -> Iterator[Finding]:
         yield from _log(session)
 
 
-def _each(session: Session, table: type[Any]) -> Iterator[Any]:
+def _each(session: Session, table: type[Any], *options: Any) -> Iterator[Any]:
     """Every row, a page at a time, so that a million rows do not fill the memory."""
-    last = 0
-    while rows := session.scalars(select(table).where(table.id > last).order_by(table.id).limit(ROWS_AT_ONCE)).all():
+    last, page = 0, select(table).options(*options).order_by(table.id).limit(ROWS_AT_ONCE)
+    while rows := session.scalars(page.where(table.id > last)).all():
         yield from rows
         last = rows[-1].id
         session.expunge_all()
 
 
 def _documents(session: Session, *, deep: bool) -> Iterator[Finding]:
-    for document in _each(session, ArchivedDocument):
-        fault = _file_fault(document, deep=deep)
+    for document in _each(session, ArchivedDocument, joinedload(ArchivedDocument.key)):
+        if document.key is None:
+            continue  # destroyed: the file means nothing any more
+        fault = _file_fault(document, document.key.wrapped_key, deep=deep)
         if fault:
             yield Finding("document", document.public_id, fault)
 
 
-def _file_fault(document: ArchivedDocument, *, deep: bool) -> str:
+def _file_fault(document: ArchivedDocument, wrapped_key: bytes, *, deep: bool) -> str:
     """What is wrong with a document's file."""
     store, vault = premises().store, premises().vault
     try:
-        vault.purpose(document.wrapped_key)
+        vault.purpose(wrapped_key)
         if store.facts(document.storage_key).size != document.size:
             return f"its file {document.storage_key} has another size"
         if deep:
             digest = hashlib.sha256()
-            for chunk in store.get(document.storage_key, document.wrapped_key, vault):
+            for chunk in store.get(document.storage_key, wrapped_key, vault):
                 digest.update(chunk)
             if digest.hexdigest() != document.sha256:
                 return f"its file {document.storage_key} has another SHA-256"
