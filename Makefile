@@ -6,7 +6,8 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 FLASK := .venv/bin/flask
 CATALOGUES := $(wildcard translations/*/LC_MESSAGES/*.po)
-PAGES := $(shell find app/templates -name '*.html')
+PAGES := $(shell find app/templates app/pages -name '*.html' -o -name '*.py')
+BENCHES := $(notdir $(basename $(wildcard tests/bench/[!_]*.py)))
 DONE := .venv/.done
 
 .PHONY: help setup run test test-full check seed docs bench lock
@@ -44,7 +45,7 @@ docs: setup  ## docs/house.md from the maps
 	$(FLASK) house
 
 bench: setup $(DONE)/tests  ## the benchmarks; the table is docs/benchmarks.md
-	@for one in tests/bench/*.py; do echo "== $$one"; $(PY) "$$one"; done
+	@for one in $(BENCHES); do $(PY) -m "tests.bench.$$one"; done
 
 lock:  ## requirements*.txt and package-lock.json anew, with hashes and without addresses
 	tools/lock.sh

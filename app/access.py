@@ -162,6 +162,7 @@ ACCESS: dict[str, Row] = {
     "consent.cancel":          (ConsentForm,    nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
     "consent.annul":           (ConsentForm,    nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
     "consent.keep-refusal":    (ConsentForm,    nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
+    "consent.lapse":           (ConsentForm,    nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
     "consent.supersede":       (ConsentForm,    nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
     "consent.end":             (ConsentForm,    nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
     "decision.see":            (ConsentDecision, nobody, nobody,   treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),

@@ -8,9 +8,9 @@ as it will be stored, audit entry, commit (outermost act only), outbox. A refusa
 from __future__ import annotations
 
 import functools
-import hashlib
+import hmac
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from sqlalchemy import Select, event, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
@@ -19,8 +19,9 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app import access, audit, sight, steps
 from app.actors import Actor
-from app.errors import Conflict, NotAllowed, WrongStep
+from app.errors import Conflict, NotAllowed, Refusal
 from app.models import OnceKey, db, now
+from app.premises import premises
 from app.words import _
 
 R = TypeVar("R")
@@ -145,8 +146,8 @@ def _begin(session: Session) -> None:
 
 def _transaction(call: Call, thing: Any, seen: int | None, once: str | None, given: dict[str, Any]) -> Any:
     session = call.session
+    key = Once.of(call, thing, once, given) if once and call.creates else None
     _begin(session)
-    key = hashlib.sha256(once.encode()).digest() if once else None
     try:
         first = _made_before(session, call, key)
         if first is not None:
@@ -154,8 +155,8 @@ def _transaction(call: Call, thing: Any, seen: int | None, once: str | None, giv
             _end(session)
             return first
         result = call.run(thing, seen, given)
-        if key and call.creates:
-            session.execute(insert(OnceKey.__table__).values(key_hash=key, thing_id=result.public_id, at=now()))
+        if key:
+            session.execute(insert(OnceKey.__table__).values(**key._asdict(), thing_id=result.public_id, at=now()))
         audit.write(session, session.info["entries"])
         session.commit()
     except BaseException as error:
@@ -171,15 +172,40 @@ def _end(session: Session) -> dict[str, Any]:
     return {word: session.info.pop(word, None) for word in ("acting", "entries", "undo", "wake")}
 
 
-def _made_before(session: Session, call: Call, key: bytes | None) -> Any:
-    """The record an earlier submit of the same form made."""
+class Once(NamedTuple):
+    """A create form's one-time key, and what was sent with it: a second submit of the same is not a second record."""
+
+    key_hash: bytes
+    content: bytes
+
+    @classmethod
+    def of(cls, call: Call, thing: Any, once: str, given: dict[str, Any]) -> Once:
+        """Both as keyed hashes: what was typed must not be guessed from the table."""
+        secret = premises().settings["SECRET_KEY"].encode()
+        words = [call.name, str(call.actor.user_id), _plain(thing), *(f"{k}={_plain(v)}" for k, v in sorted(given.items()))]
+        return cls(*(hmac.digest(secret, text.encode(), "sha256") for text in (once, "\x1f".join(words))))
+
+
+def _plain(value: Any) -> str:
+    """A value the same in every process: a record by its public id."""
+    return str(getattr(value, "public_id", None) or repr(value))
+
+
+def _made_before(session: Session, call: Call, key: Once | None) -> Any:
+    """The record an earlier submit of the same form made.
+
+    Raises:
+        Conflict: the form was sent before with something else in it (the browser's Back).
+    """
     if key is None or call.creates is None:
         return None
     keys = OnceKey.__table__
-    public_id = session.execute(select(keys.c.thing_id).where(keys.c.key_hash == key)).scalar()
-    if public_id is None:
+    found = session.execute(select(keys.c.content, keys.c.thing_id).where(keys.c.key_hash == key.key_hash)).first()
+    if found is None:
         return None
-    return session.execute(select(call.creates).where(call.creates.public_id == public_id)).scalar_one_or_none()
+    if bytes(found.content) != key.content:
+        raise Conflict(_("This form was sent already with other answers. Open a new one and type it again."))
+    return session.execute(select(call.creates).where(call.creates.public_id == found.thing_id)).scalar_one_or_none()
 
 
 def _undo(session: Session) -> None:
@@ -189,7 +215,7 @@ def _undo(session: Session) -> None:
         step()
 
 
-def _explain(error: BaseException, call: Call, thing: Any, key: bytes | None) -> Any:
+def _explain(error: BaseException, call: Call, thing: Any, key: Once | None) -> Any:
     """Turn what went wrong into a refusal, and note it; a double submit gives what the first one made."""
     if isinstance(error, IntegrityError):
         first = _made_before(call.session, call, key)
@@ -197,7 +223,7 @@ def _explain(error: BaseException, call: Call, thing: Any, key: bytes | None) ->
             return first
     if isinstance(error, StaleDataError):
         raise Conflict(CHANGED_MEANWHILE) from error
-    if isinstance(error, NotAllowed | WrongStep):
+    if isinstance(error, Refusal) and error.noted:
         audit.refuse(call.actor, call.name, thing)
     raise error
 

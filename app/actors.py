@@ -7,11 +7,26 @@ What a role may do is ``access``; where, is ``scopes``.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from dataclasses import dataclass, field
+from typing import Any
 
 from flask_appbuilder.security.sqla.models import Role as FabRole
 from flask_appbuilder.security.sqla.models import assoc_user_role
-from sqlalchemy import ColumnElement, FromClause, Select, and_, literal, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Date,
+    FromClause,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from app.models import Centre, Hospital, Mandate, Membership, today
@@ -53,6 +68,28 @@ def system(reason: str) -> Actor:
     return Actor(user_id=0, roles=frozenset(), on=today(), system=reason)
 
 
+ME: Any = bindparam("acting_person", type_=Integer, required=True)
+TODAY: Any = bindparam("acting_day", type_=Date, required=True)
+"""Stand for an actor's person and day in a clause that is made once for everybody; ``values`` fills them in."""
+
+
+def anybody(roles: frozenset[Role]) -> Actor:
+    """Whoever has these roles: an actor for clauses, with ``ME`` and ``TODAY`` in place of a person and a day."""
+    return Actor(user_id=ME, roles=roles, on=TODAY)
+
+
+def values(actor: Actor) -> dict[str, object]:
+    """What ``ME`` and ``TODAY`` are for an actor, as parameters of a statement."""
+    return {ME.key: actor.user_id, TODAY.key: actor.on}
+
+
+@functools.cache
+def known_as(name: str, table: type[Any]) -> FromClause:
+    """The table under a name of its own, outside the ORM. Made once: a fresh alias costs more than the whole clause."""
+    alias: FromClause = table.__table__.alias(name)
+    return alias
+
+
 def in_force(spell: FromClause, on: dt.date) -> ColumnElement[bool]:
     """Whether a spell (an aliased table with from_on, to_on, ended_at) is in force on the day."""
     return and_(
@@ -64,7 +101,7 @@ def in_force(spell: FromClause, on: dt.date) -> ColumnElement[bool]:
 
 def memberships_in_force(on: dt.date) -> Select[tuple[int, int, int]]:
     """(person id, hospital id, network id) of every membership whose centre and hospital are in force too."""
-    m, c, h = (t.__table__.alias() for t in (Membership, Centre, Hospital))
+    m, c, h = known_as("member", Membership), known_as("member_centre", Centre), known_as("member_hospital", Hospital)
     return (
         select(m.c.person_id, c.c.hospital_id, c.c.network_id)
         .join_from(m, c, m.c.centre_id == c.c.id)
@@ -75,7 +112,7 @@ def memberships_in_force(on: dt.date) -> Select[tuple[int, int, int]]:
 
 def mandates_in_force(on: dt.date) -> Select[tuple[int, str, int | None, int | None]]:
     """(person id, kind, hospital id, network id) of every mandate in force, its hospital too where it has one."""
-    m, h = Mandate.__table__.alias(), Hospital.__table__.alias()
+    m, h = known_as("mandated", Mandate), known_as("mandate_hospital", Hospital)
     return (
         select(m.c.person_id, m.c.kind, m.c.hospital_id, m.c.network_id)
         .outerjoin_from(m, h, m.c.hospital_id == h.c.id)
@@ -83,19 +120,23 @@ def mandates_in_force(on: dt.date) -> Select[tuple[int, str, int | None, int | N
     )
 
 
+@functools.cache
+def _places() -> CompoundSelect[Any]:
+    """What a person is in force, as rows (kind of fact, name)."""
+    member, mandate = memberships_in_force(TODAY).subquery(), mandates_in_force(TODAY).subquery()
+    return union_all(
+        select(literal("membership"), literal("")).where(member.c.person_id == ME).limit(1).subquery().select(),
+        select(literal("mandate"), mandate.c.kind).where(mandate.c.person_id == ME),
+        select(literal("role"), FabRole.__table__.c.name)
+        .join(assoc_user_role, assoc_user_role.c.role_id == FabRole.__table__.c.id)
+        .where(assoc_user_role.c.user_id == ME),
+    )
+
+
 def load(session: Session, user_id: int, origin: str = "") -> Actor:
     """The person's actor for today, in one statement."""
     on = today()
-    member, mandate = memberships_in_force(on).subquery(), mandates_in_force(on).subquery()
-    rows = session.execute(
-        union_all(
-            select(literal("membership"), literal("")).where(member.c.person_id == user_id).limit(1).subquery().select(),
-            select(literal("mandate"), mandate.c.kind).where(mandate.c.person_id == user_id),
-            select(literal("role"), FabRole.__table__.c.name)
-            .join(assoc_user_role, assoc_user_role.c.role_id == FabRole.__table__.c.id)
-            .where(assoc_user_role.c.user_id == user_id),
-        )
-    ).all()
+    rows = session.execute(_places(), {ME.key: user_id, TODAY.key: on}).all()
     kinds = frozenset(MandateKind(name) for what, name in rows if what == "mandate")
     roles = {Role.ANY} | {ROLE_OF_MANDATE[kind] for kind in kinds}
     if any(what == "membership" for what, _ in rows):

@@ -15,11 +15,16 @@ class Refusal(Exception):
     """
 
     status = 409
+    noted = False
+    """Whether the audit log keeps that it was tried."""
 
-    def __init__(self, sentence: object = "", *, fields: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self, sentence: object = "", *, fields: Mapping[str, object] | None = None, noted: bool | None = None
+    ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.fields = dict(fields or {})
+        self.noted = self.noted if noted is None else noted
 
     def __str__(self) -> str:
         return str(self.sentence)
@@ -35,10 +40,13 @@ class NotAllowed(Refusal):
     """The actor sees the record but has no right to this act."""
 
     status = 403
+    noted = True
 
 
 class WrongStep(Refusal):
     """The act does not fit the state the record is in."""
+
+    noted = True
 
 
 class Incomplete(Refusal):

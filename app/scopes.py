@@ -1,7 +1,9 @@
 """Where a role may act: each scope says which rows, as a column and a SELECT of its values.
 
-A scope never reads the ORM entity it limits: it selects from aliased Core tables (FAB.md, HOUSE.md section 1), so it can
-stand in any statement. The first line of a scope's docstring is the sentence users read on "Who may do what".
+A scope never reads the ORM entity it limits: it selects from aliased Core tables (FAB.md, HOUSE.md section 1), so it
+can stand in any statement. Each alias has a name that no other scope uses (``known_as``): none is taken for another's.
+Of the actor a scope uses ``user_id`` and ``on``, only in comparisons: they may be ``actors.ME`` and ``actors.TODAY``.
+The first line of a scope's docstring is the sentence users read on "Who may do what".
 Which act asks which scope is ``access``.
 """
 
@@ -10,9 +12,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, false, literal, or_, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    and_,
+    false,
+    or_,
+    select,
+    true,
+    type_coerce,
+    union_all,
+)
 
-from app.actors import Actor, in_force, mandates_in_force, memberships_in_force
+from app.actors import Actor, in_force, known_as, mandates_in_force, memberships_in_force
 from app.models import (
     ArchivedDocument,
     AuditEntry,
@@ -31,7 +45,7 @@ from app.models import (
     Person,
     PhoneLink,
 )
-from app.words import Answer, FormState, GrantScope, MandateKind, Purpose
+from app.words import Answer, FormState, GrantScope, MandateKind, PatientState, Purpose
 
 
 class Reach(NamedTuple):
@@ -58,29 +72,23 @@ def clause(thing: type[Any], reaches: Iterable[Reach | bool]) -> ColumnElement[b
     return or_(false(), *parts) if parts else false()
 
 
-def _t(table: type[Any]) -> FromClause:
-    """A fresh alias of the table, outside the ORM."""
-    alias: FromClause = table.__table__.alias()
-    return alias
-
-
 # --- how far a set of patients, hospitals, networks or people reaches in each table ---------------------------------
 
 
 def _forms_of(column: str, ids: Select[Any]) -> Select[Any]:
-    form = _t(ConsentForm)
+    form = known_as("their_form", ConsentForm)
     return select(form.c.id).where(form.c[column].in_(ids)).correlate(None)
 
 
 def _centres_of(column: str, ids: Select[Any]) -> Select[Any]:
-    centre = _t(Centre)
+    centre = known_as("their_centre", Centre)
     return select(centre.c.id).where(centre.c[column].in_(ids)).correlate(None)
 
 
 def of_patients(thing: type[Any], ids: Select[Any]) -> Reach:
     """The rows of ``thing`` that belong to the patients ``ids`` selects."""
     if thing is DocumentKey:
-        document = _t(ArchivedDocument)
+        document = known_as("their_document", ArchivedDocument)
         forms = _forms_of("patient_id", ids)
         return Reach("document_id", select(document.c.id).where(document.c.form_id.in_(forms)).correlate(None))
     if thing in (ConsentDecision, ArchivedDocument, PhoneLink):
@@ -102,7 +110,7 @@ def of_networks(thing: type[Any], ids: Select[Any]) -> Reach:
     if thing is Membership:
         return Reach("centre_id", _centres_of("network_id", ids))
     if thing is Hospital:
-        centre = _t(Centre)
+        centre = known_as("network_centre", Centre)
         return Reach("id", select(centre.c.hospital_id).where(centre.c.network_id.in_(ids)).correlate(None))
     return Reach({Network: "id"}.get(thing, "network_id"), ids)
 
@@ -127,7 +135,7 @@ def _mandated(actor: Actor, *kinds: MandateKind, column: str = "hospital_id") ->
 
 def _grants(actor: Actor) -> tuple[FromClause, ColumnElement[bool]]:
     """Grants in force to this assistant, while both people still belong to the hospital."""
-    g = _t(Grant)
+    g = known_as("granted", Grant)
     member, mandate = memberships_in_force(actor.on).subquery(), mandates_in_force(actor.on).subquery()
     clinician_there = select(member.c.hospital_id).where(member.c.person_id == g.c.clinician_id)
     assistant_there = select(mandate.c.hospital_id).where(
@@ -139,6 +147,10 @@ def _grants(actor: Actor) -> tuple[FromClause, ColumnElement[bool]]:
         g.c.hospital_id.in_(clinician_there),
         g.c.hospital_id.in_(assistant_there),
     )
+
+
+def _me(actor: Actor) -> Select[Any]:
+    return select(type_coerce(actor.user_id, Integer))
 
 
 def nobody(_actor: Actor, _thing: type[Any]) -> bool:
@@ -158,12 +170,12 @@ def consequence(_actor: Actor, _thing: type[Any]) -> bool:
 
 def own(actor: Actor, thing: type[Any]) -> Reach:
     """What is about oneself."""
-    return of_people(thing, select(literal(actor.user_id)))
+    return of_people(thing, _me(actor))
 
 
 def treating(actor: Actor, thing: type[Any]) -> Reach:
     """Records of the patients this clinician treats."""
-    p = _t(Patient)
+    p = known_as("treated", Patient)
     mine = select(p.c.id).where(p.c.clinician_id == actor.user_id, p.c.hospital_id.in_(_my_hospitals(actor)))
     return of_patients(thing, mine.correlate(None))
 
@@ -171,7 +183,7 @@ def treating(actor: Actor, thing: type[Any]) -> Reach:
 def on_behalf(actor: Actor, thing: type[Any]) -> Reach:
     """Records of a clinician who granted it, all of them or the chosen ones."""
     g, granted = _grants(actor)
-    p, chosen = _t(Patient), _t(GrantedPatient)
+    p, chosen = known_as("granted_record", Patient), known_as("chosen", GrantedPatient)
     named = select(chosen.c.patient_id).where(chosen.c.grant_id == g.c.id).correlate(g)
     ids = (
         select(p.c.id)
@@ -204,8 +216,8 @@ def given_to_self(actor: Actor, thing: type[Any]) -> Reach:
 
 def _of_grants(thing: type[Any], side: str, actor: Actor) -> Reach:
     if thing is Grant:
-        return Reach(side, select(literal(actor.user_id)))
-    g = _t(Grant)
+        return Reach(side, _me(actor))
+    g = known_as("own_grant", Grant)
     return Reach("grant_id", select(g.c.id).where(g.c[side] == actor.user_id).correlate(None))
 
 
@@ -240,7 +252,7 @@ def _networks(actor: Actor) -> Select[Any]:
 
 
 def _network_hospitals(actor: Actor) -> Select[Any]:
-    centre = _t(Centre)
+    centre = known_as("coordinated_centre", Centre)
     return (
         select(centre.c.hospital_id)
         .where(centre.c.network_id.in_(_networks(actor)), _not_over(centre, actor))
@@ -274,13 +286,13 @@ def hosted(actor: Actor, thing: type[Any]) -> Reach:
 
 
 def _guests(actor: Actor) -> Select[Any]:
-    mandate = _t(Mandate)
+    mandate = known_as("guest", Mandate)
     return select(mandate.c.person_id).where(mandate.c.host_id.in_(_hosts(actor))).correlate(None)
 
 
 def appointing(actor: Actor, thing: type[Any]) -> Reach:
     """Those one may appoint oneself: a representative the contacts and assistants of the hospital, an ERN coordinator the representatives of the network's hospitals, both the guests."""
-    mandate = _t(Mandate)
+    mandate = known_as("appointed", Mandate)
     below = (MandateKind.DATA_PROTECTION_CONTACT, MandateKind.ASSISTANT)
     represented_ = _mandated(actor, MandateKind.HOSPITAL_REPRESENTATIVE)
     ids = select(mandate.c.id).where(
@@ -327,7 +339,7 @@ def mandated_people(actor: Actor, thing: type[Any]) -> Reach:
     """People who have, will have or had a place in the hospital or network inside one's mandate, and its guests."""
     hospitals = _mandated(actor, MandateKind.HOSPITAL_REPRESENTATIVE, MandateKind.DATA_PROTECTION_CONTACT)
     networks = _networks(actor)
-    member, centre, mandate = _t(Membership), _t(Centre), _t(Mandate)
+    member, centre, mandate = known_as("placed", Membership), known_as("place", Centre), known_as("appointee", Mandate)
     members = select(member.c.person_id).join_from(member, centre, member.c.centre_id == centre.c.id)
     people = union_all(
         members.where(centre.c.hospital_id.in_(hospitals)),
@@ -342,7 +354,7 @@ def mandated_people(actor: Actor, thing: type[Any]) -> Reach:
 
 def ukrainian(_actor: Actor, thing: type[Any]) -> Reach:
     """Those of Ukrainian hospitals."""
-    h, c = _t(Hospital), _t(Country)
+    h, c = known_as("their_hospital", Hospital), known_as("their_country", Country)
     ids = select(h.c.id).join_from(h, c, h.c.country_id == c.c.id).where(c.c.procedure == "ua").correlate(None)
     return of_hospitals(thing, ids)
 
@@ -354,7 +366,7 @@ def ukrainian_people(actor: Actor, thing: type[Any]) -> Reach:
 
 def about_no_patient(_actor: Actor, _thing: type[Any]) -> Reach:
     """What concerns no patient."""
-    entry = _t(AuditEntry)
+    entry = known_as("impersonal", AuditEntry)
     return Reach("seq", select(entry.c.seq).where(entry.c.patient_id.is_(None)).correlate(None))
 
 
@@ -363,11 +375,14 @@ def about_no_patient(_actor: Actor, _thing: type[Any]) -> Reach:
 
 def care_in_force() -> Select[Any]:
     """Ids of the patients whose care consent is archived, given and not withdrawn: the gate of everything shared."""
-    form, decision = _t(ConsentForm), _t(ConsentDecision)
+    form, decision = known_as("care_form", ConsentForm), known_as("care_decision", ConsentDecision)
+    patient = known_as("cared_for", Patient)
     return (
         select(form.c.patient_id)
         .join_from(form, decision, decision.c.form_id == form.c.id)
+        .join(patient, patient.c.id == form.c.patient_id)
         .where(
+            patient.c.state.not_in([PatientState.ERASED, PatientState.CLOSED]),
             form.c.state == FormState.ARCHIVED,
             decision.c.purpose == Purpose.CARE,
             decision.c.answer == Answer.GIVEN,

@@ -7,6 +7,7 @@ Reads that must be wider have a reason in ``REASONS`` and a session of their own
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,10 +16,13 @@ from flask_appbuilder.security.sqla.models import Group, Permission, PermissionV
 from flask_appbuilder.security.sqla.models import Role as FabRole
 from sqlalchemy import event, false
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy.orm.interfaces import CriteriaOption
+from sqlalchemy.sql.visitors import ExtendedInternalTraversal
 
-from app import access
+from app import access, actors
 from app.actors import Actor
 from app.models import Attempt, OnceKey, PasswordLink, Person, db
+from app.words import Role
 
 REASONS: dict[str, tuple[str, str]] = {
     # reason              tables it reads                          what may leave
@@ -60,7 +64,6 @@ def bind(session: Session, actor: Actor) -> None:
         message = "this session is bound to another actor"
         raise Blind(message)
     session.info["actor"] = actor
-    session.info.pop("criteria", None)
 
 
 def actor_of(session: Session) -> Actor | None:
@@ -80,14 +83,47 @@ def wide(reason: str) -> Iterator[Session]:
         yield session
 
 
-def _criteria(actor: Actor | None) -> list[Any]:
-    """The options that limit every entity, for one actor."""
+class Sight(CriteriaOption):
+    """What actors of one set of roles see, as one option of a statement.
+
+    Made once, with ``actors.ME`` and ``actors.TODAY`` in place of values: a statement's text depends on the roles
+    alone, so it is compiled once for everybody who has them. As forty options it would be compared with what is compiled
+    already clause by clause, at every read.
+    """
+
+    __slots__ = ("criteria",)
+    _traverse_internals = [("criteria", ExtendedInternalTraversal.dp_plain_obj)]  # noqa: RUF012  as SQLAlchemy has it
+    propagate_to_loaders = False  # a lazy load passes ``_limit`` itself
+
+    def __init__(self, criteria: tuple[Any, ...]) -> None:
+        self.criteria = criteria
+
+    def process_compile_state(self, compile_state: Any) -> None:
+        """Limit the entities of a statement that is being compiled."""
+        self.get_global_criteria(compile_state.global_attributes)
+
+    def get_global_criteria(self, attributes: dict[Any, Any]) -> None:
+        """The same, once for a statement: one that loads relations brings its parent's sight along."""
+        known = attributes.get(Sight)
+        if known is self:
+            return
+        if known is not None:
+            message = "a statement was to see for two sets of roles"
+            raise Blind(message)
+        attributes[Sight] = self
+        for one in self.criteria:
+            one.get_global_criteria(attributes)
+
+
+@functools.cache
+def _sight(roles: frozenset[Role] | None) -> Sight:
+    """What actors of these roles see; ``None``: what a session sees that has no actor, nothing."""
     options = [with_loader_criteria(table, false(), include_aliases=True) for table in HIDDEN]
     for act, table in access.sights():
         entity = User if table is Person else table
-        where = access.right(actor, act) if actor else false()
+        where = false() if roles is None else access.right(actors.anybody(roles), act)
         options.append(with_loader_criteria(entity, where, include_aliases=True))
-    return options
+    return Sight(tuple(options))
 
 
 @event.listens_for(Session, "do_orm_execute")
@@ -100,7 +136,7 @@ def _limit(state: ORMExecuteState) -> None:
     if not state.is_select:
         message = "rows are changed one by one, through an act"
         raise Blind(message)
-    options = info.get("criteria")
-    if options is None:
-        options = info["criteria"] = _criteria(actor)
-    state.statement = state.statement.options(*options)
+    state.statement = state.statement.options(_sight(actor.roles if actor else None))
+    if actor is not None:
+        given: Any = state.parameters or {}
+        state.parameters = {**given, **actors.values(actor)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
+from flask_babel import gettext as gettext  # noqa: PLC0414  for words that are stored as they are said
 from flask_babel import lazy_gettext, lazy_ngettext, lazy_pgettext
 
 _, n_, p_ = lazy_gettext, lazy_ngettext, lazy_pgettext

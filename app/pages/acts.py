@@ -80,6 +80,7 @@ ACT_WORDS: dict[str, object] = {
     "consent.cancel": _("Cancel a consent form"),
     "consent.annul": _("Annul an archived form"),
     "consent.keep-refusal": _("Keep a refusal"),
+    "consent.lapse": _("End a form that can no longer count"),
     "consent.supersede": _("Replace an earlier form"),
     "consent.end": _("End a form whose care consent is withdrawn"),
     "decision.see": _("See what a patient decided"),

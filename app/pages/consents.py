@@ -33,7 +33,7 @@ from app.pages.fields import not_in_the_future, text, words
 from app.pages.lists import Filter, ListPage, words_filter
 from app.pages.security import acting
 from app.services import consents, patients
-from app.words import LABELS, Answer, Channel, FormState, Purpose, Relation, Role, Variant, _
+from app.words import LABELS, Answer, Channel, FormState, PatientState, Purpose, Relation, Role, Variant, _
 
 OFFERED = (
     "consent.open",
@@ -154,6 +154,7 @@ class ConsentPage(ListPage):
         "preview": "consent.open",
         "print": "consent.print",
         "paper": "consent.open",
+        "back": "consent.open",
         "sign": "consent.sign",
         "archive": "consent.archive",
         "attest": "consent.attest",
@@ -233,6 +234,9 @@ class ConsentPage(ListPage):
             "attesting": forms.get("attesting") or AttestForm(),
             "ending": forms.get("ending") or ReasonForm(),
         }
+        for one in given.values():
+            if one is not None:
+                one.seen.data = str(consent.version)  # what this page shows is what the next act is about
         return self.page(
             "consents/form.html",
             consent=consent,
@@ -247,9 +251,9 @@ class ConsentPage(ListPage):
     @expose("/<key>/preview")
     @has_access
     def preview(self, key: str) -> Any:
-        """The form as it will be printed, as a PDF to look at."""
+        """The form in its language without the patient, as a PDF to look at."""
         form = self._form(key)
-        return _pdf(consents.set_paper(form).pdf, form)
+        return _pdf(consents.set_paper(form, preview=True).pdf, form)
 
     @expose("/<key>/print", methods=["POST"])
     @has_access
@@ -260,7 +264,7 @@ class ConsentPage(ListPage):
         if rendered.missing:
             flash(str(_("Some letters of the name cannot be printed: %(signs)s. Write them by hand on the form.",
                         signs=" ".join(rendered.missing))), "warn")
-        consents.note_print(acting(), form)
+        consents.note_print(acting(), form, seen=_seen())
         return redirect(url_for(".paper", key=key))
 
     @expose("/<key>/paper")
@@ -272,6 +276,12 @@ class ConsentPage(ListPage):
             raise NotFound
         audit.note(acting(), "consent.open", form)
         return _pdf(consents.set_paper(form).pdf, form)
+
+    @expose("/<key>/<any(sign, archive, attest, cancel, annul, phone):_act>")
+    @has_access
+    def back(self, key: str, _act: str) -> Any:
+        """Whoever comes back to the address of a form that was refused finds the form's page."""
+        return redirect(url_for(".show", key=key))
 
     @expose("/<key>/sign", methods=["POST"])
     @has_access
@@ -297,6 +307,7 @@ class ConsentPage(ListPage):
             relation=Relation.SELF if adult else signing.relation.data,
             signer=None if adult else consents.Signer(signing.names.data, signing.proof.data),
             answers=answers,
+            seen=_seen(),
         )
 
     @expose("/<key>/archive", methods=["POST"])
@@ -306,7 +317,7 @@ class ConsentPage(ListPage):
         form = self._form(key, "consent.archive")
         scanning = ScanForm()
         saved = submitted(
-            scanning, lambda: consents.file_scan(acting(), form, scanning.uploads(), source="desk")
+            scanning, lambda: consents.file_scan(acting(), form, scanning.uploads(), source="desk", seen=_seen())
         )
         if saved is None:
             return self._page(form, form=scanning, scanning=scanning)
@@ -318,7 +329,7 @@ class ConsentPage(ListPage):
         """Attest where the signed original is kept."""
         form = self._form(key, "consent.attest")
         attesting = AttestForm()
-        saved = submitted(attesting, lambda: consents.attest(acting(), form, place=attesting.place.data))
+        saved = submitted(attesting, lambda: consents.attest(acting(), form, place=attesting.place.data, seen=_seen()))
         if saved is None:
             return self._page(form, form=attesting, attesting=attesting)
         return self.done(_archived(form), "PatientPage.show", key=form.patient.public_id)
@@ -362,7 +373,7 @@ class ConsentPage(ListPage):
     def _end(self, key: str, act: str, perform: Any, sentence: object) -> Any:
         form = self._form(key, act)
         ending = ReasonForm()
-        saved = submitted(ending, lambda: perform(acting(), form, reason=ending.reason.data))
+        saved = submitted(ending, lambda: perform(acting(), form, reason=ending.reason.data, seen=_seen()))
         if saved is None:
             return self._page(form, form=ending, ending=ending)
         return self.done(sentence, "PatientPage.show", key=form.patient.public_id)
@@ -378,6 +389,8 @@ class ConsentPage(ListPage):
         asked = WithdrawForm()
         if request.method == "GET":
             asked.withdrawn_on.data = today()
+            asked.seen.data = str(decision.version)
+            audit.note(acting(), "consent.open", form)
         saved = submitted(
             asked,
             lambda: consents.withdraw(
@@ -386,6 +399,7 @@ class ConsentPage(ListPage):
                 withdrawn_on=asked.withdrawn_on.data,
                 channel=asked.channel.data,
                 reason=asked.reason.data or None,
+                seen=_seen(),
             ),
         )
         if saved is None:
@@ -414,8 +428,14 @@ class ConsentPage(ListPage):
         )
 
 
+def _seen() -> int | None:
+    """The version of the form or decision that was on the screen."""
+    text_ = request.form.get("seen", "")
+    return int(text_) if text_.isdecimal() and len(text_) < 10 else None
+
+
 def _archived(form: ConsentForm) -> object:
-    if consents.care_answer(form) is Answer.GIVEN:
+    if form.patient.state is PatientState.ENROLLED:
         return _("Archived. %(nickname)s is enrolled.", nickname=form.patient.nickname)
     return _("Archived.")
 

@@ -7,7 +7,7 @@ import secrets
 from typing import Any
 
 from flask import Flask, Response, abort, current_app, g, has_request_context, render_template, request
-from flask_babel import format_date, format_datetime, format_timedelta, get_locale
+from flask_babel import format_date, format_datetime, format_timedelta
 from flask_wtf.csrf import CSRFError
 from jinja2 import StrictUndefined
 from sqlalchemy import text
@@ -23,6 +23,8 @@ from app.pages.security import acting, enter
 from app.words import LABELS, _
 
 DEFAULT = "en"
+FORMATS = {"en": "en_GB"}
+"""Where dates are written as in another country than a language's largest: 22 November 2026."""
 
 
 def hang(app: Flask) -> None:
@@ -31,7 +33,7 @@ def hang(app: Flask) -> None:
     app.before_request_funcs.setdefault(None, []).insert(0, enter)
     app.before_request(_refuse_nul)
     app.after_request(_headers)
-    app.extensions["babel"].locale_selector = choose_language
+    app.extensions["babel"].locale_selector = lambda: FORMATS.get(choose_language(), choose_language())
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _failed)
     app.register_error_handler(CSRFError, _stale_form)
@@ -105,7 +107,7 @@ def _words() -> dict[str, Any]:
         "actor": acting(),
         "demo": current_app.config["SETTINGS"].demo,
         "languages": current_app.config["LANGUAGES"],
-        "locale": str(get_locale() or DEFAULT),
+        "locale": choose_language(),
         "menu": current_app.extensions["appbuilder"].menu.get_data() if here().person else [],
         "LABELS": LABELS,
     }

@@ -87,6 +87,7 @@ class PatientPage(ListPage):
         "correct": "patient.correct",
         "delete": "patient.delete",
         "prepare": "consent.prepare",
+        "back": "patient.open",
         "log": "audit.see",
     }
     list_title = _("Patients")
@@ -189,6 +190,7 @@ class PatientPage(ListPage):
     def correct(self, key: str) -> Any:
         """Correct a misspelt identity."""
         patient = self._patient(key, "patient.correct")
+        audit.note(acting(), "patient.open", patient)
         known = patients.identity_of(patient)
         if known is None:
             abort(404)
@@ -304,11 +306,18 @@ class PatientPage(ListPage):
             return self.page("patients/prepare.html", form=form, patient=patient)
         return redirect(url_for("ConsentPage.show", key=made.public_id))
 
+    @expose("/<key>/prepare")
+    @has_access
+    def back(self, key: str) -> Any:
+        """Whoever comes back to the address of a refused form finds the record."""
+        return redirect(url_for(".show", key=key))
+
     @expose("/<key>/log")
     @has_access
     def log(self, key: str) -> Any:
         """Who opened this record, and who did what."""
         patient = self._patient(key)
+        audit.note(acting(), "patient.open", patient)
         entry = AuditEntry
         statement = select(entry, Person).outerjoin(Person, Person.id == entry.actor_id)
         statement = statement.where(entry.patient_id == patient.id, access.right(acting(), "audit.see"))

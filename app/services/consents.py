@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import or_, select
 
 import config
-from app import actors, sight
+from app import actors, sight, steps
 from app.act import act, undo_on_rollback
 from app.actors import Actor, in_force, memberships_in_force
 from app.errors import Incomplete, NoRoom, NotFound, WrongStep
@@ -42,7 +42,7 @@ from app.outside.storage import Stored, StorageFault, StorageFull
 from app.premises import premises
 from app.scopes import care_in_force
 from app.services import patients
-from app.words import Answer, Channel, FormState, PatientState, Procedure, Purpose, Relation, Variant, _
+from app.words import Answer, Channel, FormState, PatientState, Procedure, Purpose, Relation, Variant, _, gettext
 
 PHONE_MINUTES = 10
 MOST_FILES = 20
@@ -189,25 +189,32 @@ def note_print(_actor: Actor, form: ConsentForm) -> None:
     refuse_without_operator()
     form.print_count += 1
     form.printed_at = form.printed_at or now()
-    if form.patient.state is PatientState.DRAFT:
-        days = dt.timedelta(days=premises().settings["DRAFT_DAYS"])
-        form.patient.draft_ends_on = form.patient.draft_ends_on or today() + days
+    if form.print_count == 1:
+        _give_time(form.patient)
 
 
-def set_paper(form: ConsentForm) -> paper.Rendered:
-    """The form as PDF, as it was or will be printed: filled with hospital, operator, authority, patient.
+def _give_time(patient: Patient) -> None:
+    """A draft has thirty days from here to come back."""
+    if patient.state is PatientState.DRAFT:
+        patient.draft_ends_on = today() + dt.timedelta(days=premises().settings["DRAFT_DAYS"])
+
+
+def set_paper(form: ConsentForm, *, preview: bool = False) -> paper.Rendered:
+    """The form as PDF: filled with hospital, operator, authority, patient.
+
+    A preview has neither the patient nor the form's code, so that nobody signs it and no identity is opened by looking.
 
     Raises:
         NotFound: the patient's identity is erased.
         paper.PaperFault: the paper cannot be set.
     """
-    identity = patients.identity_of(form.patient)
-    if identity is None:
+    identity = None if preview else patients.identity_of(form.patient)
+    if identity is None and not preview:
         raise NotFound
     settings, text = premises().settings, form.text
     html = paper.fill(
         text.html,
-        _values(form, identity),
+        _values(form) | (_personal(form, identity) if identity else {}),
         [
             paper.Registry(d.named_registry.name, d.named_registry.controller, d.named_registry.country.code)
             for d in form.decisions
@@ -221,12 +228,22 @@ def set_paper(form: ConsentForm) -> paper.Rendered:
     )
 
 
-def _values(form: ConsentForm, identity: patients.Identity) -> dict[str, str]:
-    """Every field of ``paper.FIELDS`` for one form."""
+def _personal(form: ConsentForm, identity: patients.Identity) -> dict[str, str]:
+    """The fields that make a form this patient's."""
+    return {
+        "form.code": form.code,
+        "patient.family_name": identity.family_name,
+        "patient.given_names": identity.given_names,
+        "patient.birth_date": paper.long_date(identity.birth_date, form.language),
+        "patient.file_number": identity.file_number,
+    }
+
+
+def _values(form: ConsentForm) -> dict[str, str]:
+    """The fields that are the hospital's, the operator's and the country's."""
     settings, hospital, country = premises().settings, form.hospital, form.hospital.country
     clinician = form.patient.clinician
     return {
-        "form.code": form.code,
         "form.version": form.text.text_version,
         "form.language": paper.language_name(form.language),
         "operator.name": settings["OPERATOR_NAME"],
@@ -243,10 +260,6 @@ def _values(form: ConsentForm, identity: patients.Identity) -> dict[str, str]:
         "authority.contact": f"{country.authority_address}, {country.authority_contact}",
         "country.paragraph": "",
         "clinician.name": str(clinician) if clinician else "",
-        "patient.family_name": identity.family_name,
-        "patient.given_names": identity.given_names,
-        "patient.birth_date": paper.long_date(identity.birth_date, form.language),
-        "patient.file_number": identity.file_number,
     }
 
 
@@ -279,12 +292,16 @@ def sign(
         Incomplete: the date lies in the future or before the print, or an answer is missing.
     """
     _check_signature(form, signed_on, relation, signer)
+    _refuse_overtaken(form, signed_on)
     for decision in form.decisions:
         decision.answer = _answer(decision, answers)
-    form.signed_on, form.relation = signed_on, relation
+    form.signed_on, form.relation, form.recorded_at = signed_on, relation, now()
     form.sealed_signer = _sealed_signer(form, signer)
     if care_answer(form) is Answer.REFUSED:
-        _refuse_care(actor, form)
+        _give_time(form.patient)
+        keep_refusal(actor, form)
+    else:
+        form.patient.draft_ends_on = None  # the paper has come back; Home asks for its scan
 
 
 def _check_signature(form: ConsentForm, signed_on: dt.date, relation: Relation, signer: Signer | None) -> None:
@@ -334,25 +351,52 @@ def care_answer(form: ConsentForm) -> Answer:
     return next(d.answer for d in form.decisions if d.purpose is Purpose.CARE)
 
 
-def _refuse_care(actor: Actor, form: ConsentForm) -> None:
-    keep_refusal(actor, form)
-    patient = form.patient
-    if patient.state is PatientState.DRAFT:
-        patient.draft_ends_on = today() + dt.timedelta(days=premises().settings["DRAFT_DAYS"])
-    _follow(actor, form)
+def _refuse_overtaken(form: ConsentForm, signed_on: dt.date) -> None:
+    """Refuse a signature older than what the patient has said since: a later form, or a withdrawal of care.
+
+    Raises:
+        Incomplete: with what came later.
+    """
+    later = select(ConsentForm.signed_on).where(
+        ConsentForm.patient_id == form.patient_id,
+        ConsentForm.state.in_([FormState.ARCHIVED, FormState.WITHDRAWN, FormState.SUPERSEDED]),
+        ConsentForm.signed_on > signed_on,
+        ConsentForm.id != form.id,
+    )
+    withdrawn = (
+        select(ConsentDecision.withdrawn_on)
+        .join(ConsentDecision.form)
+        .where(
+            ConsentForm.patient_id == form.patient_id,
+            ConsentDecision.purpose == Purpose.CARE,
+            ConsentDecision.withdrawn_on > signed_on,
+        )
+    )
+    if db.session.scalar(later.limit(1)) or db.session.scalar(withdrawn.limit(1)):
+        sentence = _(
+            "The patient has decided again after this signature, so this form can no longer count. Check the date, or cancel it."
+        )
+        raise Incomplete(sentence, fields={"signed_on": sentence})
 
 
 @act("consent.keep-refusal")
-def keep_refusal(_actor: Actor, form: ConsentForm) -> None:
+def keep_refusal(actor: Actor, form: ConsentForm) -> None:
     """Care was refused: the form is archived as it is, and the draft ends in thirty days."""
     form.archived_at = now()
+    _follow(actor, form)
 
 
 # --- archive ---------------------------------------------------------------------------------------------------------
 
 
 def file_scan(
-    actor: Actor, form: ConsentForm, uploads: Sequence[Upload], *, source: str, link: PhoneLink | None = None
+    actor: Actor,
+    form: ConsentForm,
+    uploads: Sequence[Upload],
+    *,
+    source: str,
+    link: PhoneLink | None = None,
+    seen: int | None = None,
 ) -> ConsentForm:
     """Check the uploaded scan, store it encrypted, then archive the form. On a refusal nothing stays behind.
 
@@ -361,8 +405,7 @@ def file_scan(
         WrongStep: the form is not signed, or archived already.
         NoRoom: the disk is full.
     """
-    if form.state is not FormState.SIGNED:
-        archive(actor, form, stored=[], source=source, link=link)  # says which step is missing
+    steps.destination(ConsentForm, form.state, "consent.archive")  # says which step is missing
     checked = _checked(uploads)
     kept: list[tuple[Stored, scans.Scan, str, bytes]] = []
     store, vault = premises().store, premises().vault
@@ -370,7 +413,7 @@ def file_scan(
         for content, scan, kind in checked:
             key = vault.new_key(b"document")
             kept.append((store.put(content, key, vault), scan, kind, key))
-        archive(actor, form, stored=kept, source=source, link=link)
+        archive(actor, form, stored=kept, source=source, link=link, seen=seen)
     except BaseException as error:
         for stored, *_rest in kept:
             store.delete(stored.key)
@@ -435,6 +478,8 @@ def archive(
     link: PhoneLink | None = None,
 ) -> None:
     """Archive the stored scan of a signed form. With care consent the patient is enrolled."""
+    if not stored:
+        raise _unfit("empty")
     if link is not None:
         _use(link)
     for position, (file, scan, kind, key) in enumerate(stored, start=1):
@@ -470,9 +515,16 @@ def _follow(actor: Actor, form: ConsentForm) -> None:
     """What an archived form does: replaces earlier ones, enrols the patient, or closes the sharing."""
     patient = form.patient
     db.session.flush()
+    _hold(patient)
+    _refuse_overtaken(form, form.signed_on or today())
     for earlier in _archived(patient, but=form):
         supersede(actor, earlier)
     settle(actor, patient)
+
+
+def _hold(patient: Patient) -> None:
+    """Lock the patient's row: two forms of one patient are archived one after the other."""
+    db.session.execute(select(Patient.id).where(Patient.id == patient.id).with_for_update())
 
 
 def _archived(patient: Patient, but: ConsentForm | None = None) -> list[ConsentForm]:
@@ -581,12 +633,15 @@ def _use(link: PhoneLink) -> None:
 def cancel(_actor: Actor, form: ConsentForm, *, reason: str) -> None:
     """Cancel a form that will not be signed, or was signed by mistake and not archived."""
     form.end_reason = reason
+    if form.patient.draft_ends_on is None:
+        _give_time(form.patient)
 
 
 @act("consent.annul")
 def annul(actor: Actor, form: ConsentForm, *, reason: str) -> None:
     """Annul an archived form whose scan is wrong: its copy is locked, care consent is no longer in force."""
     form.end_reason = reason
+    _hold(form.patient)
     settle(actor, form.patient)
 
 
@@ -603,7 +658,9 @@ def withdraw(
         raise Incomplete(sentence, fields={"withdrawn_on": sentence})
     decision.withdrawn_on, decision.channel, decision.withdrawal_reason = withdrawn_on, channel, reason
     if decision.purpose is Purpose.CARE:
+        _hold(form.patient)
         end(actor, form)
+        patients.lapse_open(actor, form.patient, gettext("Consent for care was withdrawn."))
         settle(actor, form.patient)
 
 

@@ -12,6 +12,7 @@ import hmac
 import secrets
 import threading
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pwdlib import PasswordHash
@@ -36,7 +37,6 @@ SHORTEST = 12
 LONGEST = 256
 
 _hashes = PasswordHash((Argon2Hasher(),))
-_nobodys_hash = _hashes.hash(secrets.token_urlsafe(16))
 _hashing = threading.BoundedSemaphore(2)  # a storm of logins must not starve the pages
 
 
@@ -44,6 +44,12 @@ class TooMany(Refusal):
     """Too many failed logins for this account or from this address."""
 
     status = 429
+
+
+@cache
+def _nobodys_hash() -> str:
+    """A hash no password fits: so an unknown name takes as long as a wrong password. Made when first needed."""
+    return hashed(secrets.token_urlsafe(16))
 
 
 @dataclass(frozen=True)
@@ -87,13 +93,13 @@ def visit(token: str, address: str) -> Visit | None:
         if login.seen_at + idle < moment or not person.active or person.disabled_at is not None:
             return None
         actor = actors.load(session, person.id, address)
-        found = Visit(login.id, person, actor, dict(login.contents))
-        if login.seen_at + SEEN_EVERY < moment:
+        found, stale = Visit(login.id, person, actor, dict(login.contents)), login.seen_at + SEEN_EVERY < moment
+        session.expunge_all()  # before anything expires them: the page reads them without a session
+        if stale:
             session.rollback()
             _writing(session)
             session.execute(update(Login.__table__).where(Login.__table__.c.id == found.login_id).values(seen_at=moment))
             session.commit()
-        session.expunge_all()
         return found
 
 
@@ -121,7 +127,7 @@ def sign_in(name: str, password: str, address: str, browser: str) -> str:
         person = session.execute(
             select(Person).where((func.lower(Person.username) == name.lower()) | (func.lower(Person.email) == name.lower()))
         ).scalar_one_or_none()
-    known = person.password if person is not None and person.password else _nobodys_hash
+    known = person.password if person is not None and person.password else _nobodys_hash()
     right = verify(password, known)
     if person is None or not right or not person.active or person.disabled_at is not None or not person.password:
         _count(account, place, person)
@@ -182,7 +188,6 @@ def _refuse_if_limited(account: bytes, place: bytes) -> None:
                 .where(Attempt.subject.in_([account, place]), Attempt.at > since)
                 .group_by(Attempt.subject)
             )
-            .tuples()
             .all()
         )
     if counted.get(account, 0) >= ATTEMPTS or counted.get(place, 0) >= ATTEMPTS_OF_ADDRESS:
@@ -266,7 +271,7 @@ def change_password(
     Raises:
         Incomplete: the old password is wrong, or the new one is not fit.
     """
-    if not verify(old, person.password or _nobodys_hash):
+    if not verify(old, person.password or _nobodys_hash()):
         sentence = _("This is not your present password.")
         raise Incomplete(sentence, fields={"old": sentence})
     check_password(password, again)

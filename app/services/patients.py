@@ -16,14 +16,15 @@ from sqlalchemy import or_, select
 from app import sight
 from app.act import act
 from app.actors import Actor, in_force
-from app.errors import Incomplete, NotAllowed
-from app.models import Authorisation, Grant, Hospital, Patient, PatientIdentity, Person, db, now, today
+from app.errors import Incomplete, NotAllowed, WrongStep
+from app.models import Authorisation, ConsentForm, Grant, Hospital, Patient, PatientIdentity, Person, db, now, today
 from app.outside import nicknames
 from app.outside.vault import VaultFault
 from app.premises import premises
-from app.words import PatientState, Role, Sex, _
+from app.words import FormState, PatientState, Role, Sex, _, gettext
 
 OLDEST = 125
+OPEN_FORMS = (FormState.PREPARED, FormState.PRINTED, FormState.SIGNED)
 _dice = secrets.SystemRandom()
 
 
@@ -76,7 +77,7 @@ def enrol(
             "Your hospital may have this person already: a record has the same file number, or the same family name and "
             "birth date. Ask your colleagues first. If this is somebody else, tick the box and enrol."
         )
-        raise Incomplete(sentence, fields={"despite_duplicate": sentence})
+        raise Incomplete(sentence, fields={"despite_duplicate": sentence}, noted=True)
     patient = Patient(
         nickname=_nickname(),
         hospital=hospital,
@@ -241,21 +242,47 @@ def correct(_actor: Actor, patient: Patient, *, identity: Identity, sex: Sex) ->
 
 
 @act("patient.delete", gives_away=True)
-def delete(_actor: Actor, patient: Patient) -> None:
+def delete(actor: Actor, patient: Patient) -> None:
     """Erase an abandoned draft: its key is destroyed, nobody can read who it was."""
-    erase(patient)
+    _erase(actor, patient, gettext("The draft was deleted."))
 
 
 @act("patient.expire", gives_away=True)
-def expire(_actor: Actor, patient: Patient) -> None:
-    """Erase a draft whose time is over: care was refused, or no form came back."""
-    erase(patient)
+def expire(actor: Actor, patient: Patient) -> None:
+    """Erase a draft whose time is over: care was refused, or no form came back.
+
+    Raises:
+        WrongStep: its last day is not over, or has been taken off meanwhile.
+    """
+    if patient.draft_ends_on is None or patient.draft_ends_on >= today():
+        raise WrongStep(_("The last day of this draft is not over."), noted=False)
+    _erase(actor, patient, gettext("The draft’s time was over."))
 
 
-def erase(patient: Patient) -> None:
-    """Destroy the identity's key; the row under its nickname stays as a gravestone."""
+def _erase(actor: Actor, patient: Patient, reason: str) -> None:
+    """Destroy the identity's key and every signer's name; the row under its nickname stays as a gravestone."""
+    lapse_open(actor, patient, reason)
+    for form in _forms_of(patient):
+        form.sealed_signer = None
     patient.identity = None
     patient.draft_ends_on = None
+
+
+def _forms_of(patient: Patient) -> list[ConsentForm]:
+    return list(db.session.scalars(select(ConsentForm).where(ConsentForm.patient_id == patient.id)))
+
+
+def lapse_open(actor: Actor, patient: Patient, reason: str) -> None:
+    """End every form of the patient that is not archived."""
+    for form in _forms_of(patient):
+        if form.state in OPEN_FORMS:
+            lapse(actor, form, reason=reason)
+
+
+@act("consent.lapse")
+def lapse(_actor: Actor, form: ConsentForm, *, reason: str) -> None:
+    """A form under way can no longer count: the draft is erased, or care was withdrawn."""
+    form.end_reason = reason
 
 
 @act("patient.admit")

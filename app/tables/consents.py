@@ -58,6 +58,7 @@ class ConsentForm(Record):
     printed_at: Mapped[dt.datetime | None] = mapped_column(Moment)
     print_count: Mapped[int] = mapped_column(default=0)
     signed_on: Mapped[dt.date | None]
+    recorded_at: Mapped[dt.datetime | None] = mapped_column(Moment)
     relation: Mapped[Relation | None] = mapped_column(choice(Relation, "relation"))
     wrapped_key: Mapped[bytes] = mapped_column(LargeBinary)
     sealed_signer: Mapped[bytes | None] = mapped_column(LargeBinary)

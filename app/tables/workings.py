@@ -79,5 +79,6 @@ class OnceKey(Model):  # type: ignore[misc]
 
     __tablename__ = "once_key"
     key_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary(32))
     thing_id: Mapped[str] = mapped_column(String(32))
     at: Mapped[dt.datetime] = mapped_column(Moment)

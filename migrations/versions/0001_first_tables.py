@@ -187,6 +187,7 @@ def upgrade() -> None:
     )
     op.create_table('once_key',
     sa.Column('key_hash', sa.LargeBinary(length=32), nullable=False),
+    sa.Column('content', sa.LargeBinary(length=32), nullable=False),
     sa.Column('thing_id', sa.String(length=32), nullable=False),
     sa.Column('at', app.tables.base.Moment(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('key_hash', name=op.f('pk_once_key'))
@@ -550,6 +551,7 @@ def upgrade() -> None:
     sa.Column('printed_at', app.tables.base.Moment(timezone=True), nullable=True),
     sa.Column('print_count', sa.Integer(), nullable=False),
     sa.Column('signed_on', sa.Date(), nullable=True),
+    sa.Column('recorded_at', app.tables.base.Moment(timezone=True), nullable=True),
     sa.Column('relation', sa.Enum('self', 'parent', 'guardian', 'legal_representative', name='relation', native_enum=False, create_constraint=True, length=40), nullable=True),
     sa.Column('wrapped_key', sa.LargeBinary(), nullable=False),
     sa.Column('sealed_signer', sa.LargeBinary(), nullable=True),

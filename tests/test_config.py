@@ -1,0 +1,146 @@
+"""The settings: every fault at once, nothing weak, demo on loopback only."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import config
+
+GOOD = {
+    "CPMS_MODE": "demo",
+    "SECRET_KEY": "a secret of the tests, long enough to be one",
+    "MASTER_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+}
+
+
+def load(tmp_path: Path, **given: str) -> config.Settings:
+    return config.load(GOOD | given, path=tmp_path / "settings.env")
+
+
+def faults(tmp_path: Path, **given: str) -> list[str]:
+    with pytest.raises(config.Faults) as caught:
+        load(tmp_path, **given)
+    return [fault.split(":", 1)[0] for fault in caught.value.faults]
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    found = faults(tmp_path, CPMS_MODE="test", SECRET_KEY="short", WEB_WORKERS="many", DATABASE_URL="mysql://x")
+
+    assert found == [
+        "CPMS_MODE is neither demo nor production",
+        "SECRET_KEY is weak",
+        "DATABASE_URL is neither sqlite",
+        "WEB_WORKERS is not a number from 1 to 64",
+    ]
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "MASTER_KEY"])
+def test_a_secret_has_no_default(tmp_path: Path, name: str) -> None:
+    given = {key: value for key, value in GOOD.items() if key != name}
+    with pytest.raises(config.Faults) as caught:
+        config.load(given, path=tmp_path / "settings.env")
+    assert [fault.split(" ")[0] for fault in caught.value.faults] == [name]
+
+
+@pytest.mark.parametrize("key", ["", "abc", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "A" * 44])
+def test_a_weak_master_key_is_refused(tmp_path: Path, key: str) -> None:
+    assert faults(tmp_path, MASTER_KEY=key) == ["MASTER_KEY is not 32 random bytes in base64"]
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "settings.env"
+    path.write_text("WEB_WORKERS=3\nWEB_THREADS=5\n")
+    path.chmod(0o600)
+
+    settings = config.load(GOOD | {"WEB_WORKERS": "7"}, path=path)
+
+    assert (settings["WEB_WORKERS"], settings["WEB_THREADS"]) == (7, 5)
+
+
+def test_a_settings_file_others_can_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "settings.env"
+    path.write_text("")
+    path.chmod(0o640)
+    assert faults(tmp_path) == [f"{path} can be read by others"]
+
+
+def test_an_unknown_setting_in_the_file_is_refused_so_that_a_misspelt_one_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "settings.env"
+    path.write_text("OPERATER_NAME=x\n")
+    path.chmod(0o600)
+    assert faults(tmp_path) == ["OPERATER_NAME in the settings file is not a setting of this program"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"PUBLIC_URL": "https://cpms.example.org"}, ["CPMS_MODE is demo, which anybody can enter"]),
+        ({"BIND": "0.0.0.0:8000"}, ["CPMS_MODE is demo, which anybody can enter"]),
+        ({"BIND": "127.0.0.1"}, ["CPMS_MODE is demo, which anybody can enter", "BIND has no port"]),
+        ({"CPMS_MODE": "production", "PUBLIC_URL": "http://cpms.example.org"}, ["PUBLIC_URL is http on an address others can reach"]),
+        ({"CPMS_MODE": "production", "PUBLIC_URL": "http://10.0.0.1"}, ["PUBLIC_URL is http on an address others can reach"]),
+        ({"PUBLIC_URL": "ftp://127.0.0.1"}, ["PUBLIC_URL is not an address such as https"]),
+        ({"PUBLIC_URL": "http://127.0.0.1/cpms"}, ["PUBLIC_URL is not an address such as https"]),
+    ],
+)
+def test_an_address_that_would_open_the_house_is_refused(tmp_path: Path, given: dict[str, str], expected: list[str]) -> None:
+    assert faults(tmp_path, **given) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "plain"),
+    [("http://127.0.0.1:8000", True), ("http://[::1]:8000", True), ("http://localhost:8000", True), ("https://127.0.0.1", False)],
+)
+def test_cookies_are_plain_on_http_loopback_alone(tmp_path: Path, url: str, *, plain: bool) -> None:
+    from app import _flask_config
+
+    settings = load(tmp_path, PUBLIC_URL=url)
+    cookies = _flask_config(settings)
+
+    assert settings.plain_http is plain
+    assert cookies["SESSION_COOKIE_SECURE"] is not plain
+    assert cookies["SESSION_COOKIE_NAME"] == ("cpms" if plain else "__Host-cpms")
+
+
+def test_demo_mode_has_an_invented_operator_and_production_has_none(tmp_path: Path) -> None:
+    demo, real = load(tmp_path), load(tmp_path, CPMS_MODE="production")
+
+    assert {name: demo[name] for name in config.OPERATOR} == config.DEMO_OPERATOR
+    assert {real[name] for name in config.OPERATOR} == {""}
+
+
+def test_hosts_answered_follow_the_public_address_unless_they_are_named(tmp_path: Path) -> None:
+    assert load(tmp_path, PUBLIC_URL="http://localhost:9000")["TRUSTED_HOSTS"] == ["localhost"]
+    assert load(tmp_path, TRUSTED_HOSTS="a.example, b.example")["TRUSTED_HOSTS"] == ["a.example", "b.example"]
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_postgresql_is_spoken_to_by_psycopg_3(tmp_path: Path, scheme: str) -> None:
+    settings = load(tmp_path, DATABASE_URL=f"{scheme}://app@db/cpms")
+    assert settings["DATABASE_URL"] == settings["DATABASE_OWNER_URL"] == "postgresql+psycopg://app@db/cpms"
+
+
+def test_set_up_writes_a_closed_file_once_that_loads(tmp_path: Path) -> None:
+    path = tmp_path / "var" / "settings.env"
+
+    wrote = [config.set_up(path), config.set_up(path)]
+    first = path.read_text()
+
+    assert wrote == [True, False]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.read_text() == first
+    assert config.load({}, path=path).demo
+
+
+def test_two_installations_have_different_secrets(tmp_path: Path) -> None:
+    one, two = tmp_path / "1" / "settings.env", tmp_path / "2" / "settings.env"
+    config.set_up(one)
+    config.set_up(two)
+    known: list[Any] = [config.load({}, path=path) for path in (one, two)]
+
+    assert known[0]["SECRET_KEY"] != known[1]["SECRET_KEY"]
+    assert known[0]["MASTER_KEY"] != known[1]["MASTER_KEY"]
