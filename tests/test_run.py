@@ -1,0 +1,182 @@
+"""The program as a whole: it starts, answers, survives the death of a part, and stops without leaving anybody behind."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import config
+from tests.houses import environment
+
+pytestmark = pytest.mark.xdist_group("run")
+
+
+@dataclass
+class Program:
+    """``python run.py`` on a port of its own."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    def get(self, path: str, **headers: str) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer
+
+    def answers(self) -> bool:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return self.get("/healthz").status == 200
+        return False
+
+    def family(self) -> dict[int, str]:
+        """Process ids and command lines of everything that carries this program's port in its environment."""
+        mark = f"BIND=127.0.0.1:{self.port}".encode()
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mark in (folder / "environ").read_bytes().split(b"\0"):
+                    found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        return found
+
+    def leader(self, part: str) -> int:
+        """The service whose command holds ``part``: the one whose parent is the supervisor."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return next(int(child) for child in children if part in self.family().get(int(child), ""))
+
+    def wait_for(self, true: Callable[[], object], seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < deadline, f"it did not happen in time:\n{self.log.read_text()}"
+            time.sleep(0.1)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Program]:
+    """The running program, with tables and nobody in them."""
+    port = free_port()
+    var = tmp_path / "var"
+    var.mkdir(mode=0o700)
+    changes = {"BIND": f"127.0.0.1:{port}", "PUBLIC_URL": f"http://127.0.0.1:{port}", "WEB_WORKERS": "2", "WEB_THREADS": "2"}
+    known = os.environ | environment(var, **changes)
+    flask = [str(Path(sys.executable).parent / "flask"), "--app", "run", "db", "upgrade"]
+    subprocess.run(flask, cwd=config.ROOT, env=known, check=True, capture_output=True, timeout=120)
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen([sys.executable, "run.py"], cwd=config.ROOT, env=known, stdout=out, stderr=out)
+    made = Program(process, port, log)
+    try:
+        made.wait_for(made.answers)
+        made.wait_for(lambda: (var / "wakes.sqlite").exists())
+        yield made
+    finally:
+        process.kill()
+        process.wait()
+        for left in made.family():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(left, signal.SIGKILL)
+
+
+def test_it_answers_and_does_not_name_its_server(program: Program) -> None:
+    health, ready, page, nothing = (program.get(path) for path in ("/healthz", "/readyz", "/login/", "/nothing"))
+
+    assert [one.status for one in (health, ready, page)] == [200, 200, 200]
+    assert nothing.status in (302, 404)
+    assert [one.getheader("Server") for one in (health, ready, page, nothing)] == [None] * 4
+    assert f"CPMS is open at http://127.0.0.1:{program.port}/" in program.log.read_text()
+
+
+def test_a_request_that_is_none_is_refused_without_naming_the_server(program: Program) -> None:
+    with socket.create_connection(("127.0.0.1", program.port), timeout=10) as line:
+        line.sendall(b"NONSENSE\r\n\r\n")
+        answer = line.recv(4096).decode()
+
+    assert answer.startswith("HTTP/1.1 400")
+    assert "gunicorn" not in answer.lower()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_within_seconds_and_leaves_nobody(program: Program, number: int) -> None:
+    assert len(program.family()) == 5  # supervisor, web and its two workers, job worker
+    began = time.monotonic()
+
+    program.process.send_signal(number)
+
+    assert program.process.wait(15) == 0
+    assert time.monotonic() - began < 12
+    assert program.family() == {}
+
+
+@pytest.mark.parametrize("part", ["gunicorn", "run.py jobs"])
+def test_a_killed_part_is_started_again(program: Program, part: str) -> None:
+    before = program.family()
+    killed = program.leader(part)
+
+    os.kill(killed, signal.SIGKILL)
+
+    program.wait_for(lambda: len(program.family()) == 5 and killed not in program.family())
+    program.wait_for(program.answers)
+    left = {one for one in before if part.split()[0] in before[one] and "gunicorn" in part} & program.family().keys()
+    assert left == set()  # the dead web server's workers went with it
+    assert re.search(r"(web|jobs) ended \(-9\); again in 0\.5 s", program.log.read_text())
+
+
+def test_when_the_supervisor_itself_is_killed_the_parts_stop(program: Program) -> None:
+    program.process.kill()
+    program.process.wait()
+
+    program.wait_for(lambda: program.family() == {}, 20)
+
+
+def test_faulty_settings_are_told_once_and_nothing_starts(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "run.py"],
+        cwd=config.ROOT,
+        env={"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), "BIND": "nonsense"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert result.returncode == 1
+    assert [line.split()[1] for line in result.stderr.splitlines()[1:]] == ["SECRET_KEY", "MASTER_KEY"]
+
+
+def test_the_supervisor_does_not_carry_the_application(program: Program) -> None:
+    status = Path(f"/proc/{program.process.pid}/status").read_text()
+    (kilobytes,) = re.findall(r"VmRSS:\s+(\d+) kB", status)
+
+    assert int(kilobytes) < 40_000
+
+
+def test_a_web_worker_needs_less_than_150_megabytes(program: Program) -> None:
+    for _time in range(20):
+        program.get("/login/")
+    web = program.leader("gunicorn")
+    workers = [one for one, command in program.family().items() if "gunicorn" in command and one != web]
+    sizes = [int(re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{one}/status").read_text())[0]) for one in workers]
+
+    assert len(sizes) == 2
+    assert max(sizes) < 150_000
