@@ -20,7 +20,8 @@ import pytest
 import config
 from tests.houses import environment
 
-pytestmark = pytest.mark.xdist_group("run")
+ALL = 5
+"""Supervisor, web server and its two workers, job worker."""
 
 
 @dataclass
@@ -72,22 +73,22 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Iterator[Program]:
+@contextlib.contextmanager
+def started(folder: Path) -> Iterator[Program]:
     """The running program, with tables and nobody in them."""
     port = free_port()
-    var = tmp_path / "var"
+    var = folder / "var"
     var.mkdir(mode=0o700)
     changes = {"BIND": f"127.0.0.1:{port}", "PUBLIC_URL": f"http://127.0.0.1:{port}", "WEB_WORKERS": "2", "WEB_THREADS": "2"}
     known = os.environ | environment(var, **changes)
     flask = [str(Path(sys.executable).parent / "flask"), "--app", "run", "db", "upgrade"]
     subprocess.run(flask, cwd=config.ROOT, env=known, check=True, capture_output=True, timeout=120)
-    log = tmp_path / "log"
+    log = folder / "log"
     with log.open("wb") as out:
         process = subprocess.Popen([sys.executable, "run.py"], cwd=config.ROOT, env=known, stdout=out, stderr=out)
     made = Program(process, port, log)
     try:
-        made.wait_for(made.answers)
+        made.wait_for(lambda: made.answers() and len(made.family()) == ALL)
         made.wait_for(lambda: (var / "wakes.sqlite").exists())
         yield made
     finally:
@@ -98,17 +99,31 @@ def program(tmp_path: Path) -> Iterator[Program]:
                 os.kill(left, signal.SIGKILL)
 
 
-def test_it_answers_and_does_not_name_its_server(program: Program) -> None:
-    health, ready, page, nothing = (program.get(path) for path in ("/healthz", "/readyz", "/login/", "/nothing"))
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Program]:
+    """One to be stopped and killed."""
+    with started(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """One to be looked at."""
+    with started(tmp_path_factory.mktemp("standing")) as made:
+        yield made
+
+
+def test_it_answers_and_does_not_name_its_server(standing: Program) -> None:
+    health, ready, page, nothing = (standing.get(path) for path in ("/healthz", "/readyz", "/login/", "/nothing"))
 
     assert [one.status for one in (health, ready, page)] == [200, 200, 200]
     assert nothing.status in (302, 404)
     assert [one.getheader("Server") for one in (health, ready, page, nothing)] == [None] * 4
-    assert f"CPMS is open at http://127.0.0.1:{program.port}/" in program.log.read_text()
+    assert f"CPMS is open at http://127.0.0.1:{standing.port}/" in standing.log.read_text()
 
 
-def test_a_request_that_is_none_is_refused_without_naming_the_server(program: Program) -> None:
-    with socket.create_connection(("127.0.0.1", program.port), timeout=10) as line:
+def test_a_request_that_is_none_is_refused_without_naming_the_server(standing: Program) -> None:
+    with socket.create_connection(("127.0.0.1", standing.port), timeout=10) as line:
         line.sendall(b"NONSENSE\r\n\r\n")
         answer = line.recv(4096).decode()
 
@@ -118,7 +133,6 @@ def test_a_request_that_is_none_is_refused_without_naming_the_server(program: Pr
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_within_seconds_and_leaves_nobody(program: Program, number: int) -> None:
-    assert len(program.family()) == 5  # supervisor, web and its two workers, job worker
     began = time.monotonic()
 
     program.process.send_signal(number)
@@ -135,7 +149,7 @@ def test_a_killed_part_is_started_again(program: Program, part: str) -> None:
 
     os.kill(killed, signal.SIGKILL)
 
-    program.wait_for(lambda: len(program.family()) == 5 and killed not in program.family())
+    program.wait_for(lambda: len(program.family()) == ALL and killed not in program.family())
     program.wait_for(program.answers)
     left = {one for one in before if part.split()[0] in before[one] and "gunicorn" in part} & program.family().keys()
     assert left == set()  # the dead web server's workers went with it
@@ -164,18 +178,18 @@ def test_faulty_settings_are_told_once_and_nothing_starts(tmp_path: Path) -> Non
     assert [line.split()[1] for line in result.stderr.splitlines()[1:]] == ["SECRET_KEY", "MASTER_KEY"]
 
 
-def test_the_supervisor_does_not_carry_the_application(program: Program) -> None:
-    status = Path(f"/proc/{program.process.pid}/status").read_text()
+def test_the_supervisor_does_not_carry_the_application(standing: Program) -> None:
+    status = Path(f"/proc/{standing.process.pid}/status").read_text()
     (kilobytes,) = re.findall(r"VmRSS:\s+(\d+) kB", status)
 
     assert int(kilobytes) < 40_000
 
 
-def test_a_web_worker_needs_less_than_150_megabytes(program: Program) -> None:
+def test_a_web_worker_needs_less_than_150_megabytes(standing: Program) -> None:
     for _time in range(20):
-        program.get("/login/")
-    web = program.leader("gunicorn")
-    workers = [one for one, command in program.family().items() if "gunicorn" in command and one != web]
+        standing.get("/login/")
+    web = standing.leader("gunicorn")
+    workers = [one for one, command in standing.family().items() if "gunicorn" in command and one != web]
     sizes = [int(re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{one}/status").read_text())[0]) for one in workers]
 
     assert len(sizes) == 2

@@ -198,6 +198,10 @@ class ConsentPage(ListPage):
         treats = acting().is_(Role.CLINICIAN) or acting().is_(Role.ASSISTANT)
         return [name for name in self.list_columns if name != "patient" or treats]
 
+    def typed(self, text: str) -> str:
+        """A form code as it is stored: without the dashes it is read with."""
+        return text.replace("-", "").replace(" ", "")
+
     def cell(self, record: Any, column: str) -> Any:
         """Codes grouped for reading, languages by their names."""
         if column == "code":

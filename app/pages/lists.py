@@ -87,7 +87,7 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
         statement = select(table).where(access.right(acting(), self.acts["list"]))
         for relation in self.join:
             statement = statement.join(relation)
-        typed = request.args.get("q", "").strip()[:100]
+        typed = self.typed(request.args.get("q", "").strip()[:100])
         searched = self.searched()
         if typed and searched:
             pattern = "%" + typed.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
@@ -101,6 +101,10 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
     def searched(self) -> tuple[Any, ...]:
         """The columns this reader's search looks into."""
         return self.search_in
+
+    def typed(self, text: str) -> str:
+        """What to look for when this was typed."""
+        return text
 
     def columns(self) -> Any:
         """The columns this reader sees."""

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app.errors import Conflict, Incomplete, NotAllowed, WrongStep
-from app.models import AuditEntry, Hospital, Patient, PatientIdentity, Person, db, now, today
+from app.models import AuditEntry, ConsentForm, Hospital, Patient, PatientIdentity, Person, db, now, today
 from app.outside.vault import VaultFault
 from app.services import consents, housekeeping, patients
 from app.words import PatientState, Procedure, Sex, Variant
@@ -448,7 +448,7 @@ def test_a_draft_whose_time_is_not_over_does_not_expire(world: Any) -> None:
     assert world.house.value("SELECT count(*) FROM patient WHERE state = 'erased'") == 1
 
 
-def test_a_draft_ends_thirty_days_after_its_first_print(world: Any) -> None:
+def test_a_draft_ends_thirty_days_after_the_first_print_of_its_form(world: Any) -> None:
     with world.house.acting(world.people["owner"]) as actor:
         form = consents.prepare(actor, record(world, "draft"), language="en", variant=Variant.ADULT)
         assert record(world, "draft").draft_ends_on is None
@@ -458,9 +458,11 @@ def test_a_draft_ends_thirty_days_after_its_first_print(world: Any) -> None:
         record(world, "draft").draft_ends_on = today() + 3 * DAY
         db.session.commit()
     with world.house.acting(world.people["owner"]) as actor:
-        form = consents.prepare(actor, record(world, "draft"), language="el", variant=Variant.ADULT)
-        consents.note_print(actor, form)  # a later print does not give it more time
+        consents.note_print(actor, db.session.get(ConsentForm, form.id))  # a lost page: no more time
         assert record(world, "draft").draft_ends_on == today() + 3 * DAY
+        other = consents.prepare(actor, record(world, "draft"), language="el", variant=Variant.ADULT)
+        consents.note_print(actor, other)
+        assert record(world, "draft").draft_ends_on == today() + 30 * DAY
 
 
 def test_what_has_come_to_its_end_is_erased_and_nothing_else(world: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import access, steps
+from app import access, actors, steps
 from app.actors import Actor
 from app.models import TABLES, Attempt, AuditEntry, Login
 from app.views import PUBLIC
@@ -120,6 +120,58 @@ def possible(route: Route, record: Record) -> bool:
     if table not in steps.lives(route.act):
         return True
     return any(before == record.state and name == route.act for before, name, _after in steps.STEPS[table])
+
+
+# --- principals ---------------------------------------------------------------------------------------------------------
+
+OUT = {"anonymous", "locked"}
+"""Principals nobody knows: not signed in, or signed in once and disabled since."""
+
+
+class Desk:
+    """The principals with their browsers and what the access table gives them."""
+
+    def __init__(self, world: Any) -> None:
+        self.world = world
+        self.clients = {who: world.client(who) for who in ("anonymous", *world.people)}
+        with world.house.everything() as session:
+            self.actors = {who: actors.load(session, key) for who, key in world.people.items()}
+        self.seen: dict[tuple[str, str], set[int]] = {}
+
+    def may(self, who: str, act: str) -> set[int]:
+        """The records on which a principal may do the act."""
+        if (who, act) not in self.seen:
+            with self.world.house.everything() as session:
+                self.seen[who, act] = visible(session, self.actors[who], act)
+        return self.seen[who, act]
+
+    def ask(self, who: str, route: Route, *keys: str) -> Any:
+        """The answer to a principal."""
+        client = self.clients[who]
+        if route.verb == "POST":
+            return client.post(route.address(*keys))
+        return client.get(route.address(*keys))
+
+    def verdict(self, who: str, route: Route, record: Record | None) -> str:
+        """What the table says: login, forbidden, hidden or open."""
+        if who in OUT:
+            return "login"
+        actor: Actor = self.actors[who]
+        if not holds(actor, route.act):
+            return "forbidden"
+        if record is None:
+            return "open"
+        if record.id not in self.may(who, access.see(route.table)):
+            return "hidden"
+        return "open" if record.id in self.may(who, route.right) else "forbidden"
+
+    def first(self, who: str, route: Route) -> Record | None:
+        """The first record of the route that a principal may open."""
+        if route.table is None or who in OUT:
+            return None
+        with self.world.house.everything() as session:
+            known = records(session, route)
+        return next((one for one in known if self.verdict(who, route, one) == "open"), None)
 
 
 # --- answers ------------------------------------------------------------------------------------------------------------

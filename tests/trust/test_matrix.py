@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from app import access, actors
-from app.actors import Actor
 from app.models import ArchivedDocument, ConsentForm, Patient
 from app.views import SITE
 from tests.conftest import Tally
 from tests.trust.routes import (
     NOWHERE,
+    OUT,
+    Desk,
     Record,
     Route,
     asks_to_sign_in,
@@ -23,13 +23,9 @@ from tests.trust.routes import (
     possible,
     records,
     routes,
-    visible,
 )
 
 pytestmark = pytest.mark.t_matrix
-
-OUT = {"anonymous", "locked"}
-"""Principals nobody knows: not signed in, or signed in once and disabled since."""
 
 PAGES = sorted(entry.page.__name__ for entry in SITE if entry.page.acts)
 
@@ -37,44 +33,6 @@ ABSENT = {
     # what is not there, although the record is: (table, page method): states
     (ConsentForm, "paper"): {"prepared"},  # nothing is printed yet
 }
-
-
-class Desk:
-    """The principals with their browsers and what the access table gives them."""
-
-    def __init__(self, world: Any) -> None:
-        self.world = world
-        self.clients = {who: world.client(who) for who in ("anonymous", *world.people)}
-        with world.house.everything() as session:
-            self.actors = {who: actors.load(session, key) for who, key in world.people.items()}
-        self.seen: dict[tuple[str, str], set[int]] = {}
-
-    def may(self, who: str, act: str) -> set[int]:
-        """The records on which a principal may do the act."""
-        if (who, act) not in self.seen:
-            with self.world.house.everything() as session:
-                self.seen[who, act] = visible(session, self.actors[who], act)
-        return self.seen[who, act]
-
-    def ask(self, who: str, route: Route, *keys: str) -> Any:
-        """The answer to a principal."""
-        client = self.clients[who]
-        if route.verb == "POST":
-            return client.post(route.address(*keys))
-        return client.get(route.address(*keys))
-
-    def verdict(self, who: str, route: Route, record: Record | None) -> str:
-        """What the table says: login, forbidden, hidden or open."""
-        if who in OUT:
-            return "login"
-        actor: Actor = self.actors[who]
-        if not holds(actor, route.act):
-            return "forbidden"
-        if record is None:
-            return "open"
-        if record.id not in self.may(who, access.see(route.table)):
-            return "hidden"
-        return "open" if record.id in self.may(who, route.right) else "forbidden"
 
 
 def on_page(world: Any, page: str, verb: str) -> list[tuple[Route, list[Record | None]]]:
