@@ -33,7 +33,6 @@ check: setup $(DONE)/tests  ## style, types, floors, templates, the house's book
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/djlint app/templates --check --quiet
 	.venv/bin/djlint app/templates --lint --quiet
 	$(FLASK) house --check
 

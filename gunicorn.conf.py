@@ -1,12 +1,13 @@
-"""The web server's settings. The numbers come from ``config.py``; here is only what follows from them, with its reason."""
+"""The web server's settings. The numbers come from ``config.py``; here is what follows from them, with its reason."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from config import load
 from gunicorn.http import wsgi
+
+from config import load
 
 _settings = load()
 

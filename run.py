@@ -1,7 +1,7 @@
 """The application (``run:app``), and as a program: everything that belongs together, started, watched and stopped.
 
-``python run.py`` keeps the web server and the job worker running; ``python run.py jobs`` is the job worker. What the web
-server is told is ``gunicorn.conf.py``; what a job does is ``app/services/jobs.py``.
+``python run.py`` keeps the web server and the job worker running; ``python run.py jobs`` is the job worker. What the
+web server is told is ``gunicorn.conf.py``; what a job is, ``app/services/jobs.py``.
 """
 
 from __future__ import annotations

@@ -208,8 +208,8 @@ def may_anywhere(actor: Actor, act: str) -> bool:
     return any(held(role, act) for role in actor.roles)
 
 
-def right(actor: Actor, act: str) -> ColumnElement[bool]:
-    """The WHERE clause of the rows on which the actor may do the act."""
+def right(actor: Actor, act: str, *, per_row: bool = False) -> ColumnElement[bool]:
+    """The WHERE clause of the rows on which the actor may do the act (``per_row``: see ``scopes.clause``)."""
     if actor.system:
         return true()
     thing = on(act)
@@ -217,7 +217,7 @@ def right(actor: Actor, act: str) -> ColumnElement[bool]:
     if scopes <= {nobody, consequence}:
         return false()
     ordered = sorted(scopes, key=lambda scope: scope.__name__)  # one text per set of roles, for the statement cache
-    return clause(thing, (scope(actor, thing) for scope in ordered))
+    return clause(thing, (scope(actor, thing) for scope in ordered), per_row=per_row)
 
 
 def sights() -> Iterator[tuple[str, type[Any]]]:

@@ -26,6 +26,7 @@ from app.words import _
 
 R = TypeVar("R")
 
+NOT_HERE = _("Your role does not allow this here.")
 CHANGED_MEANWHILE = _("Somebody else changed this meanwhile. Compare both versions and save again.")
 
 ACTS: dict[str, Callable[..., Any]] = {}
@@ -71,6 +72,8 @@ class Call:
     def run(self, thing: Any, seen: int | None, given: dict[str, Any]) -> Any:
         """Right, step, function, right, entry: inside a transaction."""
         session, nested = self.session, bool(self.session.info["acting"])
+        if thing is None and not self.actor.system:
+            raise NotAllowed(NOT_HERE)
         if nested:
             session.flush()  # what the outer act changed is noted as its own
         stored = thing if nested or thing is None else self._stored(thing)
@@ -100,7 +103,7 @@ class Call:
         )
         stored = self.session.execute(statement).unique().scalar_one_or_none()
         if stored is None:
-            raise NotAllowed(_("Your role does not allow this here."))
+            raise NotAllowed(NOT_HERE)
         return stored
 
     def _step(self, stored: Any) -> None:

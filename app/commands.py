@@ -1,7 +1,7 @@
 """The command line: ``flask …``. What a command does is a service's; here are its words and what it prints.
 
-``consent render`` and ``house`` need no settings, no database and no secret: ``run.py`` gives them an application that has
-nothing else.
+``consent render`` and ``house`` need no settings, no database and no secret: ``run.py`` gives them an application that
+has nothing else.
 """
 
 from __future__ import annotations

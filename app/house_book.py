@@ -1,4 +1,4 @@
-"""The house's book, ``docs/house.md``: the maps as a person reads them. Written by ``flask house``; nothing is said twice.
+"""The house's book, ``docs/house.md``: the maps as a person reads them, written by ``flask house``.
 
 A right's sentence is the first line of its scope's docstring, a table's that of its class, a setting's its reason.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import config
 from app import access, sight, steps
 from app.models import TABLES
-from app.scopes import nobody
+from app.scopes import consequence, nobody
 from app.services.jobs import KINDS
 
 HEAD = """# The house
@@ -49,7 +49,7 @@ def _rights() -> str:
 
 def _who(act: str) -> Iterator[str]:
     if access.is_consequence(act):
-        yield _sentence(next(scope for role in access.COLUMNS for scope in access.cells(act, role) if scope is not nobody))
+        yield _sentence(consequence)
         return
     for role in access.COLUMNS:
         scopes = [scope for scope in access.cells(act, role) if scope is not nobody]
@@ -86,10 +86,13 @@ def _often(every: Any) -> str:
 
 
 def _settings() -> str:
-    rows = (
-        (f"`{name}`", "must be set" if one.default is None else f"`{one.default}`" if one.default else "empty", one.reason)
-        for name, one in config.SETTINGS.items()
-    )
+    rows = ((f"`{name}`", _without(one.default), one.reason) for name, one in config.SETTINGS.items())
     return "## Settings\n\nIn `var/settings.env`; the environment overrides it.\n\n" + _table(
         ("setting", "without it", "why"), rows
     )
+
+
+def _without(default: str | None) -> str:
+    if default is None:
+        return "must be set"
+    return f"`{default}`" if default else "empty"

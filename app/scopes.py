@@ -49,27 +49,41 @@ from app.words import Answer, FormState, GrantScope, MandateKind, PatientState, 
 
 
 class Reach(NamedTuple):
-    """The rows whose ``column`` is among the values ``ids`` selects."""
+    """The rows whose ``column`` is among the values that one of ``ids`` selects."""
 
     column: str
-    ids: Select[Any]
+    ids: tuple[Select[Any], ...]
 
 
 Scope = Callable[[Actor, type[Any]], "Reach | bool"]
 
 
-def clause(thing: type[Any], reaches: Iterable[Reach | bool]) -> ColumnElement[bool]:
-    """One WHERE clause for the union of ``reaches``; those of one column share one IN, which databases plan well."""
+def clause(thing: type[Any], reaches: Iterable[Reach | bool], *, per_row: bool = False) -> ColumnElement[bool]:
+    """One WHERE clause for the union of ``reaches``; those of one column share one IN, which databases plan well.
+
+    Args:
+        thing: the table.
+        reaches: what its scopes answered.
+        per_row: repeat the row's own key inside each SELECT. The rows are the same. Asked so, a database looks up the
+            few rows it holds already; asked the other way it finds the rows, however many they are, and then looks.
+    """
     by_column: dict[str, list[Select[Any]]] = {}
     for reach in reaches:
         if reach is True:
             return true()
         if isinstance(reach, Reach):
-            by_column.setdefault(reach.column, []).append(reach.ids)
-    parts = [
-        getattr(thing, column).in_(ids[0] if len(ids) == 1 else union_all(*ids)) for column, ids in by_column.items()
-    ]
+            by_column.setdefault(reach.column, []).extend(reach.ids)
+    parts = []
+    for column, ids in by_column.items():
+        selects = [_of_row(thing, column, one) for one in ids] if per_row else ids
+        parts.append(getattr(thing, column).in_(selects[0] if len(selects) == 1 else union_all(*selects)))
     return or_(false(), *parts) if parts else false()
+
+
+def _of_row(thing: type[Any], column: str, ids: Select[Any]) -> Select[Any]:
+    table = thing.__table__
+    (key,) = ids.selected_columns
+    return ids.where(key == table.c[column]).correlate(table)
 
 
 # --- how far a set of patients, hospitals, networks or people reaches in each table ---------------------------------
@@ -90,33 +104,33 @@ def of_patients(thing: type[Any], ids: Select[Any]) -> Reach:
     if thing is DocumentKey:
         document = known_as("their_document", ArchivedDocument)
         forms = _forms_of("patient_id", ids)
-        return Reach("document_id", select(document.c.id).where(document.c.form_id.in_(forms)).correlate(None))
+        return Reach("document_id", (select(document.c.id).where(document.c.form_id.in_(forms)).correlate(None),))
     if thing in (ConsentDecision, ArchivedDocument, PhoneLink):
-        return Reach("form_id", _forms_of("patient_id", ids))
-    return Reach({Patient: "id"}.get(thing, "patient_id"), ids)
+        return Reach("form_id", (_forms_of("patient_id", ids),))
+    return Reach({Patient: "id"}.get(thing, "patient_id"), (ids,))
 
 
 def of_hospitals(thing: type[Any], ids: Select[Any]) -> Reach:
     """The rows of ``thing`` that belong to the hospitals ``ids`` selects."""
     if thing is Membership:
-        return Reach("centre_id", _centres_of("hospital_id", ids))
+        return Reach("centre_id", (_centres_of("hospital_id", ids),))
     if thing in (ConsentDecision, ArchivedDocument):
-        return Reach("form_id", _forms_of("hospital_id", ids))
-    return Reach({Hospital: "id"}.get(thing, "hospital_id"), ids)
+        return Reach("form_id", (_forms_of("hospital_id", ids),))
+    return Reach({Hospital: "id"}.get(thing, "hospital_id"), (ids,))
 
 
 def of_networks(thing: type[Any], ids: Select[Any]) -> Reach:
     """The rows of ``thing`` that belong to the networks ``ids`` selects."""
     if thing is Membership:
-        return Reach("centre_id", _centres_of("network_id", ids))
+        return Reach("centre_id", (_centres_of("network_id", ids),))
     if thing is Hospital:
         centre = known_as("network_centre", Centre)
-        return Reach("id", select(centre.c.hospital_id).where(centre.c.network_id.in_(ids)).correlate(None))
-    return Reach({Network: "id"}.get(thing, "network_id"), ids)
+        return Reach("id", (select(centre.c.hospital_id).where(centre.c.network_id.in_(ids)).correlate(None),))
+    return Reach({Network: "id"}.get(thing, "network_id"), (ids,))
 
 
-def of_people(thing: type[Any], ids: Select[Any]) -> Reach:
-    """The rows of ``thing`` that belong to the people ``ids`` selects."""
+def of_people(thing: type[Any], *ids: Select[Any]) -> Reach:
+    """The rows of ``thing`` that belong to the people one of ``ids`` selects."""
     return Reach({Person: "id"}.get(thing, "person_id"), ids)
 
 
@@ -216,9 +230,9 @@ def given_to_self(actor: Actor, thing: type[Any]) -> Reach:
 
 def _of_grants(thing: type[Any], side: str, actor: Actor) -> Reach:
     if thing is Grant:
-        return Reach(side, _me(actor))
+        return Reach(side, (_me(actor),))
     g = known_as("own_grant", Grant)
-    return Reach("grant_id", select(g.c.id).where(g.c[side] == actor.user_id).correlate(None))
+    return Reach("grant_id", (select(g.c.id).where(g.c[side] == actor.user_id).correlate(None),))
 
 
 def represented(actor: Actor, thing: type[Any]) -> Reach:
@@ -282,7 +296,7 @@ def _hosts(actor: Actor) -> Select[Any]:
 
 def hosted(actor: Actor, thing: type[Any]) -> Reach:
     """Guests of clinicians of the hospital one represents and of the network one coordinates."""
-    return Reach("host_id", _hosts(actor)) if thing is Mandate else of_people(thing, _guests(actor))
+    return Reach("host_id", (_hosts(actor),)) if thing is Mandate else of_people(thing, _guests(actor))
 
 
 def _guests(actor: Actor) -> Select[Any]:
@@ -306,15 +320,15 @@ def appointing(actor: Actor, thing: type[Any]) -> Reach:
             mandate.c.host_id.in_(_hosts(actor)),
         ),
     )
-    return Reach({Mandate: "id"}.get(thing, "mandate_id"), ids.correlate(None))
+    return Reach({Mandate: "id"}.get(thing, "mandate_id"), (ids.correlate(None),))
 
 
-def _people_of_hospitals(actor: Actor, hospitals: Select[Any]) -> Select[Any]:
+def _people_of_hospitals(actor: Actor, hospitals: Select[Any]) -> tuple[Select[Any], Select[Any]]:
     member, mandate = memberships_in_force(actor.on).subquery(), mandates_in_force(actor.on).subquery()
-    return union_all(
-        select(member.c.person_id).where(member.c.hospital_id.in_(hospitals)),
-        select(mandate.c.person_id).where(mandate.c.hospital_id.in_(hospitals)),
-    ).subquery().select().correlate(None)
+    return (
+        select(member.c.person_id).where(member.c.hospital_id.in_(hospitals)).correlate(None),
+        select(mandate.c.person_id).where(mandate.c.hospital_id.in_(hospitals)).correlate(None),
+    )
 
 
 def _workplaces(actor: Actor) -> Select[Any]:
@@ -332,7 +346,7 @@ def workplace(actor: Actor, thing: type[Any]) -> Reach:
 
 def colleagues(actor: Actor, thing: type[Any]) -> Reach:
     """People of one's own hospital."""
-    return of_people(thing, _people_of_hospitals(actor, _workplaces(actor)))
+    return of_people(thing, *_people_of_hospitals(actor, _workplaces(actor)))
 
 
 def mandated_people(actor: Actor, thing: type[Any]) -> Reach:
@@ -341,33 +355,28 @@ def mandated_people(actor: Actor, thing: type[Any]) -> Reach:
     networks = _networks(actor)
     member, centre, mandate = known_as("placed", Membership), known_as("place", Centre), known_as("appointee", Mandate)
     members = select(member.c.person_id).join_from(member, centre, member.c.centre_id == centre.c.id)
-    people = union_all(
-        members.where(centre.c.hospital_id.in_(hospitals)),
-        members.where(centre.c.network_id.in_(networks)),
-        select(mandate.c.person_id).where(mandate.c.hospital_id.in_(hospitals)),
-        select(mandate.c.person_id).where(mandate.c.hospital_id.in_(_network_hospitals(actor))),
-        select(mandate.c.person_id).where(mandate.c.network_id.in_(networks)),
+    return of_people(
+        thing,
+        members.where(centre.c.hospital_id.in_(hospitals)).correlate(None),
+        members.where(centre.c.network_id.in_(networks)).correlate(None),
+        select(mandate.c.person_id).where(mandate.c.hospital_id.in_(hospitals)).correlate(None),
+        select(mandate.c.person_id).where(mandate.c.hospital_id.in_(_network_hospitals(actor))).correlate(None),
+        select(mandate.c.person_id).where(mandate.c.network_id.in_(networks)).correlate(None),
         _guests(actor),
     )
-    return of_people(thing, people.subquery().select().correlate(None))
-
-
-def ukrainian(_actor: Actor, thing: type[Any]) -> Reach:
-    """Those of Ukrainian hospitals."""
-    h, c = known_as("their_hospital", Hospital), known_as("their_country", Country)
-    ids = select(h.c.id).join_from(h, c, h.c.country_id == c.c.id).where(c.c.procedure == "ua").correlate(None)
-    return of_hospitals(thing, ids)
 
 
 def ukrainian_people(actor: Actor, thing: type[Any]) -> Reach:
     """People of Ukrainian hospitals."""
-    return of_people(thing, _people_of_hospitals(actor, ukrainian(actor, Hospital).ids))
+    h, c = known_as("their_hospital", Hospital), known_as("their_country", Country)
+    ids = select(h.c.id).join_from(h, c, h.c.country_id == c.c.id).where(c.c.procedure == "ua").correlate(None)
+    return of_people(thing, *_people_of_hospitals(actor, ids))
 
 
 def about_no_patient(_actor: Actor, _thing: type[Any]) -> Reach:
     """What concerns no patient."""
     entry = known_as("impersonal", AuditEntry)
-    return Reach("seq", select(entry.c.seq).where(entry.c.patient_id.is_(None)).correlate(None))
+    return Reach("seq", (select(entry.c.seq).where(entry.c.patient_id.is_(None)).correlate(None),))
 
 
 # --- consent ------------------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "demo-logins": ("Person", "name and role of demo accounts, in demo mode only"),
     "job": ("all", "what the job does"),
     "expiry": ("Patient, ConsentForm", "what is due"),
-    "fsck": ("ArchivedDocument, PatientIdentity", "findings with keys, no contents"),
+    "fsck": ("all", "findings with keys, no contents"),
     "health": ("none", "whether the database answers"),
     "command": ("all", "what the operator's command prints"),
     "seed": ("all", "nothing"),
@@ -121,7 +121,7 @@ def _sight(roles: frozenset[Role] | None) -> Sight:
     options = [with_loader_criteria(table, false(), include_aliases=True) for table in HIDDEN]
     for act, table in access.sights():
         entity = User if table is Person else table
-        where = false() if roles is None else access.right(actors.anybody(roles), act)
+        where = false() if roles is None else access.right(actors.anybody(roles), act, per_row=True)
         options.append(with_loader_criteria(entity, where, include_aliases=True))
     return Sight(tuple(options))
 

@@ -160,32 +160,28 @@ class Tally:
         if not right:
             self.faults.append(fault)
 
-    def line(self) -> str:
-        """The one line."""
-        seconds = time.perf_counter() - self.started
-        return f"{self.name} cells={self.cells} fails={len(self.faults)} secs={seconds:.1f}"
-
-
-LINES = pytest.StashKey[list[str]]()
+    def counted(self) -> tuple[str, int, int, float]:
+        """Name, cells, faults, seconds."""
+        return self.name, self.cells, len(self.faults), time.perf_counter() - self.started
 
 
 @pytest.fixture
 def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
     """Counts cells; at the end the test fails with every fault it kept."""
     mark = next(m.name for m in request.node.iter_markers() if m.name.startswith("t_"))
-    on = request.node.callspec.params.get("dialect", "") if hasattr(request.node, "callspec") else ""
-    made = Tally(f"{mark.upper().replace('_', '-')}{f' {on}' if on else ''}", time.perf_counter())
+    made = Tally(mark.upper().replace("_", "-"), time.perf_counter())
     yield made
-    request.node.user_properties.append(("tally", made.line()))
+    request.node.user_properties.append(("tally", made.counted()))
     if made.faults:
         pytest.fail(f"{len(made.faults)} of {made.cells} cells:\n" + "\n".join(made.faults[:40]), pytrace=False)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the lines."""
+    """Print one line for each T-test."""
     reports = [one for kind in ("", "passed", "failed", "error") for one in terminalreporter.stats.get(kind, [])]
-    lines = {value for report in reports for name, value in getattr(report, "user_properties", []) if name == "tally"}
-    if lines:
+    found = [value for one in reports for name, value in getattr(one, "user_properties", []) if name == "tally"]
+    if found:
         terminalreporter.section("T-tests")
-    for line in sorted(lines):
-        terminalreporter.write_line(line)
+    for name in sorted({one[0] for one in found}):
+        cells, fails, seconds = (sum(one[n] for one in found if one[0] == name) for n in (1, 2, 3))
+        terminalreporter.write_line(f"{name} cells={cells} fails={fails} secs={seconds:.1f}")

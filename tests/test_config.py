@@ -81,19 +81,32 @@ def test_an_unknown_setting_in_the_file_is_refused_so_that_a_misspelt_one_is_fou
         ({"PUBLIC_URL": "https://cpms.example.org"}, ["CPMS_MODE is demo, which anybody can enter"]),
         ({"BIND": "0.0.0.0:8000"}, ["CPMS_MODE is demo, which anybody can enter"]),
         ({"BIND": "127.0.0.1"}, ["CPMS_MODE is demo, which anybody can enter", "BIND has no port"]),
-        ({"CPMS_MODE": "production", "PUBLIC_URL": "http://cpms.example.org"}, ["PUBLIC_URL is http on an address others can reach"]),
-        ({"CPMS_MODE": "production", "PUBLIC_URL": "http://10.0.0.1"}, ["PUBLIC_URL is http on an address others can reach"]),
+        (
+            {"CPMS_MODE": "production", "PUBLIC_URL": "http://cpms.example.org"},
+            ["PUBLIC_URL is http on an address others can reach"],
+        ),
+        (
+            {"CPMS_MODE": "production", "PUBLIC_URL": "http://10.0.0.1"},
+            ["PUBLIC_URL is http on an address others can reach"],
+        ),
         ({"PUBLIC_URL": "ftp://127.0.0.1"}, ["PUBLIC_URL is not an address such as https"]),
         ({"PUBLIC_URL": "http://127.0.0.1/cpms"}, ["PUBLIC_URL is not an address such as https"]),
     ],
 )
-def test_an_address_that_would_open_the_house_is_refused(tmp_path: Path, given: dict[str, str], expected: list[str]) -> None:
+def test_an_address_that_would_open_the_house_is_refused(
+    tmp_path: Path, given: dict[str, str], expected: list[str]
+) -> None:
     assert faults(tmp_path, **given) == expected
 
 
 @pytest.mark.parametrize(
     ("url", "plain"),
-    [("http://127.0.0.1:8000", True), ("http://[::1]:8000", True), ("http://localhost:8000", True), ("https://127.0.0.1", False)],
+    [
+        ("http://127.0.0.1:8000", True),
+        ("http://[::1]:8000", True),
+        ("http://localhost:8000", True),
+        ("https://127.0.0.1", False),
+    ],
 )
 def test_cookies_are_plain_on_http_loopback_alone(tmp_path: Path, url: str, *, plain: bool) -> None:
     from app import _flask_config

@@ -1,4 +1,4 @@
-"""The program as a whole: it starts, answers, survives the death of a part, and stops without leaving anybody behind."""
+"""The program as a whole: it starts, answers, survives the death of a part, and stops without leaving anybody."""
 
 from __future__ import annotations
 
@@ -79,7 +79,12 @@ def started(folder: Path) -> Iterator[Program]:
     port = free_port()
     var = folder / "var"
     var.mkdir(mode=0o700)
-    changes = {"BIND": f"127.0.0.1:{port}", "PUBLIC_URL": f"http://127.0.0.1:{port}", "WEB_WORKERS": "2", "WEB_THREADS": "2"}
+    changes = {
+        "BIND": f"127.0.0.1:{port}",
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "WEB_WORKERS": "2",
+        "WEB_THREADS": "2",
+    }
     known = os.environ | environment(var, **changes)
     flask = [str(Path(sys.executable).parent / "flask"), "--app", "run", "db", "upgrade"]
     subprocess.run(flask, cwd=config.ROOT, env=known, check=True, capture_output=True, timeout=120)
@@ -89,7 +94,7 @@ def started(folder: Path) -> Iterator[Program]:
     made = Program(process, port, log)
     try:
         made.wait_for(lambda: made.answers() and len(made.family()) == ALL)
-        made.wait_for(lambda: (var / "wakes.sqlite").exists())
+        made.wait_for((var / "wakes.sqlite").exists)
         yield made
     finally:
         process.kill()
@@ -151,8 +156,8 @@ def test_a_killed_part_is_started_again(program: Program, part: str) -> None:
 
     program.wait_for(lambda: len(program.family()) == ALL and killed not in program.family())
     program.wait_for(program.answers)
-    left = {one for one in before if part.split()[0] in before[one] and "gunicorn" in part} & program.family().keys()
-    assert left == set()  # the dead web server's workers went with it
+    orphans = {one for one, command in before.items() if part == "gunicorn" and part in command}
+    assert orphans & program.family().keys() == set()  # the dead web server's workers went with it
     assert re.search(r"(web|jobs) ended \(-9\); again in 0\.5 s", program.log.read_text())
 
 

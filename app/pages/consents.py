@@ -371,7 +371,7 @@ class ConsentPage(ListPage):
     @has_access
     def annul(self, key: str) -> Any:
         """Annul a form whose scan is wrong."""
-        done = _("The form is annulled and its scan is locked. Prepare a new form, or scan the right paper on it.")
+        done = _("The form is annulled and its scan is locked. Prepare a new form for the right paper.")
         return self._end(key, "consent.annul", consents.annul, done)
 
     def _end(self, key: str, act: str, perform: Any, sentence: object) -> Any:

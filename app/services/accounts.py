@@ -6,6 +6,7 @@ What a person may do where is ``people``.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,6 +46,7 @@ def add(
     Raises:
         Incomplete: the e-mail address is none, or has an account already.
     """
+    check_names({"first_name": first_name, "last_name": last_name})
     check_email(email)
     if matching(email) is not None:
         sentence = _("There is an account with this e-mail address already.")
@@ -64,11 +66,24 @@ def found_or_made(actor: Actor, typed: Typed) -> int:
     """The id of the account with the typed e-mail address; its names stay as they are, a new one gets the typed ones.
 
     Raises:
-        Incomplete: the e-mail address is none.
+        Incomplete: the e-mail address is none, or a name has no letter.
     """
+    check_names({"first_name": typed.first_name, "last_name": typed.last_name})
     check_email(typed.email)
     known = matching(typed.email)
     return known if known is not None else int(make(actor, None, typed=typed).id)
+
+
+def check_names(names: Mapping[str, str | None]) -> None:
+    """Refuse names without a letter.
+
+    Raises:
+        Incomplete: with the sentence by the name's field.
+    """
+    for field, name in names.items():
+        if not any(sign.isalpha() for sign in name or ""):
+            sentence = _("A name has at least one letter.")
+            raise Incomplete(sentence, fields={field: sentence})
 
 
 def check_email(email: str) -> None:
@@ -91,7 +106,10 @@ def new_person(**known: Any) -> Person:
 def matching(email: str) -> int | None:
     """The id of the account with this e-mail address."""
     with sight.wide("account-match") as session:
-        return session.scalar(select(Person.id).where(func.lower(Person.email) == email.strip().lower()))
+        found: int | None = session.scalar(
+            select(Person.id).where(func.lower(Person.email) == email.strip().lower())
+        )
+    return found
 
 
 @act("person.amend")
@@ -101,6 +119,7 @@ def amend(_actor: Actor, person: Person, **changes: Any) -> None:
     Raises:
         Incomplete: the e-mail address is none, or another account's.
     """
+    check_names({name: changes[name] for name in ("first_name", "last_name") if name in changes})
     if changes.get("email"):
         changes["email"] = changes["email"].strip().lower()
         _move(person, changes["email"])

@@ -602,6 +602,8 @@ def link_behind(token: str, address: str) -> tuple[PhoneLink, Actor]:
                 PhoneLink.used_at.is_(None),
                 PhoneLink.expires_at > now(),
                 Login.ended_at.is_(None),
+                Login.expires_at > now(),
+                Login.seen_at > now() - dt.timedelta(minutes=premises().settings["IDLE_MINUTES"]),
                 Person.disabled_at.is_(None),
                 Person.active.is_(True),
             )

@@ -1,7 +1,7 @@
 """Housekeeping: the standing work of every day, and ``fsck``: does what is on the disk fit what is in the tables?
 
-A finding names keys of rows and files, never a patient. What a repair may do is only what loses nothing: remove files no
-row names, and finish what an act or a daily job would have done anyway. Jobs themselves are ``jobs``.
+A finding names keys of rows and files, never a patient. A repair does only what loses nothing: remove files no row
+names, and finish what an act or a daily job would have done anyway. Jobs themselves are ``jobs``.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def _file_fault(document: ArchivedDocument, wrapped_key: bytes, *, deep: bool) -
 def _orphans(session: Session) -> Iterator[Finding]:
     """Files no row names. A young one may be an upload whose row is just being written."""
     store = premises().store
-    for key in store.keys():
+    for key in store.keys():  # noqa: SIM118  a store is no mapping
         with suppress(StorageFault):  # just removed, or too short to be ours: then its row says so
             if store.facts(key).age_seconds < HOUR.total_seconds():
                 continue
@@ -229,7 +229,7 @@ def _cares(session: Session) -> Iterator[Finding]:
 
 
 def _settle(patient_id: int) -> None:
-    consents.settle(actors.system("fsck"), db.session.get(Patient, patient_id))
+    consents.settle(actors.system("fsck"), db.session.get_one(Patient, patient_id))
 
 
 def _drafts(session: Session) -> Iterator[Finding]:

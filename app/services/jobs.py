@@ -1,8 +1,8 @@
 """Jobs: work to do later, and work that comes back every day.
 
-The row in ``job`` is the truth: it is written with the transaction of the act that asks for the work, and a sweep starts
-whatever is due and whatever a dead worker left. The engine (Huey) holds nothing but wakes: a lost one costs a minute.
-A job runs at least once, so what it does is an act or may be done twice. The standing work is ``housekeeping``.
+The row in ``job`` is the truth: it is written with the transaction of the act that asks for the work, and a sweep
+starts whatever is due and whatever a dead worker left. The engine (Huey) holds nothing but wakes: a lost one costs a
+minute. A job runs at least once, so what it does is an act or may be done twice. The standing work is ``housekeeping``.
 
     @job("registry.export")
     def export(actor: Actor, payload: Mapping[str, Any]) -> None: ...
@@ -23,9 +23,8 @@ from contextvars import ContextVar
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from huey import SqliteHuey, crontab
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -37,6 +36,9 @@ from app.errors import Refusal
 from app.models import Job, Person, db, now
 from app.premises import premises
 from app.words import JobState
+
+if TYPE_CHECKING:
+    from huey import SqliteHuey
 
 LEASE = dt.timedelta(seconds=60)
 """How long a worker counts as alive after its last sign of life."""
@@ -127,7 +129,9 @@ def ask(
     return row
 
 
-def _row(kind: str, payload: Mapping[str, Any], person_id: int | None, due_at: dt.datetime, slot: str | None = None) -> Job:
+def _row(
+    kind: str, payload: Mapping[str, Any], person_id: int | None, due_at: dt.datetime, slot: str | None = None
+) -> Job:
     if kind not in KINDS:
         message = f"no such kind of job: {kind}"
         raise KeyError(message)
@@ -320,6 +324,8 @@ def _end(claim: Claim, error: str) -> None:
 
 def engine(folder: Path, sweep: Callable[[], Any] | None = None) -> tuple[SqliteHuey, Callable[[], Any]]:
     """Huey on a file in ``folder``, and what wakes it. ``sweep`` is what the worker does; others only wake."""
+    from huey import SqliteHuey, crontab  # noqa: PLC0415  brings the clients of every store it knows; few processes wake
+
     huey = SqliteHuey("wakes", filename=str(folder / "wakes.sqlite"), results=False)
 
     def wake_up() -> None:

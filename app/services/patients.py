@@ -234,7 +234,7 @@ def correct(_actor: Actor, patient: Patient, *, identity: Identity, sex: Sex) ->
     if patient.identity is None:
         raise NotAllowed(_("The identity of this patient is erased."))
     _seal(patient, patient.identity, identity)
-    patient.sex = sex
+    patient.sex, patient.corrected_at = sex, now()
     patient.birth_year, patient.birth_month = identity.birth_date.year, identity.birth_date.month
 
 

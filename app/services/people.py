@@ -172,9 +172,7 @@ OTHER_SIDE = {
 """Who decides is never who advises: these two are never one account in a hospital."""
 
 
-def _appoint_in(
-    actor: Actor, hospital: Hospital, kind: MandateKind, typed: Typed, from_on: dt.date, to_on: dt.date | None
-) -> Mandate:
+def _appoint_in(actor: Actor, hospital: Hospital, kind: MandateKind, typed: Typed, *days: dt.date | None) -> Mandate:
     """Appoint in a hospital.
 
     Raises:
@@ -284,13 +282,13 @@ def _put(grant: Grant, chosen: Sequence[Patient]) -> None:
 
 
 @act("grant.end")
-def end_grant(_actor: Actor, grant: Grant, *, reason: str | None, last_day: dt.date | None = None) -> None:
+def end_grant(_actor: Actor, grant: Grant, *, reason: str, last_day: dt.date | None = None) -> None:
     """End a grant: the assistant acts for the clinician no more."""
     spells.end(grant, reason, last_day)
 
 
 @act("grant.return")
-def give_back(_actor: Actor, grant: Grant, *, reason: str | None) -> None:
+def give_back(_actor: Actor, grant: Grant, *, reason: str) -> None:
     """End a grant one received, at once."""
     spells.end(grant, reason)
 

@@ -80,9 +80,12 @@ def end(spell: Any, reason: str | None, last_day: dt.date | None = None) -> None
     """End at once, or on a last day.
 
     Raises:
-        Incomplete: the last day is past, or later than the one it has.
+        Incomplete: there is no reason, or the last day is past, or later than the one it has.
         WrongStep: it is over already.
     """
+    if not reason:
+        sentence = _("Say why it ends.")
+        raise Incomplete(sentence, fields={"reason": sentence})
     refuse_over(spell, _("This has ended already."))
     spell.end_reason = reason
     if last_day is None:

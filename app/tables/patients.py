@@ -34,6 +34,7 @@ class Patient(Record):
     birth_month: Mapped[int]
     enrolled_by_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"))
     created_at: Mapped[dt.datetime] = mapped_column(Moment)
+    corrected_at: Mapped[dt.datetime | None] = mapped_column(Moment)
     draft_ends_on: Mapped[dt.date | None]
 
     hospital: Mapped[Hospital] = relationship()

@@ -520,6 +520,7 @@ def upgrade() -> None:
     sa.Column('birth_month', sa.Integer(), nullable=False),
     sa.Column('enrolled_by_id', sa.Integer(), nullable=False),
     sa.Column('created_at', app.tables.base.Moment(timezone=True), nullable=False),
+    sa.Column('corrected_at', app.tables.base.Moment(timezone=True), nullable=True),
     sa.Column('draft_ends_on', sa.Date(), nullable=True),
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('public_id', sa.String(length=32), nullable=False),

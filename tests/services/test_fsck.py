@@ -1,4 +1,4 @@
-"""Housekeeping: fsck finds what does not fit, repairs what loses nothing, and tells nobody's secrets; the daily work."""
+"""Housekeeping: fsck finds what does not fit, repairs what loses nothing, tells no secrets; and the daily work."""
 
 from __future__ import annotations
 
@@ -167,7 +167,9 @@ def test_a_patient_enrolled_without_care_consent_is_found_and_restricted(world: 
     repair(world)
 
     assert world.house.value("SELECT state FROM patient WHERE id = :id", id=patient_id) == "restricted"
-    assert world.house.rows("SELECT act, origin FROM audit_entry ORDER BY seq DESC LIMIT 1") == [("patient.restrict", "fsck")]
+    assert world.house.rows("SELECT act, origin FROM audit_entry ORDER BY seq DESC LIMIT 1") == [
+        ("patient.restrict", "fsck")
+    ]
 
 
 def test_a_draft_nobody_erased_is_found_and_erased(world: Any) -> None:
@@ -187,7 +189,10 @@ def test_a_draft_nobody_erased_is_found_and_erased(world: Any) -> None:
 @SQLITE
 def test_a_procedure_that_does_not_fit_is_found(world: Any) -> None:
     hospital_id = world.hospitals["Kyiv"]
-    write(world, f"UPDATE country SET procedure = 'eu' WHERE id = (SELECT country_id FROM hospital WHERE id = {hospital_id})")
+    write(
+        world,
+        f"UPDATE country SET procedure = 'eu' WHERE id = (SELECT country_id FROM hospital WHERE id = {hospital_id})",
+    )
 
     expected = {world.patients["ukrainian"][1], world.patients["ukrainian draft"][1]}
     assert set(found(world)) == {f"patient {one}: its procedure is not that of what it belongs to" for one in expected}

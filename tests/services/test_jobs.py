@@ -74,7 +74,9 @@ def test_a_job_asked_for_inside_an_act_is_stored_and_noted_with_the_act(house: A
         person_id = make.person("asker").id
         db.session.commit()
     kept = acts.ACTS["person.prefer"]
-    asking = act("person.prefer")(lambda actor, _person: jobs.ask("count", {"number": 7}, person_id=actor.user_id) and None)
+    asking = act("person.prefer")(
+        lambda actor, _person: jobs.ask("count", {"number": 7}, person_id=actor.user_id) and None
+    )
     acts.ACTS["person.prefer"] = kept
 
     with house.acting(person_id) as actor:
@@ -166,7 +168,7 @@ def test_a_job_of_a_person_has_the_rights_of_that_person_and_none_once_the_accou
 
     run_due(house)
 
-    assert DONE == [(open_id, ["Any signed-in"]), (0, ["Public"])]
+    assert [(open_id, ["Any signed-in"]), (0, ["Public"])] == DONE
 
 
 def test_progress_is_in_the_row_while_the_job_runs(house: Any) -> None:
@@ -238,7 +240,9 @@ def test_what_a_failing_job_wrote_is_rolled_back(house: Any) -> None:
 # --- workers that die ---
 
 
-def test_a_job_that_lasts_longer_than_its_lease_is_not_started_twice(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_lasts_longer_than_its_lease_is_not_started_twice(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(jobs, "LEASE", dt.timedelta(seconds=1.5))
 
     def work(_actor: Any, _payload: Any) -> None:
@@ -300,7 +304,10 @@ def test_a_killed_worker_s_job_is_started_again_by_the_next_worker(house: Any, t
     from tests.houses import environment
 
     settings = house.app.config["SETTINGS"]
-    urls = {name: settings[name].replace("postgresql+psycopg:", "postgresql:") for name in ("DATABASE_URL", "DATABASE_OWNER_URL")}
+    urls = {
+        name: settings[name].replace("postgresql+psycopg:", "postgresql:")
+        for name in ("DATABASE_URL", "DATABASE_OWNER_URL")
+    }
     known = environment(house.var, **urls)
     marks = tmp_path / "marks"
     marks.mkdir()

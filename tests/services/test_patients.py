@@ -453,12 +453,13 @@ def test_a_draft_ends_thirty_days_after_the_first_print_of_its_form(world: Any) 
         form = consents.prepare(actor, record(world, "draft"), language="en", variant=Variant.ADULT)
         assert record(world, "draft").draft_ends_on is None
         consents.note_print(actor, form)
+        key = form.id
         assert record(world, "draft").draft_ends_on == today() + 30 * DAY
     with world.house.system():
         record(world, "draft").draft_ends_on = today() + 3 * DAY
         db.session.commit()
     with world.house.acting(world.people["owner"]) as actor:
-        consents.note_print(actor, db.session.get(ConsentForm, form.id))  # a lost page: no more time
+        consents.note_print(actor, db.session.get(ConsentForm, key))  # a lost page: no more time
         assert record(world, "draft").draft_ends_on == today() + 3 * DAY
         other = consents.prepare(actor, record(world, "draft"), language="el", variant=Variant.ADULT)
         consents.note_print(actor, other)

@@ -133,6 +133,14 @@ def test_what_is_no_address_is_refused_by_its_field(house: Any, clinic: Clinic, 
     assert list(refused.value.fields) == ["email"]
 
 
+@pytest.mark.parametrize("field", ["first_name", "last_name"])
+def test_a_name_has_a_letter(house: Any, clinic: Clinic, field: str) -> None:
+    nameless = Typed(**vars(typed()) | {field: "12 !"})
+    with house.acting(clinic.representative) as actor, pytest.raises(Incomplete) as refused:
+        people.add_member(actor, db.session.get(Centre, clinic.centre), typed=nameless, from_on=today())
+    assert list(refused.value.fields) == [field]
+
+
 def test_nobody_is_a_member_of_one_centre_twice(house: Any, clinic: Clinic) -> None:
     email = email_of(house, clinic.clinician)
     with house.acting(clinic.representative) as actor, pytest.raises(Incomplete) as refused:
@@ -305,6 +313,12 @@ def test_dates_that_cannot_be_right_are_refused(
     assert list(refused.value.fields) == [field]
 
 
+def test_an_end_has_a_reason(house: Any, clinic: Clinic) -> None:
+    with house.acting(clinic.representative) as actor, pytest.raises(Incomplete) as refused:
+        people.end_membership(actor, db.session.get(Membership, clinic.membership), reason="")
+    assert list(refused.value.fields) == ["reason"]
+
+
 def test_what_is_over_is_neither_ended_nor_changed_nor_hung_upon(house: Any, clinic: Clinic) -> None:
     with house.acting(clinic.representative) as actor:
         membership = db.session.get(Membership, clinic.membership)
@@ -364,7 +378,7 @@ def _end_grant(actor: Any, clinic: Clinic) -> None:
 
 
 def _give_back(actor: Any, clinic: Clinic) -> None:
-    people.give_back(actor, db.session.get(Grant, clinic.grant), reason=None)
+    people.give_back(actor, db.session.get(Grant, clinic.grant), reason="Too much")
 
 
 @pytest.mark.parametrize(
@@ -434,16 +448,16 @@ def test_an_assistant_sees_the_chosen_records_and_follows_the_choice(house: Any,
     with house.acting(clinic.clinician) as actor:
         given = _assistant_and_patients(clinic, clinic.first)
         hospital = db.session.get(Hospital, clinic.hospital)
-        grant = people.give(actor, hospital, scope=GrantScope.CHOSEN, from_on=today(), **given)
+        key = people.give(actor, hospital, scope=GrantScope.CHOSEN, from_on=today(), **given).id
     assert patients_seen(house, clinic.assistant) == {clinic.first}
 
     with house.acting(clinic.clinician) as actor:
-        grant = db.session.get(Grant, grant.id)
+        grant = db.session.get(Grant, key)
         people.choose(actor, grant, scope=GrantScope.CHOSEN, chosen=[db.session.get(Patient, clinic.second)])
     assert patients_seen(house, clinic.assistant) == {clinic.second}
 
     with house.acting(clinic.clinician) as actor:
-        people.choose(actor, db.session.get(Grant, grant.id), scope=GrantScope.ALL)
+        people.choose(actor, db.session.get(Grant, key), scope=GrantScope.ALL)
     assert patients_seen(house, clinic.assistant) == {clinic.first, clinic.second}
 
 

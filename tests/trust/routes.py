@@ -68,12 +68,21 @@ def routes(app: Any) -> list[Route]:
             continue
         name, _dot, method = rule.endpoint.partition(".")
         page = pages[name]
-        arguments = tuple(re.findall(r"<([^>]+)>", rule.rule))
-        found += [
-            Route(rule.rule, rule.endpoint, verb, page, page.acts[method], arguments)
-            for verb in sorted(rule.methods & {"GET", "POST"})
-        ]
+        for address in spelled_out(rule.rule):
+            arguments = tuple(re.findall(r"<([^>]+)>", address))
+            found += [
+                Route(address, rule.endpoint, verb, page, page.acts[method], arguments)
+                for verb in sorted(rule.methods & {"GET", "POST"})
+            ]
     return sorted(found, key=lambda route: (route.rule, route.verb))
+
+
+def spelled_out(rule: str) -> list[str]:
+    """The addresses of a rule, with each of the words it may hold."""
+    words = re.search(r"<any\(([^)]*)\):\w+>", rule)
+    if words is None:
+        return [rule]
+    return [rule.replace(words[0], word.strip().strip("'\"")) for word in words[1].split(",")]
 
 
 @dataclass(frozen=True)
@@ -137,6 +146,7 @@ class Desk:
         with world.house.everything() as session:
             self.actors = {who: actors.load(session, key) for who, key in world.people.items()}
         self.seen: dict[tuple[str, str], set[int]] = {}
+        self.missing: dict[tuple[str, str], Any] = {}
 
     def may(self, who: str, act: str) -> set[int]:
         """The records on which a principal may do the act."""
@@ -151,6 +161,13 @@ class Desk:
         if route.verb == "POST":
             return client.post(route.address(*keys))
         return client.get(route.address(*keys))
+
+    def nowhere(self, who: str, route: Route) -> tuple[int, list[tuple[str, str]], str]:
+        """The answer to a principal who asks for what does not exist."""
+        if (who, str(route)) not in self.missing:
+            keys = tuple(NOWHERE for _argument in route.arguments)
+            self.missing[who, str(route)] = plain(self.ask(who, route, *keys), *keys)
+        return self.missing[who, str(route)]
 
     def verdict(self, who: str, route: Route, record: Record | None) -> str:
         """What the table says: login, forbidden, hidden or open."""

@@ -11,7 +11,6 @@ from app.models import ArchivedDocument, ConsentForm, Patient
 from app.views import SITE
 from tests.conftest import Tally
 from tests.trust.routes import (
-    NOWHERE,
     OUT,
     Desk,
     Record,
@@ -61,11 +60,17 @@ def check_closed(desk: Desk, who: str, route: Route, record: Record | None, want
     elif wanted == "forbidden":
         tally.check(answer.status_code == 403, say(who, route, record, answer, "403"))
     else:
-        nowhere = tuple(NOWHERE for _key in keys)
-        missing = desk.ask(who, route, *nowhere)
-        same = plain(answer, *keys) == plain(missing, *nowhere)
-        tally.check(answer.status_code == 404, say(who, route, record, answer, "404"))
-        tally.check(same, f"{say(who, route, record, answer, '')} and differs from what does not exist")
+        onwards = answer.status_code == 302 and route.verb == "GET"  # whatever the key: the next page answers 404
+        tally.check(answer.status_code == 404 or onwards, say(who, route, record, answer, "404"))
+        same = plain(answer, *keys) == desk.nowhere(who, route)
+        tally.check(same, f"{say(who, route, record, answer, '404')} and differs from what does not exist")
+
+
+def asked(every: bool, dialect: str, route: Route, known: list[Record | None], record: Record | None, who: int) -> bool:
+    """Whether a cell is among the short run's: everybody on the first record, a share of the others."""
+    share = 1 if every else 8 if dialect == "sqlite" else 20
+    place = known.index(record)
+    return place == 0 or (place + who + len(route.endpoint)) % share == 0
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -74,10 +79,11 @@ def test_reading(world: Any, page: str, tally: Tally, request: pytest.FixtureReq
     for route, known in on_page(world, page, "GET"):
         for record in known:
             shown = 0
-            for who in desk.clients:
+            for place, who in enumerate(desk.clients):
                 wanted = desk.verdict(who, route, record)
                 if wanted != "open":
-                    check_closed(desk, who, route, record, wanted, tally)
+                    if asked(every, world.house.dialect, route, known, record, place):
+                        check_closed(desk, who, route, record, wanted, tally)
                     continue
                 shown += 1
                 if shown > 1 and record is not None and not every:
@@ -98,7 +104,7 @@ def absent(world: Any, route: Route, record: Record | None) -> bool:
     erased = "SELECT count(*) FROM patient p LEFT JOIN patient_identity i ON i.patient_id = p.id WHERE i.id IS NULL"
     if route.table is Patient and method == "correct":
         return bool(world.house.value(f"{erased} AND p.id = :id", id=record.id))
-    if route.table is ConsentForm and method in {"preview", "paper"}:
+    if route.table is ConsentForm and method in {"preview", "paper", "print"}:
         owner = "SELECT patient_id FROM consent_form WHERE id = :id"
         return bool(world.house.value(f"{erased} AND p.id = ({owner})", id=record.id))
     if route.table is ArchivedDocument:
@@ -108,15 +114,17 @@ def absent(world: Any, route: Route, record: Record | None) -> bool:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_writing_is_refused_to_who_may_not_and_changes_nothing(world: Any, page: str, tally: Tally) -> None:
-    desk = Desk(world)
+def test_writing_is_refused_to_who_may_not_and_changes_nothing(
+    world: Any, page: str, tally: Tally, request: pytest.FixtureRequest
+) -> None:
+    desk, every = Desk(world), request.config.getoption("long")
     with world.house.everything() as session:
         before = digest(session)
     for route, known in on_page(world, page, "POST"):
         for record in known:
-            for who in desk.clients:
+            for place, who in enumerate(desk.clients):
                 wanted = desk.verdict(who, route, record)
-                if wanted != "open":
+                if wanted != "open" and asked(every, world.house.dialect, route, known, record, place):
                     check_closed(desk, who, route, record, wanted, tally)
     with world.house.everything() as session:
         tally.check(digest(session) == before, "a refused request changed something")
@@ -134,7 +142,8 @@ def test_writing_by_who_may_follows_the_steps(
                 before = done(house)
                 answer = desk.ask(who, route, *(record.keys if record else ()))
                 good = {200, 302, 409, 422} if record is None or possible(route, record) else {409, 422}
-                tally.check(answer.status_code in good, say(who, route, record, answer, f"one of {sorted(good)}"))
+                right = answer.status_code in good or (answer.status_code == 404 and absent(world, route, record))
+                tally.check(right, say(who, route, record, answer, f"one of {sorted(good)}"))
                 if done(house) != before:
                     house.reset("world")
 

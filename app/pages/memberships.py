@@ -1,0 +1,229 @@
+"""Appointing by e-mail address, and memberships. What else one is appointed to is ``mandates``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from flask import request
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from sqlalchemy import Select, select
+from sqlalchemy.orm import joinedload
+
+from app.models import (
+    Centre,
+    Hospital,
+    Membership,
+    Network,
+    db,
+)
+from app.pages.people import NAME, email_field
+from app.pages import spells
+from app.pages.base import ActForm, Page, expose, has_access, may, once_key, submitted
+from app.pages.fields import PickField, text
+from app.pages.hospitals import network_choices
+from app.pages.lists import Filter, prefill, reach
+from app.pages.security import acting
+from app.services import people
+from app.services.accounts import Typed
+from app.services.spells import not_over
+from app.words import MandateKind, _
+
+
+class AppointForm(ActForm):
+    """Whom to appoint: the e-mail address decides, the names are for an account that is new."""
+
+    email = email_field(
+        _("E-mail"), _("The address at work. If it has an account already, that account is taken with its own names.")
+    )
+    first_name = text(_("Given name"), 64)
+    last_name = text(_("Family name"), 64)
+    job_title = text(_("Job title"), 150, required=False)
+
+    def typed(self) -> Typed:
+        """The person as typed."""
+        return Typed(
+            email=self.email.data,
+            first_name=self.first_name.data,
+            last_name=self.last_name.data,
+            job_title=self.job_title.data,
+        )
+
+    def spell(self) -> dict[str, Any]:
+        """From when to when."""
+        return {name: self[name].data for name in ("from_on", "to_on") if name in self}
+
+
+def place_field(label: object, act: str, narrow: Callable[[Select[Any]], Select[Any]], describe: Any = str) -> Any:
+    return PickField(label, act, narrow=narrow, describe=describe)
+
+
+def appoint(page: Page, form: AppointForm, perform: Callable[..., Any], place: str, **shown: Any) -> Any:
+    """Show and take a form that appoints somebody somewhere. A single place is not asked for."""
+    form.once.data = form.once.data or once_key()
+    if request.method == "GET":
+        prefill(form, place)
+    places = db.session.scalars(form[place].rows().limit(2)).unique().all()
+    only = places[0] if len(places) == 1 else None
+    if only is not None:
+        delattr(form, place)
+    made = submitted(
+        form,
+        lambda: perform(
+            acting(),
+            only if only is not None else form[place].data,
+            typed=form.typed(),
+            **form.spell(),
+            once=form.words()["once"],
+        ),
+    )
+    if made is None:
+        return page.page("people/appoint.html", form=form, record=None, only=only, nowhere=not places, **shown)
+    sentence = _(
+        "Recorded. If this person cannot sign in yet, the operator of the platform gives them a one-time link."
+    )
+    return page.done(sentence, ".show", key=made.public_id)
+
+
+APPOINTERS = {
+    "add": MandateKind.HOSPITAL_REPRESENTATIVE,
+    "appoint_representative": MandateKind.ERN_COORDINATOR,
+    "appoint_protection": MandateKind.HOSPITAL_REPRESENTATIVE,
+    "appoint_assistant": MandateKind.HOSPITAL_REPRESENTATIVE,
+}
+"""Of the mandates that make a Coordinator, the one whose holder has a place to appoint to."""
+
+
+SPELLS: list[tuple[str, object]] = [("now", _("In force or to begin")), ("over", _("Ended"))]
+
+
+def still(table: type[Any]) -> Filter:
+    return Filter(_("When"), lambda: SPELLS, lambda value: not_over(table) if value == "now" else ~not_over(table))
+
+
+class PlacePage(spells.SpellPage):
+    """People's places: their names are theirs, or nobody's whom the reader may know."""
+
+    def ways(self) -> list[str]:
+        """The methods that appoint, of which this reader has a use."""
+        mandates = acting().mandates
+        only_protects = mandates == {MandateKind.DATA_PROTECTION_CONTACT}
+        return [
+            method
+            for method, act in self.acts.items()
+            if act.startswith(("mandate.a", "membership.add"))
+            and may(act)
+            and (method not in APPOINTERS or APPOINTERS[method] in mandates)
+            and not (method == "admit_guest" and only_protects)
+        ]
+
+    def cell(self, record: Any, column: str) -> Any:
+        """Whose it is."""
+        if column in ("person", "clinician", "assistant"):
+            return str(getattr(record, column) or _("A former colleague"))
+        return super().cell(record, column)
+
+
+class MemberForm(AppointForm):
+    """A clinician of a centre."""
+
+    centre = place_field(
+        _("Centre"),
+        "membership.add",
+        lambda rows: rows.join(Centre.hospital)
+        .join(Centre.network)
+        .where(not_over(Centre))
+        .order_by(Hospital.name, Network.name)
+        .options(joinedload(Centre.hospital), joinedload(Centre.network)),
+        lambda centre: f"{centre.name} · {centre.network.name} · {centre.hospital.name}",
+    )
+    from_on = spells.first_day()
+    to_on = spells.last_day()
+
+
+class DatesForm(ActForm):
+    """From when to when."""
+
+    from_on = spells.first_day()
+    to_on = spells.last_day()
+
+
+def _member_of(code: str) -> Any:
+    centre, network = Centre.__table__.alias(), Network.__table__.alias()
+    found = select(centre.c.id).join(network, network.c.id == centre.c.network_id)
+    return Membership.centre_id.in_(found.where(network.c.code == code))
+
+
+class MembershipPage(PlacePage):
+    """Who belongs to which centre."""
+
+    list_template = "people/memberships.html"
+
+    route_base = "/memberships"
+    datamodel = SQLAInterface(Membership)
+    acts: ClassVar[dict[str, str]] = {
+        "list": "membership.see",
+        "show": "membership.see",
+        "add": "membership.add",
+        "edit": "membership.amend",
+        "end": "membership.end",
+    }
+    list_title = _("Memberships")
+    add_title = _("Add a clinician")
+    edit_title = _("Change the dates")
+    list_columns: ClassVar[list[str]] = ["person", "centre.name", "centre.hospital.name", "centre.network.name", "standing"]
+    show_columns: ClassVar[list[str]] = [
+        "centre.name",
+        "centre.hospital.name",
+        "centre.network.name",
+        "from_on",
+        "to_on",
+        "end_reason",
+    ]
+    label_columns: ClassVar[dict[str, object]] = {
+        "person": _("Person"),
+        "centre.name": _("Centre"),
+        "centre.hospital.name": _("Hospital"),
+        "centre.network.name": _("Network"),
+        "standing": _("In force"),
+        "from_on": _("First day"),
+        "to_on": _("Last day"),
+        "end_reason": _("Why it ended"),
+    }
+    search_in: ClassVar[tuple[Any, ...]] = (NAME,)
+    join: ClassVar[tuple[Any, ...]] = (Membership.person,)
+    filters = {  # noqa: RUF012
+        "when": still(Membership),
+        "network": Filter(_("Network"), network_choices, _member_of),
+    }
+    load: ClassVar[tuple[Any, ...]] = (
+        joinedload(Membership.person),
+        joinedload(Membership.centre).joinedload(Centre.hospital),
+        joinedload(Membership.centre).joinedload(Centre.network),
+    )
+    offered: ClassVar[tuple[str, ...]] = ("membership.amend", "membership.end")
+    edit_form = DatesForm
+    edit_act = staticmethod(people.amend_membership)
+    show_template = "people/place.html"
+    empty: ClassVar[object] = _("No membership yet. A hospital's representative adds its clinicians.")
+
+    @expose("/add", methods=["GET", "POST"])
+    @has_access
+    def add(self) -> Any:
+        """Add a clinician to a centre of one's hospital."""
+        return appoint(self, MemberForm(), people.add_member, "centre", title=self.add_title)
+
+    @expose("/<key>/end", methods=["GET", "POST"])
+    @has_access
+    def end(self, key: str) -> Any:
+        """End a membership."""
+        membership = reach(Membership, key, "membership.end", options=self.load)
+        return spells.end(
+            self,
+            membership,
+            people.end_membership,
+            spells.EndForm(),
+            title=_("End the membership"),
+            warnings=[_("The rights in this centre end, in open logins too, and grants to assistants with them.")],
+            back=("MembershipPage.show", key),
+        )
