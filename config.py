@@ -181,13 +181,26 @@ def _together(values: Mapping[str, Any]) -> list[str]:
     faults = []
     url = urlsplit(values["PUBLIC_URL"])
     bind_host = values["BIND"].rpartition(":")[0]
-    if url.scheme == "http" and not _loopback(url.hostname or ""):
-        faults.append("PUBLIC_URL is http on an address others can reach: use https")
-    if values["CPMS_MODE"] == "demo" and not (_loopback(url.hostname or "") and _loopback(bind_host)):
-        faults.append("CPMS_MODE is demo, which anybody can enter: PUBLIC_URL and BIND must be loopback addresses")
+    hosts = [url.hostname or "", bind_host, *values["TRUSTED_HOSTS"]]
+    ours_alone = all(_loopback(host) for host in hosts)
+    if url.scheme == "http" and not ours_alone:
+        faults.append("PUBLIC_URL is http: then it, BIND and TRUSTED_HOSTS must be loopback addresses; else use https")
+    if values["CPMS_MODE"] == "demo" and not (ours_alone and values["PROXY_HOPS"] == 0):
+        faults.append(
+            "CPMS_MODE is demo, which anybody can enter: PUBLIC_URL, BIND and TRUSTED_HOSTS must be loopback addresses, "
+            "PROXY_HOPS 0"
+        )
+    if values["REMIND_DAYS"] >= values["DRAFT_DAYS"]:
+        faults.append("REMIND_DAYS is not before DRAFT_DAYS: nobody would be reminded in time")
+    if _dialect(values["DATABASE_URL"]) != _dialect(values["DATABASE_OWNER_URL"]):
+        faults.append("DATABASE_URL and DATABASE_OWNER_URL are of different databases")
     if not values["BIND"].rpartition(":")[2].isdecimal():
         faults.append("BIND has no port: write it as 127.0.0.1:8000")
     return faults
+
+
+def _dialect(database: str) -> str:
+    return database.partition(":")[0].partition("+")[0]
 
 
 def _from_file(path: Path) -> tuple[dict[str, str], list[str]]:
@@ -218,6 +231,10 @@ def load(environment: Mapping[str, str] | None = None, path: Path | None = None)
             values[name] = setting.read(text)
         except ValueError as error:
             faults.append(f"{name} {error}: {setting.reason}")
+    if not given.get("DATABASE_OWNER_URL", stored.get("DATABASE_OWNER_URL")) and "DATABASE_URL" in values:
+        values["DATABASE_OWNER_URL"] = values["DATABASE_URL"]
+    if given.get("FLASK_DEBUG", "0") not in {"", "0"} and values.get("CPMS_MODE") == "production":
+        faults.append("FLASK_DEBUG is on: it shows the program's memory to whoever causes an error")
     if len(values) == len(SETTINGS):
         faults += _together(values)
     if faults:
@@ -225,8 +242,6 @@ def load(environment: Mapping[str, str] | None = None, path: Path | None = None)
     if values["CPMS_MODE"] == "demo":
         values |= {name: values[name] or text for name, text in DEMO_OPERATOR.items()}
     values["TRUSTED_HOSTS"] = values["TRUSTED_HOSTS"] or [urlsplit(values["PUBLIC_URL"]).hostname]
-    if not given.get("DATABASE_OWNER_URL", stored.get("DATABASE_OWNER_URL")):
-        values["DATABASE_OWNER_URL"] = values["DATABASE_URL"]
     values["VAR"] = Path(given.get("VAR_DIR", VAR))
     return Settings(values)
 

@@ -16,6 +16,7 @@ workers = _settings["WEB_WORKERS"]
 threads = _settings["WEB_THREADS"]
 worker_class = "gthread"
 preload_app = True  # the workers share the program's memory
+umask = 0o077  # files and database are ours alone
 timeout = 120  # a scan of 50 MB over a slow line
 graceful_timeout = 3  # a stop takes seconds; what was not answered was not acknowledged
 keepalive = 15

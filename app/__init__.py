@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Flask
+from flask import Flask, has_request_context, request
 from flask_appbuilder import Model
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
@@ -53,10 +53,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     Migrations(app, db, directory=str(config.ROOT / "migrations"), render_as_batch=True)
     from app import commands, views  # noqa: PLC0415  the site map needs the extensions above
 
+    app.log_exception = lambda error: app.logger.error("Exception on %s", _endpoint(), exc_info=error)  # type: ignore[method-assign,assignment,arg-type]
     views.build(app)
     CSRFProtect(app)  # after AppBuilder: before it, its blueprints would be exempt
     commands.register(app)
     return app
+
+
+def _endpoint() -> str:
+    """Where it happened, without the address: a one-time link's token stands in it."""
+    return f"{request.endpoint} [{request.method}]" if has_request_context() else "no request"
 
 
 def _flask_config(settings: Settings) -> dict[str, object]:
@@ -65,7 +71,7 @@ def _flask_config(settings: Settings) -> dict[str, object]:
         "SETTINGS": settings,
         "SECRET_KEY": settings["SECRET_KEY"],
         "SQLALCHEMY_DATABASE_URI": settings["DATABASE_URL"],
-        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": True},
+        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": True, "hide_parameters": True},
         "TRUSTED_HOSTS": settings["TRUSTED_HOSTS"],
         "SESSION_COOKIE_NAME": "__Host-cpms" if secure else "cpms",
         "SESSION_COOKIE_SECURE": secure,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, true
+from sqlalchemy import ColumnElement, GenerativeSelect, true
 
 from app.actors import Actor
 from app.models import (
@@ -38,6 +38,7 @@ from app.models import (
     ThematicArea,
 )
 from app.scopes import (
+    Reach,
     Scope,
     about_no_patient,
     appointing,
@@ -51,6 +52,7 @@ from app.scopes import (
     granted_hospital,
     hosted,
     hosting,
+    keys,
     mandated_hospital,
     mandated_people,
     network_hospitals,
@@ -212,12 +214,18 @@ def right(actor: Actor, act: str, *, per_row: bool = False) -> ColumnElement[boo
     """The WHERE clause of the rows on which the actor may do the act (``per_row``: see ``scopes.clause``)."""
     if actor.system:
         return true()
-    thing = on(act)
+    return clause(on(act), _reaches(actor, act), per_row=per_row)
+
+
+def reached(actor: Actor, act: str) -> GenerativeSelect | None:
+    """The keys of the rows on which the actor may do the act; ``None``: of all rows."""
+    return None if actor.system else keys(on(act), _reaches(actor, act))
+
+
+def _reaches(actor: Actor, act: str) -> Iterator[Reach | bool]:
     scopes = {scope for role in COLUMNS if role in actor.roles for scope in cells(act, role)}
-    if scopes <= {nobody, consequence}:
-        return false()
-    ordered = sorted(scopes, key=lambda scope: scope.__name__)  # one text per set of roles, for the statement cache
-    return clause(thing, (scope(actor, thing) for scope in ordered), per_row=per_row)
+    for scope in sorted(scopes, key=lambda scope: scope.__name__):  # one text per set of roles, for the statement cache
+        yield scope(actor, on(act))
 
 
 def sights() -> Iterator[tuple[str, type[Any]]]:

@@ -13,15 +13,16 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar, cast
 
 from sqlalchemy import Select, event, insert, inspect, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from app import access, audit, sight, steps
 from app.actors import Actor
 from app.errors import Conflict, NotAllowed, Refusal
-from app.models import OnceKey, db, now
+from app.models import OnceKey, Patient, db, now
 from app.premises import premises
+from app.tables import engines
 from app.words import _
 
 R = TypeVar("R")
@@ -75,6 +76,7 @@ class Call:
         if thing is None and not self.actor.system:
             raise NotAllowed(NOT_HERE)
         if nested:
+            self._refuse_unless_consequence()
             session.flush()  # what the outer act changed is noted as its own
         stored = thing if nested or thing is None else self._stored(thing)
         if seen is not None and stored.version != seen:
@@ -92,17 +94,27 @@ class Call:
         session.info["acting"].pop()
         return result
 
+    def _refuse_unless_consequence(self) -> None:
+        """Inside another act nobody's right is asked: only what the access table calls a consequence may stand there."""
+        if not self.actor.system and not access.is_consequence(self.name):
+            message = f"{self.name} is no consequence: it cannot happen inside another act"
+            raise RuntimeError(message)
+
     def _stored(self, thing: Any) -> Any:
-        """The record as the database has it now, locked; refused without the right."""
-        table = type(thing)
-        statement: Select[Any] = (
-            select(table)
-            .where(table.id == thing.id, access.right(self.actor, self.name))
-            .with_for_update(of=table)
-            .execution_options(populate_existing=True)
-        )
-        stored = self.session.execute(statement).unique().scalar_one_or_none()
-        if stored is None:
+        """The record as the database has it now, locked; refused without the right.
+
+        A patient's row is locked before anything that is the patient's, so that two acts about one patient come one after
+        the other and none waits for the other in a circle. The right is asked after the lock: it may have ended meanwhile.
+        """
+        session, table, key = self.session, type(thing), thing.id
+        patient = audit.patient_of(thing)
+        if patient is not None:
+            session.execute(select(Patient.id).where(Patient.id == patient.id).with_for_update())
+        session.expire_all()  # what was read before the lock may be old
+        statement: Select[Any] = select(table).where(table.id == key).with_for_update(of=table)
+        stored = session.execute(statement.execution_options(populate_existing=True)).unique().scalar_one_or_none()
+        allowed = select(table.id).where(table.id == key, access.right(self.actor, self.name))
+        if stored is None or session.execute(allowed).first() is None:
             raise NotAllowed(NOT_HERE)
         return stored
 
@@ -143,14 +155,18 @@ def _name_changes(session: Session, _context: Any, _instances: Any) -> None:
 def _begin(session: Session) -> None:
     """End what was read so far and start a transaction that may write (SQLite: BEGIN IMMEDIATE)."""
     session.commit()
-    session.info.update(acting=[], entries=[], undo=[], wake=False)
     session.connection(execution_options={"writes": True})
+    session.info.update(acting=[], entries=[], undo=[], wake=False)
 
 
 def _transaction(call: Call, thing: Any, seen: int | None, once: str | None, given: dict[str, Any]) -> Any:
     session = call.session
     key = Once.of(call, thing, once, given) if once and call.creates else None
-    _begin(session)
+    try:
+        _begin(session)
+    except OperationalError as error:
+        session.rollback()
+        raise engines.refusal(error) from error
     try:
         first = _made_before(session, call, key)
         if first is not None:
@@ -161,9 +177,15 @@ def _transaction(call: Call, thing: Any, seen: int | None, once: str | None, giv
         if key:
             session.execute(insert(OnceKey.__table__).values(**key._asdict(), thing_id=result.public_id, at=now()))
         audit.write(session, session.info["entries"])
-        session.commit()
+        session.flush()
     except BaseException as error:
         _undo(session)
+        return _explain(error, call, thing, key)
+    try:
+        session.commit()
+    except BaseException as error:
+        session.rollback()
+        _end(session)  # whether it was written is not known: files stay, ``flask fsck`` finds those of nobody
         return _explain(error, call, thing, key)
     if _end(session)["wake"]:
         _wake()
@@ -190,7 +212,9 @@ class Once(NamedTuple):
 
 
 def _plain(value: Any) -> str:
-    """A value the same in every process: a record by its public id."""
+    """A value the same in every process: a record by its public id, several in their order."""
+    if isinstance(value, list | tuple):
+        return f"[{','.join(_plain(one) for one in value)}]"
     return str(getattr(value, "public_id", None) or repr(value))
 
 
@@ -226,8 +250,11 @@ def _explain(error: BaseException, call: Call, thing: Any, key: Once | None) -> 
             return first
     if isinstance(error, StaleDataError):
         raise Conflict(CHANGED_MEANWHILE) from error
-    if isinstance(error, Refusal) and error.noted:
+    if isinstance(error, OperationalError):
+        raise engines.refusal(error) from error
+    if isinstance(error, Refusal) and error.noted and not error.kept:
         audit.refuse(call.actor, call.name, thing)
+        error.kept = True
     raise error
 
 

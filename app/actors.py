@@ -84,7 +84,7 @@ def values(actor: Actor) -> dict[str, object]:
 
 
 @functools.cache
-def known_as(name: str, table: type[Any]) -> FromClause:
+def known_as(name: str, table: Any) -> FromClause:
     """The table under a name of its own, outside the ORM. Made once: a fresh alias costs more than the whole clause."""
     alias: FromClause = table.__table__.alias(name)
     return alias

@@ -72,6 +72,11 @@ class Entry:
         }
 
 
+def patient_of(thing: Any) -> Patient | None:
+    """The patient a record belongs to."""
+    return _whose(thing)[0]
+
+
 def _whose(thing: Any) -> tuple[Patient | None, int | None]:
     """The patient and the hospital a record belongs to."""
     if isinstance(thing, Patient):
@@ -99,13 +104,16 @@ def note(actor: Actor, act: str, thing: Any) -> None:
 
 
 def refuse(actor: Actor, act: str, thing: Any) -> None:
-    """Note a refusal, at most ten a minute for one actor."""
+    """Note a refusal, at most ten a minute of one act for one actor."""
     with sight.wide("refusal") as session:
         table = AuditEntry.__table__
         since = now() - dt.timedelta(minutes=1)
         recent = session.execute(
             select(func.count()).where(
-                table.c.actor_id == (actor.user_id or None), table.c.outcome == "refused", table.c.at > since
+                table.c.actor_id == (actor.user_id or None),
+                table.c.outcome == "refused",
+                table.c.act == act,
+                table.c.at > since,
             )
         ).scalar_one()
     if recent < REFUSALS_A_MINUTE:

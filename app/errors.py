@@ -17,6 +17,8 @@ class Refusal(Exception):
     status = 409
     noted = False
     """Whether the audit log keeps that it was tried."""
+    kept = False
+    """Whether it does already."""
 
     def __init__(
         self, sentence: object = "", *, fields: Mapping[str, object] | None = None, noted: bool | None = None
@@ -57,6 +59,12 @@ class Incomplete(Refusal):
 
 class Conflict(Refusal):
     """Somebody else changed the record meanwhile."""
+
+
+class Busy(Refusal):
+    """The database could not do it at this moment."""
+
+    status = 503
 
 
 class NoRoom(Refusal):

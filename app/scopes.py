@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     FromClause,
+    GenerativeSelect,
     Integer,
     Select,
     and_,
@@ -80,10 +81,26 @@ def clause(thing: type[Any], reaches: Iterable[Reach | bool], *, per_row: bool =
     return or_(false(), *parts) if parts else false()
 
 
+def keys(thing: type[Any], reaches: Iterable[Reach | bool]) -> GenerativeSelect | None:
+    """The keys of all rows that ``clause`` holds for, so that a database may begin with them; ``None``: every row."""
+    table: Any = thing
+    row = known_as(f"reached_{table.__tablename__}", table)
+    found: list[Select[Any]] = []
+    for reach in reaches:
+        if reach is True:
+            return None
+        if isinstance(reach, Reach):
+            own = reach.column == "id"
+            found += reach.ids if own else (select(row.c.id).where(row.c[reach.column].in_(ids)) for ids in reach.ids)
+    if not found:
+        return select(row.c.id).where(false())
+    return found[0] if len(found) == 1 else union_all(*found)
+
+
 def _of_row(thing: type[Any], column: str, ids: Select[Any]) -> Select[Any]:
-    table = thing.__table__
+    """``ids``, of the one row of ``thing`` that the statement around holds, whatever it calls the table."""
     (key,) = ids.selected_columns
-    return ids.where(key == table.c[column]).correlate(table)
+    return ids.where(key == thing.__table__.c[column]).correlate_except(*ids.get_final_froms())
 
 
 # --- how far a set of patients, hospitals, networks or people reaches in each table ---------------------------------
@@ -284,14 +301,12 @@ def hosting(actor: Actor, thing: type[Any]) -> Reach:
     return of_people(thing, _hosts(actor))
 
 
-def _hosts(actor: Actor) -> Select[Any]:
+def _hosts(actor: Actor, of: FromClause | None = None) -> Select[Any]:
+    """Those whose guests one looks after; with ``of``, the host of that mandate alone."""
     m = memberships_in_force(actor.on).subquery()
     represented_ = _mandated(actor, MandateKind.HOSPITAL_REPRESENTATIVE)
-    return (
-        select(m.c.person_id)
-        .where(or_(m.c.hospital_id.in_(represented_), m.c.network_id.in_(_networks(actor))))
-        .correlate(None)
-    )
+    hosts = select(m.c.person_id).where(or_(m.c.hospital_id.in_(represented_), m.c.network_id.in_(_networks(actor))))
+    return hosts.correlate(None) if of is None else hosts.where(m.c.person_id == of.c.host_id).correlate(of)
 
 
 def hosted(actor: Actor, thing: type[Any]) -> Reach:
@@ -301,11 +316,12 @@ def hosted(actor: Actor, thing: type[Any]) -> Reach:
 
 def _guests(actor: Actor) -> Select[Any]:
     mandate = known_as("guest", Mandate)
-    return select(mandate.c.person_id).where(mandate.c.host_id.in_(_hosts(actor))).correlate(None)
+    guests = select(mandate.c.person_id).where(mandate.c.host_id.is_not(None))
+    return guests.where(mandate.c.host_id.in_(_hosts(actor, mandate))).correlate(None)
 
 
 def appointing(actor: Actor, thing: type[Any]) -> Reach:
-    """Those one may appoint oneself: a representative the contacts and assistants of the hospital, an ERN coordinator the representatives of the network's hospitals, both the guests."""
+    """Those whom somebody with one's mandate appoints: contacts, assistants, representatives, guests."""
     mandate = known_as("appointed", Mandate)
     below = (MandateKind.DATA_PROTECTION_CONTACT, MandateKind.ASSISTANT)
     represented_ = _mandated(actor, MandateKind.HOSPITAL_REPRESENTATIVE)
@@ -317,7 +333,7 @@ def appointing(actor: Actor, thing: type[Any]) -> Reach:
                 mandate.c.kind == MandateKind.HOSPITAL_REPRESENTATIVE,
                 mandate.c.hospital_id.in_(_network_hospitals(actor)),
             ),
-            mandate.c.host_id.in_(_hosts(actor)),
+            mandate.c.host_id.in_(_hosts(actor, mandate)),
         ),
     )
     return Reach({Mandate: "id"}.get(thing, "mandate_id"), (ids.correlate(None),))

@@ -120,6 +120,9 @@ def build(app: Flask) -> None:
             else:
                 house.add_view_no_menu(entry.page)
         house.sm.auth_view = next(view for view in house.baseviews if isinstance(view, logins.LoginPage))
+    app.extensions["acts"] = {
+        f"{entry.page.__name__}.{method}": act for entry in SITE for method, act in entry.page.acts.items()
+    }
     frame.hang(app)
     check(app)
 

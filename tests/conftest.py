@@ -177,11 +177,21 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print one line for each T-test."""
+    """Print one line for each T-test. A test that keeps no tally is one cell."""
     reports = [one for kind in ("", "passed", "failed", "error") for one in terminalreporter.stats.get(kind, [])]
-    found = [value for one in reports for name, value in getattr(one, "user_properties", []) if name == "tally"]
-    if found:
+    counted: dict[str, tuple[str, int, int, float]] = {}
+    for report in reports:
+        if not isinstance(report, pytest.TestReport):
+            continue
+        kept = [value for name, value in report.user_properties if name == "tally"]
+        marks = [word for word in report.keywords if word.startswith("t_")]
+        if kept:
+            counted[report.nodeid] = kept[0]
+        elif marks and report.when == "call":
+            name = marks[0].upper().replace("_", "-")
+            counted.setdefault(report.nodeid, (name, 1, int(report.failed), report.duration))
+    if counted:
         terminalreporter.section("T-tests")
-    for name in sorted({one[0] for one in found}):
-        cells, fails, seconds = (sum(one[n] for one in found if one[0] == name) for n in (1, 2, 3))
+    for name in sorted({one[0] for one in counted.values()}):
+        cells, fails, seconds = (sum(one[n] for one in counted.values() if one[0] == name) for n in (1, 2, 3))
         terminalreporter.write_line(f"{name} cells={cells} fails={fails} secs={seconds:.1f}")

@@ -97,9 +97,9 @@ class Visitor(FlaskClient):
 
     def _token(self) -> str:
         if not self.csrf:
-            page = self.get("/login/").get_data(as_text=True)
-            found = re.search(r'name="csrf" content="([^"]+)"', page)
-            self.csrf = found[1] if found else ""
+            pages = (self.get(address).get_data(as_text=True) for address in ("/login/", "/password/"))
+            found = (re.search(r'name="csrf" content="([^"]+)"', page) for page in pages)
+            self.csrf = next((one[1] for one in found if one), "")
         return self.csrf
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any, ClassVar
 
 from flask import Response, flash, redirect, request, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import joinedload, selectinload
 from wtforms import DateField, MultipleFileField, RadioField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
-from app import audit
+from app import access, audit
 from app.errors import NotAllowed, NotFound
 from app.models import (
     ArchivedDocument,
@@ -23,16 +24,18 @@ from app.models import (
     Patient,
     Registry,
     db,
-    today,
+    now,
 )
 from app.outside import paper
 from app.pages import pictures
+from app.premises import premises
 from app.pages.base import ActForm, allowed, expose, find, has_access, may, submitted
 from app.pages.browsers import here
 from app.pages.fields import not_in_the_future, text, words
 from app.pages.lists import Filter, ListPage, words_filter
 from app.pages.security import acting
 from app.services import consents, patients
+from app.services.days import day_at
 from app.words import LABELS, Answer, Channel, FormState, PatientState, Purpose, Relation, Role, Variant, _
 
 OFFERED = (
@@ -143,6 +146,33 @@ def _languages() -> list[tuple[str, object]]:
     return [(code, paper.language_name(code)) for code in sorted(codes)]
 
 
+PRINTED: list[tuple[str, object]] = [
+    ("back", _("Printed and not yet back")),
+    ("week", _("In the last 7 days")),
+    ("month", _("In the last 30 days")),
+    ("older", _("Earlier")),
+]
+
+
+def _printed(value: str) -> ColumnElement[bool]:
+    """The forms of a choice of ``PRINTED``."""
+    if value == "back":
+        return ConsentForm.state == FormState.PRINTED
+    edge = now() - dt.timedelta(days=7 if value == "week" else 30)
+    return ConsentForm.printed_at < edge if value == "older" else ConsentForm.printed_at >= edge
+
+
+def _hospitals() -> list[tuple[str, object]]:
+    """The hospitals of the forms one may see, where there are several."""
+    seen = select(ConsentForm.hospital_id).where(access.right(acting(), "consent.see"))
+    found = db.session.scalars(select(Hospital).where(Hospital.id.in_(seen)).order_by(Hospital.name).limit(100))
+    return [(hospital.public_id, hospital.name) for hospital in found]
+
+
+def _of_hospital(key: str) -> ColumnElement[bool]:
+    return ConsentForm.hospital_id.in_(select(Hospital.id).where(Hospital.public_id == key))
+
+
 class ConsentPage(ListPage):
     """Consent forms: of one's own patients, or of the hospital one represents (code, language, state, dates)."""
 
@@ -184,11 +214,8 @@ class ConsentPage(ListPage):
     filters = {  # noqa: RUF012
         "state": words_filter(_("State"), ConsentForm.state, FormState),
         "language": Filter(_("Language"), _languages, lambda code: ConsentForm.language == code),
-        "since": Filter(
-            _("Printed"),
-            lambda: [("back", _("and not yet back"))],
-            lambda _value: ConsentForm.state == FormState.PRINTED,
-        ),
+        "hospital": Filter(_("Hospital"), _hospitals, _of_hospital),
+        "printed": Filter(_("Printed"), lambda: PRINTED, _printed),
     }
     load: ClassVar[tuple[Any, ...]] = (joinedload(ConsentForm.patient), joinedload(ConsentForm.hospital))
     empty: ClassVar[object] = _("No consent form here yet. Open a patient and prepare one.")
@@ -230,7 +257,7 @@ class ConsentPage(ListPage):
         """The form's page; ``forms`` are those a refusal sends back."""
         signing = forms.get("signing") or (sign_form(consent) if may("consent.sign", consent) else None)
         if signing is not None and request.method == "GET" and signing.signed_on.data is None:
-            signing.signed_on.data = consent.signed_on or today()
+            signing.signed_on.data = consent.signed_on or day_at(consent.hospital)
         given = {
             "form": forms.get("form"),
             "signing": signing,
@@ -264,11 +291,11 @@ class ConsentPage(ListPage):
     def print(self, key: str) -> Any:
         """Note the print and show the PDF."""
         form = self._form(key, "consent.print")
-        rendered = consents.set_paper(form)
-        if rendered.missing:
-            flash(str(_("Some letters of the name cannot be printed: %(signs)s. Write them by hand on the form.",
-                        signs=" ".join(rendered.missing))), "warn")
         consents.note_print(acting(), form, seen=_seen())
+        missing = " ".join(consents.set_paper(form).missing)
+        if missing:
+            sentence = _("Some letters of the name cannot be printed: %(signs)s. Write them by hand on the form.", signs=missing)
+            flash(str(sentence), "warn")
         return redirect(url_for(".paper", key=key))
 
     @expose("/<key>/paper")
@@ -344,7 +371,7 @@ class ConsentPage(ListPage):
         """Show the QR that opens the upload page on a phone."""
         form = self._form(key, "consent.offer-phone")
         token = consents.offer_phone(acting(), form, login_id=here().login_id)
-        address = url_for("PhonePage.upload", token=token, _external=True)
+        address = premises().settings["PUBLIC_URL"] + url_for("PhonePage.upload", token=token)
         return self.page(
             "consents/phone.html",
             consent=form,
@@ -392,7 +419,7 @@ class ConsentPage(ListPage):
             raise NotFound
         asked = WithdrawForm()
         if request.method == "GET":
-            asked.withdrawn_on.data = today()
+            asked.withdrawn_on.data = day_at(form.hospital)
             asked.seen.data = str(decision.version)
             audit.note(acting(), "consent.open", form)
         saved = submitted(

@@ -54,10 +54,16 @@ class TextField(StringField):  # type: ignore[misc]
         """Take the typed text."""
         if valuelist:
             self.data = " ".join("".join(c for c in valuelist[0] if _is_text(c)).split()) or None
+            self.raw_data = [self.data or ""]  # blanks alone are nothing typed
+
+
+JOINERS = "\u200c\u200d"
+"""Zero-width joiners: letters of some scripts need them."""
 
 
 def _is_text(character: str) -> bool:
-    return character in " \t\n" or unicodedata.category(character) not in {"Cc", "Cs", "Co"}
+    """Not a control character, nor one that turns the reading direction of what follows."""
+    return character in " \t\n" + JOINERS or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co"}
 
 
 def text(label: object, longest: int, *, required: bool = True, hint: object = "", **words_: Any) -> Any:

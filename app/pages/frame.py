@@ -11,15 +11,17 @@ from flask_babel import format_date, format_datetime, format_timedelta
 from flask_wtf.csrf import CSRFError
 from jinja2 import StrictUndefined
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from app import sight
+from app import audit, sight
 from app.errors import NotFound, Refusal
 from app.models import now
 from app.pages import names
 from app.pages.base import may
 from app.pages.browsers import Browsers, here
 from app.pages.security import acting, enter
+from app.tables import engines
 from app.words import LABELS, _
 
 DEFAULT = "en"
@@ -36,6 +38,7 @@ def hang(app: Flask) -> None:
     app.extensions["babel"].locale_selector = lambda: FORMATS.get(choose_language(), choose_language())
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _failed)
+    app.register_error_handler(OperationalError, lambda error: _refused(engines.refusal(error)))
     app.register_error_handler(CSRFError, _stale_form)
     app.context_processor(_words)
     app.add_url_rule("/healthz", "healthz", lambda: ("ok\n", {"Content-Type": "text/plain"}))
@@ -108,15 +111,36 @@ def _words() -> dict[str, Any]:
         "demo": current_app.config["SETTINGS"].demo,
         "languages": current_app.config["LANGUAGES"],
         "locale": choose_language(),
-        "menu": current_app.extensions["appbuilder"].menu.get_data() if here().person else [],
+        "menu": _menu() if here().person else [],
         "LABELS": LABELS,
     }
+
+
+def _menu() -> list[dict[str, Any]]:
+    """Flask-AppBuilder's menu, as far as this person's roles open it. (Its own ``get_data`` translates a label twice.)"""
+    house = current_app.extensions["appbuilder"]
+    groups = [
+        {
+            "name": group.name,
+            "label": str(group.label),
+            "childs": [
+                {"name": entry.name, "label": str(entry.label), "icon": entry.icon, "url": entry.get_url()}
+                for entry in group.childs
+                if entry.name in house.sm.get_user_menu_access([entry.name])
+            ],
+        }
+        for group in house.menu.get_list()
+    ]
+    return [group for group in groups if group["childs"]]
 
 
 # --- refusals as pages ---
 
 
 def _refused(refusal: Refusal) -> Any:
+    actor, act = acting(), current_app.extensions["acts"].get(request.endpoint)
+    if act and actor.user_id and refusal.status in (403, 404) and not refusal.kept:
+        audit.refuse(actor, act, None)
     if isinstance(refusal, NotFound):
         return _error_page(404, str(refusal) or str(_not_found()))
     return _error_page(refusal.status, str(refusal))

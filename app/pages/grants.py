@@ -21,11 +21,11 @@ from app.models import (
     Person,
     db,
 )
-from app.pages.memberships import PlacePage
 from app.pages import spells
 from app.pages.base import ActForm, expose, has_access, submitted
 from app.pages.fields import PickField, words
 from app.pages.lists import reach
+from app.pages.memberships import PlacePage
 from app.pages.security import acting
 from app.services import people
 from app.services.spells import not_over
@@ -149,14 +149,14 @@ class AssistantPage(PlacePage):
     offered: ClassVar[tuple[str, ...]] = ("grant.choose", "grant.end")
     add_form = GrantForm
     show_template = "people/grant.html"
-    empty: ClassVar[object] = _("Nobody acts for you. Your hospital's representative adds assistants; then let one act here.")
+    empty: ClassVar[object] = _(
+        "Nobody acts for you. Your hospital's representative adds assistants; then let one act here."
+    )
 
     def _make(self, form: Any) -> Any:
         given = form.given()
         mandate = given.pop("assistant")
-        return people.give(
-            acting(), mandate.hospital, assistant=mandate.person, **given, once=form.words()["once"]
-        )
+        return people.give(acting(), mandate.hospital, assistant=mandate.person, **given, once=form.words()["once"])
 
     @expose("/<key>/edit", methods=["GET", "POST"])
     @has_access
@@ -206,7 +206,9 @@ class AssistedPage(PlacePage):
     load: ClassVar[tuple[Any, ...]] = GRANT_LOAD
     offered: ClassVar[tuple[str, ...]] = ("grant.return",)
     show_template = "people/grant.html"
-    empty: ClassVar[object] = _("You act for nobody yet. A clinician of your hospital lets you, on their page “My assistants”.")
+    empty: ClassVar[object] = _(
+        "You act for nobody yet. A clinician of your hospital lets you, on their page “My assistants”."
+    )
 
     @expose("/<key>/give-back", methods=["GET", "POST"])
     @has_access

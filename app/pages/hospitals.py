@@ -43,7 +43,10 @@ class HospitalForm(HospitalWords):
     """A new hospital."""
 
     country = PickField(
-        _("Country"), "hospital.add", narrow=lambda rows: rows.order_by(Country.code), describe=lambda c: names.country(c.code)
+        _("Country"),
+        "hospital.add",
+        narrow=lambda rows: rows.order_by(Country.code),
+        describe=lambda c: names.country(c.code),
     )
     from_on = spells.first_day()
     to_on = spells.last_day()
@@ -201,7 +204,9 @@ class HospitalPage(ListPage):
             spells.EndForm(),
             title=_("End the hospital's part"),
             warnings=[
-                ngettext("%(num)s centre leaves its network.", "%(num)s centres leave their networks.", hanging["centres"]),
+                ngettext(
+                    "%(num)s centre leaves its network.", "%(num)s centres leave their networks.", hanging["centres"]
+                ),
                 ngettext("%(num)s membership ends.", "%(num)s memberships end.", hanging["members"]),
                 ngettext("%(num)s mandate ends.", "%(num)s mandates end.", hanging["mandates"]),
                 _("Nobody reaches its patients' records any more."),
@@ -262,9 +267,7 @@ class AuthorisationPage(Page):
     @has_access
     def end(self, key: str) -> Any:
         """End an authorisation at once."""
-        authorisation = reach(
-            Authorisation, key, "authorisation.end", options=[joinedload(Authorisation.hospital)]
-        )
+        authorisation = reach(Authorisation, key, "authorisation.end", options=[joinedload(Authorisation.hospital)])
         return spells.end(
             self,
             authorisation,
@@ -325,4 +328,3 @@ class CentrePage(spells.SpellPage):
             warnings=[ngettext("%(num)s membership ends.", "%(num)s memberships end.", number)],
             back=("CentrePage.show", key),
         )
-

@@ -14,7 +14,7 @@ from flask import g, request
 from flask_appbuilder import ModelView
 from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_
 
-from app import access
+from app import access, sight
 from app.errors import Conflict, NotAllowed
 from app.models import db
 from app.pages.base import ActForm, Page, allowed, expose, find, has_access, may, offer, once_key, submitted
@@ -77,14 +77,14 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
     @has_access
     def list(self) -> Any:
         """The records one may see, a page of them."""
-        rows, older, newer = self._page_of(self._found())
-        return self.page(
-            self.list_template, rows=rows, older=older, newer=newer, count=self._count() if self._narrowed() else None
-        )
+        found = self._found()
+        rows, older, newer = self._page_of(found)
+        count = self._count(found) if self._narrowed() else None
+        return self.page(self.list_template, rows=rows, older=older, newer=newer, count=count)
 
     def _found(self) -> Select[Any]:
         table = self.datamodel.obj
-        statement = select(table).where(access.right(acting(), self.acts["list"]))
+        statement = select(table).where(sight.begin(db.session(), self.acts["list"]))
         for relation in self.join:
             statement = statement.join(relation)
         typed = self.typed(request.args.get("q", "").strip()[:100])
@@ -117,9 +117,9 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
     def _narrowed(self) -> bool:
         return any(request.args.get(name) for name in ("q", *self.filters))
 
-    def _count(self) -> int:
+    def _count(self, statement: Select[Any]) -> int:
         """How many there are, counted to a thousand."""
-        found = self._found().with_only_columns(self.datamodel.obj.id).limit(MOST_COUNTED + 1).subquery()
+        found = statement.with_only_columns(self.datamodel.obj.id).limit(MOST_COUNTED + 1).subquery()
         return int(db.session.scalar(select(func.count()).select_from(found)) or 0)
 
     def _page_of(self, statement: Select[Any]) -> tuple[Any, str | None, str | None]:

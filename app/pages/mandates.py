@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any, ClassVar
 
 from flask_appbuilder.models.sqla.interface import SQLAInterface
@@ -19,12 +20,12 @@ from app.models import (
     Person,
     today,
 )
-from app.pages.people import NAME
-from app.pages.memberships import AppointForm, PlacePage, appoint, place_field, still
 from app.pages import names, spells
 from app.pages.base import expose, has_access
 from app.pages.fields import text
 from app.pages.lists import reach, words_filter
+from app.pages.memberships import AppointForm, PlacePage, appoint, place_field, still
+from app.pages.people import NAME
 from app.services import people
 from app.services.accounts import Typed
 from app.services.people import GUEST_DAYS
@@ -85,12 +86,16 @@ class GuestForm(AppointForm):
         return Typed(**vars(known) | {"institution": self.institution.data, "country_code": self.country_code.data})
 
 
+NO_COUNTRIES = {"EU", "EZ", "UN", "XA", "XB", "XK", "ZZ", "QO"}
+"""What Babel names beside countries."""
+
+
 def _territories() -> list[tuple[str, str]]:
     """The world's countries in the reader's language, for a select."""
     locale = get_locale()
     known = locale.territories if locale else {}
-    none = {"EU", "EZ", "UN", "XA", "XB", "XK", "ZZ", "QO"}
-    pairs = [(code, str(name)) for code, name in known.items() if len(code) == 2 and code.isalpha() and code not in none]
+    pairs = [(code, str(name)) for code, name in known.items() if re.fullmatch("[A-Z]{2}", code)]
+    pairs = [pair for pair in pairs if pair[0] not in NO_COUNTRIES]
     return [("", ""), *sorted(pairs, key=lambda pair: pair[1])]
 
 

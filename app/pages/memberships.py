@@ -17,12 +17,12 @@ from app.models import (
     Network,
     db,
 )
-from app.pages.people import NAME, email_field
 from app.pages import spells
 from app.pages.base import ActForm, Page, expose, has_access, may, once_key, submitted
 from app.pages.fields import PickField, text
 from app.pages.hospitals import network_choices
 from app.pages.lists import Filter, prefill, reach
+from app.pages.people import NAME, email_field
 from app.pages.security import acting
 from app.services import people
 from app.services.accounts import Typed
@@ -55,6 +55,7 @@ class AppointForm(ActForm):
 
 
 def place_field(label: object, act: str, narrow: Callable[[Select[Any]], Select[Any]], describe: Any = str) -> Any:
+    """Where somebody is appointed, chosen by the right to appoint there."""
     return PickField(label, act, narrow=narrow, describe=describe)
 
 
@@ -98,6 +99,7 @@ SPELLS: list[tuple[str, object]] = [("now", _("In force or to begin")), ("over",
 
 
 def still(table: type[Any]) -> Filter:
+    """Whether a spell is over, as a filter."""
     return Filter(_("When"), lambda: SPELLS, lambda value: not_over(table) if value == "now" else ~not_over(table))
 
 
@@ -130,11 +132,13 @@ class MemberForm(AppointForm):
     centre = place_field(
         _("Centre"),
         "membership.add",
-        lambda rows: rows.join(Centre.hospital)
-        .join(Centre.network)
-        .where(not_over(Centre))
-        .order_by(Hospital.name, Network.name)
-        .options(joinedload(Centre.hospital), joinedload(Centre.network)),
+        lambda rows: (
+            rows.join(Centre.hospital)
+            .join(Centre.network)
+            .where(not_over(Centre))
+            .order_by(Hospital.name, Network.name)
+            .options(joinedload(Centre.hospital), joinedload(Centre.network))
+        ),
         lambda centre: f"{centre.name} · {centre.network.name} · {centre.hospital.name}",
     )
     from_on = spells.first_day()
@@ -171,7 +175,13 @@ class MembershipPage(PlacePage):
     list_title = _("Memberships")
     add_title = _("Add a clinician")
     edit_title = _("Change the dates")
-    list_columns: ClassVar[list[str]] = ["person", "centre.name", "centre.hospital.name", "centre.network.name", "standing"]
+    list_columns: ClassVar[list[str]] = [
+        "person",
+        "centre.name",
+        "centre.hospital.name",
+        "centre.network.name",
+        "standing",
+    ]
     show_columns: ClassVar[list[str]] = [
         "centre.name",
         "centre.hospital.name",

@@ -32,7 +32,9 @@ def _age(label: object, lowest: int, *, required: bool = True) -> Any:
 class CountryForm(ActForm):
     """What an operator adapts for a country."""
 
-    languages = text(_("Languages on paper"), 60, hint=_("Codes with commas between them; the first is proposed first."))
+    languages = text(
+        _("Languages on paper"), 60, hint=_("Codes with commas between them; the first is proposed first.")
+    )
     authority_name = text(_("Supervisory authority"), 200)
     authority_name_en = text(_("Supervisory authority, in English"), 200)
     authority_address = text(_("Its address"), 300)
@@ -111,7 +113,10 @@ class RegistryWords(ActForm):
     name = text(_("Name"), 150)
     controller = text(_("Controller"), 200, hint=_("Who answers for the data in the registry."))
     country = PickField(
-        _("Country"), "country.see", narrow=lambda rows: rows.order_by(Country.code), describe=lambda c: names.country(c.code)
+        _("Country"),
+        "country.see",
+        narrow=lambda rows: rows.order_by(Country.code),
+        describe=lambda c: names.country(c.code),
     )
 
 

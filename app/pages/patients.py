@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, ClassVar
 
-from flask import abort, redirect, request, url_for
+from flask import abort, g, redirect, request, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import format_date
 from sqlalchemy import select
@@ -14,9 +14,9 @@ from wtforms import BooleanField, DateField, SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Optional
 
-from app import access, audit
-from app.errors import NotAllowed
-from app.models import AuditEntry, ConsentDecision, ConsentForm, Hospital, Patient, Person, db, today
+from app import access, audit, sight
+from app.errors import Conflict, NotAllowed
+from app.models import AuditEntry, ConsentDecision, ConsentForm, Hospital, Patient, Person, db
 from app.outside import paper
 from app.pages.acts import ACT_WORDS, OUTCOME_WORDS
 from app.pages.base import ActForm, allowed, expose, find, has_access, may, offer, once_key, submitted
@@ -162,11 +162,13 @@ class PatientPage(ListPage):
 
     def _offer_clinicians(self, form: EnrolForm) -> None:
         """An assistant says for whom; a clinician enrols their own."""
-        if acting().is_(Role.CLINICIAN):
+        hospitals = list(db.session.scalars(form_hospitals()))
+        people = [person for hospital in hospitals for person in patients.served(acting(), hospital)]
+        if not people:
             del form.clinician
             return
-        hospitals = db.session.scalars(form_hospitals())
-        people = [person for hospital in hospitals for person in patients.served(acting(), hospital)]
+        if any(patients.treats_at(acting(), hospital) for hospital in hospitals):
+            people.insert(0, db.session.get_one(Person, acting().user_id))
         form.clinician.choices = [SelectChoice(person.public_id, str(person)) for person in people]
         if len(people) == 1 and request.method == "GET":
             form.clinician.data = people[0].public_id
@@ -206,8 +208,15 @@ class PatientPage(ListPage):
         if saved is None:
             if patient.procedure is Procedure.UA:
                 form.given_names.description = WITH_PATRONYMIC
-            return self.page("patients/correct.html", form=form, patient=patient)
+            theirs = self._theirs_of(patient, form) if g.get("refusal_status") == Conflict.status else []
+            return self.page("patients/correct.html", form=form, patient=patient, theirs=theirs)
         return self.done(_("Corrected. Forms printed before keep what is on them."), ".show", key=key)
+
+    def _theirs_of(self, patient: Patient, form: IdentityForm) -> list[tuple[Any, Any]]:
+        """What somebody else saved meanwhile, where it differs from what was typed."""
+        form.seen.data = str(patient.version)
+        saved = vars(patients.identity_of(patient)) | {"sex": patient.sex}
+        return [(form[name], value) for name, value in saved.items() if form[name].data != value]
 
     @expose("/<key>/delete", methods=["POST"])
     @has_access
@@ -319,18 +328,25 @@ class PatientPage(ListPage):
         patient = self._patient(key)
         audit.note(acting(), "patient.open", patient)
         entry = AuditEntry
-        statement = select(entry, Person).outerjoin(Person, Person.id == entry.actor_id)
-        statement = statement.where(entry.patient_id == patient.id, access.right(acting(), "audit.see"))
+        statement = select(entry).where(entry.patient_id == patient.id, access.right(acting(), "audit.see"))
         before = request.args.get("before", "")
         if before.isdecimal() and len(before) < 15:
             statement = statement.where(entry.seq < int(before))
-        rows = db.session.execute(statement.order_by(entry.seq.desc()).limit(PAGE_ROWS + 1)).unique().all()
+        rows = list(db.session.scalars(statement.order_by(entry.seq.desc()).limit(PAGE_ROWS + 1)))
         return self.page(
             "patients/log.html",
             patient=patient,
             rows=rows[:PAGE_ROWS],
-            older=rows[PAGE_ROWS - 1][0].seq if len(rows) > PAGE_ROWS else None,
+            names=_names(rows),
+            older=rows[PAGE_ROWS - 1].seq if len(rows) > PAGE_ROWS else None,
         )
+
+
+def _names(entries: list[AuditEntry]) -> dict[int, str]:
+    """Who is behind the entries of a record one may audit, those who have left too."""
+    ids = {entry.actor_id for entry in entries if entry.actor_id}
+    with sight.wide("log-names") as session:
+        return {person.id: str(person) for person in session.scalars(select(Person).where(Person.id.in_(ids)))}
 
 
 def form_hospitals() -> Any:
@@ -358,8 +374,8 @@ def born(patient: Patient) -> str:
 
 def _likely_variant(patient: Patient) -> Variant:
     """Who probably signs: somebody below the country's age of majority has representatives."""
-    age = today().year - patient.birth_year - (today().month <= patient.birth_month)
-    return Variant.REPRESENTATIVE if age < patient.hospital.country.majority_age else Variant.ADULT
+    young = patients.age(patient) < patient.hospital.country.majority_age
+    return Variant.REPRESENTATIVE if young else Variant.ADULT
 
 
 def standing(forms: list[ConsentForm]) -> list[tuple[ConsentDecision, ConsentForm]]:

@@ -30,6 +30,7 @@ NAME = Person.first_name + " " + Person.last_name
 
 
 def email_field(label: object, hint: object = "") -> Any:
+    """An e-mail address."""
     checks = [InputRequired(_("Fill this in.")), Length(max=LONGEST_EMAIL, message=_("This is too long."))]
     return EmailField(label, description=hint, validators=checks, filters=[lambda typed: (typed or "").strip()])
 
@@ -47,7 +48,10 @@ class NewPersonForm(PersonForm):
     """A new account."""
 
     country = PickField(
-        _("Country"), "person.add", narrow=lambda rows: rows.order_by(Country.code), describe=lambda c: names.country(c.code)
+        _("Country"),
+        "person.add",
+        narrow=lambda rows: rows.order_by(Country.code),
+        describe=lambda c: names.country(c.code),
     )
 
 
@@ -144,14 +148,19 @@ def _standing(rows: list[Any]) -> list[tuple[Any, spells.Standing]]:
 
 
 BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
-SYSTEMS = {"iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "Windows": "Windows", "Mac OS": "macOS", "Linux": "Linux"}
+SYSTEMS = {
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Android": "Android",
+    "Windows": "Windows",
+    "Mac OS": "macOS",
+    "Linux": "Linux",
+}
 
 
 def browser_name(sent: str) -> str:
     """A browser and its system by the names people use, from what it sends about itself; the first mark decides."""
-    found = [
-        next((name for mark, name in names_.items() if mark in sent), None) for names_ in (BROWSERS, SYSTEMS)
-    ]
+    found = [next((name for mark, name in names_.items() if mark in sent), None) for names_ in (BROWSERS, SYSTEMS)]
     return ", ".join(name for name in found if name) or str(_("Unknown browser"))
 
 

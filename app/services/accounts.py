@@ -57,12 +57,12 @@ def add(
 
 
 @act("person.make", creates=Person, gives_away=True)
-def make(_actor: Actor, _none: object, *, typed: Typed) -> Person:
-    """Make the account of a person appointed by an e-mail address nobody has yet."""
+def make(_actor: Actor, _place: object, *, typed: Typed) -> Person:
+    """Make the account of a person appointed to a place by an e-mail address nobody has yet."""
     return new_person(**asdict(typed))
 
 
-def found_or_made(actor: Actor, typed: Typed) -> int:
+def found_or_made(actor: Actor, typed: Typed, place: object = None) -> int:
     """The id of the account with the typed e-mail address; its names stay as they are, a new one gets the typed ones.
 
     Raises:
@@ -71,7 +71,7 @@ def found_or_made(actor: Actor, typed: Typed) -> int:
     check_names({"first_name": typed.first_name, "last_name": typed.last_name})
     check_email(typed.email)
     known = matching(typed.email)
-    return known if known is not None else int(make(actor, None, typed=typed).id)
+    return known if known is not None else int(make(actor, place, typed=typed).id)
 
 
 def check_names(names: Mapping[str, str | None]) -> None:
@@ -106,9 +106,7 @@ def new_person(**known: Any) -> Person:
 def matching(email: str) -> int | None:
     """The id of the account with this e-mail address."""
     with sight.wide("account-match") as session:
-        found: int | None = session.scalar(
-            select(Person.id).where(func.lower(Person.email) == email.strip().lower())
-        )
+        found: int | None = session.scalar(select(Person.id).where(func.lower(Person.email) == email.strip().lower()))
     return found
 
 

@@ -12,14 +12,15 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 
 import config
 from app import actors, sight, steps
 from app.act import act, undo_on_rollback
 from app.actors import Actor, in_force, memberships_in_force
-from app.errors import Incomplete, NoRoom, NotFound, WrongStep
+from app.errors import Incomplete, NoRoom, NotFound, Refusal, WrongStep
 from app.models import (
     ArchivedDocument,
     ConsentDecision,
@@ -41,7 +42,7 @@ from app.outside.paper.codes import CROCKFORD
 from app.outside.storage import Stored, StorageFault, StorageFull
 from app.premises import premises
 from app.scopes import care_in_force
-from app.services import patients
+from app.services import days, patients
 from app.words import Answer, Channel, FormState, PatientState, Procedure, Purpose, Relation, Variant, _, gettext
 
 PHONE_MINUTES = 10
@@ -117,6 +118,7 @@ def prepare(actor: Actor, patient: Patient, *, language: str, variant: Variant) 
         sentence = _("There is no form in this language. Choose another one.")
         raise Incomplete(sentence, fields={"language": sentence})
     refuse_without_operator()
+    _check_age(patient, variant, None)
     person = db.session.get(Person, actor.user_id)
     if person is not None:
         person.consent_language = language
@@ -137,6 +139,23 @@ def prepare(actor: Actor, patient: Patient, *, language: str, variant: Variant) 
         form.decisions.append(_question(patient, Purpose.EDUCATION))
         form.decisions += [_question(patient, Purpose.REGISTRY, registry) for registry in registries_for(patient)]
     return form
+
+
+def _check_age(patient: Patient, variant: Variant, relation: Relation | None) -> None:
+    """Refuse who may not sign: a child alone, or a parent for an adult. Ages are the hospital's country's.
+
+    Raises:
+        Incomplete: with who signs instead.
+    """
+    country = patient.hospital.country
+    alone = country.majority_age if country.sign_alone_age is None else country.sign_alone_age
+    youngest = patients.age(patient)
+    if variant is Variant.ADULT and youngest < alone:
+        sentence = _("In this country a patient signs alone from the age of %(years)s. A representative signs.", years=alone)
+        raise Incomplete(sentence, fields={"variant": sentence})
+    if relation is Relation.PARENT and youngest > country.majority_age:
+        sentence = _("A parent cannot sign for an adult. Choose guardian or legal representative, and note the proof.")
+        raise Incomplete(sentence, fields={"relation": sentence})
 
 
 def refuse_without_operator() -> None:
@@ -185,8 +204,15 @@ def _code() -> str:
 
 @act("consent.print")
 def note_print(_actor: Actor, form: ConsentForm) -> None:
-    """Note that the form is printed. From the first print a draft has thirty days to come back."""
+    """Note that the form is printed, and keep what stands on it. From the first print a draft has thirty days.
+
+    A form printed again is filled anew: the last print is the one that can come back.
+    """
     refuse_without_operator()
+    identity = patients.identity_of(form.patient)
+    if identity is None:
+        raise NotFound
+    form.sealed_paper = _sealed(form, {"values": _values(form) | _personal(form, identity), "registries": _registries(form)})
     form.print_count += 1
     form.printed_at = form.printed_at or now()
     if form.print_count == 1:
@@ -200,32 +226,36 @@ def _give_time(patient: Patient) -> None:
 
 
 def set_paper(form: ConsentForm, *, preview: bool = False) -> paper.Rendered:
-    """The form as PDF: filled with hospital, operator, authority, patient.
+    """The form as PDF: with what stood on it when it was last printed.
 
     A preview has neither the patient nor the form's code, so that nobody signs it and no identity is opened by looking.
 
     Raises:
-        NotFound: the patient's identity is erased.
+        NotFound: it is not printed, or the patient is erased.
         paper.PaperFault: the paper cannot be set.
     """
-    identity = None if preview else patients.identity_of(form.patient)
-    if identity is None and not preview:
+    if preview:
+        printed: dict[str, Any] = {"values": _values(form), "registries": _registries(form)}
+    elif form.sealed_paper is not None:
+        printed = _opened(form, form.sealed_paper)
+    else:
         raise NotFound
     settings, text = premises().settings, form.text
     html = paper.fill(
         text.html,
-        _values(form) | (_personal(form, identity) if identity else {}),
-        [
-            paper.Registry(d.named_registry.name, d.named_registry.controller, d.named_registry.country.code)
-            for d in form.decisions
-            if d.named_registry is not None
-        ],
+        printed["values"],
+        [paper.Registry(*facts) for facts in printed["registries"]],
         role=settings["OPERATOR_LEGAL_ROLE"] or "joint_controller",
         demo=settings.demo,
     )
     return premises().printer.render(
         html, text.css, title=text.title, language=form.language, created=form.printed_at or form.prepared_at
     )
+
+
+def _registries(form: ConsentForm) -> list[tuple[str, str, str]]:
+    named = [decision.named_registry for decision in form.decisions if decision.named_registry is not None]
+    return [(registry.name, registry.controller, registry.country.code) for registry in named]
 
 
 def _personal(form: ConsentForm, identity: patients.Identity) -> dict[str, str]:
@@ -292,7 +322,7 @@ def sign(
         Incomplete: the date lies in the future or before the print, or an answer is missing.
     """
     _check_signature(form, signed_on, relation, signer)
-    _refuse_overtaken(form, signed_on)
+    _refuse_overtaken(form, signed_on, now())
     for decision in form.decisions:
         decision.answer = _answer(decision, answers)
     form.signed_on, form.relation, form.recorded_at = signed_on, relation, now()
@@ -300,18 +330,20 @@ def sign(
     if care_answer(form) is Answer.REFUSED:
         _give_time(form.patient)
         keep_refusal(actor, form)
-    else:
-        form.patient.draft_ends_on = None  # the paper has come back; Home asks for its scan
+        patients.lapse_open(actor, form.patient, gettext("Consent for care was refused."))
+    elif form.patient.draft_ends_on is not None:
+        _give_time(form.patient)  # the paper has come back; Home asks for its scan
 
 
 def _check_signature(form: ConsentForm, signed_on: dt.date, relation: Relation, signer: Signer | None) -> None:
     printed_on = form.printed_at.date() if form.printed_at else signed_on
-    if signed_on > today() + dt.timedelta(days=1):
+    if signed_on > days.day_at(form.hospital):
         sentence = _("This date lies in the future.")
         raise Incomplete(sentence, fields={"signed_on": sentence})
     if signed_on < printed_on - dt.timedelta(days=1):
         sentence = _("The form was printed later than this. Check the date beside the signature.")
         raise Incomplete(sentence, fields={"signed_on": sentence})
+    _check_age(form.patient, form.variant, relation)
     if (relation is Relation.SELF) != (form.variant is Variant.ADULT):
         sentence = _("This form is signed by a representative. Choose what the signer is to the patient.")
         if form.variant is Variant.ADULT:
@@ -333,17 +365,24 @@ def _answer(decision: ConsentDecision, answers: Mapping[str, Answer]) -> Answer:
 
 
 def _sealed_signer(form: ConsentForm, signer: Signer | None) -> bytes | None:
-    if signer is None:
-        return None
-    plain = json.dumps(asdict(signer), ensure_ascii=False).encode()
+    return None if signer is None else _sealed(form, asdict(signer))
+
+
+def _sealed(form: ConsentForm, words: dict[str, Any]) -> bytes:
+    plain = json.dumps(words, ensure_ascii=False).encode()
     return premises().vault.seal(form.wrapped_key, plain, form.public_id.encode())
+
+
+def _opened(form: ConsentForm, sealed: bytes) -> dict[str, Any]:
+    opened: dict[str, Any] = json.loads(premises().vault.open(form.wrapped_key, sealed, form.public_id.encode()))
+    return opened
 
 
 def signer_of(form: ConsentForm) -> Signer | None:
     """The representative who signed."""
     if form.sealed_signer is None:
         return None
-    return Signer(**json.loads(premises().vault.open(form.wrapped_key, form.sealed_signer, form.public_id.encode())))
+    return Signer(**_opened(form, form.sealed_signer))
 
 
 def care_answer(form: ConsentForm) -> Answer:
@@ -351,7 +390,7 @@ def care_answer(form: ConsentForm) -> Answer:
     return next(d.answer for d in form.decisions if d.purpose is Purpose.CARE)
 
 
-def _refuse_overtaken(form: ConsentForm, signed_on: dt.date) -> None:
+def _refuse_overtaken(form: ConsentForm, signed_on: dt.date, recorded_at: dt.datetime | None) -> None:
     """Refuse a signature older than what the patient has said since: a later form, or a withdrawal of care.
 
     Raises:
@@ -360,7 +399,10 @@ def _refuse_overtaken(form: ConsentForm, signed_on: dt.date) -> None:
     later = select(ConsentForm.signed_on).where(
         ConsentForm.patient_id == form.patient_id,
         ConsentForm.state.in_([FormState.ARCHIVED, FormState.WITHDRAWN, FormState.SUPERSEDED]),
-        ConsentForm.signed_on > signed_on,
+        or_(
+            ConsentForm.signed_on > signed_on,
+            and_(ConsentForm.signed_on == signed_on, ConsentForm.recorded_at > recorded_at),
+        ),
         ConsentForm.id != form.id,
     )
     withdrawn = (
@@ -413,16 +455,26 @@ def file_scan(
         for content, scan, kind in checked:
             key = vault.new_key(b"document")
             kept.append((store.put(content, key, vault), scan, kind, key))
+    except StorageFull as error:
+        _discard(kept)
+        raise NoRoom(
+            _("The disk of the platform is full, so the scan was not stored. Keep the paper and tell the operator.")
+        ) from error
+    except BaseException:
+        _discard(kept)
+        raise
+    try:
         archive(actor, form, stored=kept, source=source, link=link, seen=seen)
-    except BaseException as error:
-        for stored, *_rest in kept:
-            store.delete(stored.key)
-        if isinstance(error, StorageFull):
-            raise NoRoom(
-                _("The disk of the platform is full, so the scan was not stored. Keep the paper and tell the operator.")
-            ) from error
+    except Refusal:
+        _discard(kept)
         raise
     return form
+
+
+def _discard(kept: Sequence[tuple[Stored, scans.Scan, str, bytes]]) -> None:
+    """Take stored files away again; after a commit of which nobody knows whether it happened, ``flask fsck`` does."""
+    for stored, *_rest in kept:
+        premises().store.delete(stored.key)
 
 
 def _checked(uploads: Sequence[Upload]) -> list[tuple[bytes, scans.Scan, str]]:
@@ -515,16 +567,10 @@ def _follow(actor: Actor, form: ConsentForm) -> None:
     """What an archived form does: replaces earlier ones, enrols the patient, or closes the sharing."""
     patient = form.patient
     db.session.flush()
-    _hold(patient)
-    _refuse_overtaken(form, form.signed_on or today())
+    _refuse_overtaken(form, form.signed_on or today(), form.recorded_at)
     for earlier in _archived(patient, but=form):
         supersede(actor, earlier)
     settle(actor, patient)
-
-
-def _hold(patient: Patient) -> None:
-    """Lock the patient's row: two forms of one patient are archived one after the other."""
-    db.session.execute(select(Patient.id).where(Patient.id == patient.id).with_for_update())
 
 
 def _archived(patient: Patient, but: ConsentForm | None = None) -> list[ConsentForm]:
@@ -643,7 +689,6 @@ def cancel(_actor: Actor, form: ConsentForm, *, reason: str) -> None:
 def annul(actor: Actor, form: ConsentForm, *, reason: str) -> None:
     """Annul an archived form whose scan is wrong: its copy is locked, care consent is no longer in force."""
     form.end_reason = reason
-    _hold(form.patient)
     settle(actor, form.patient)
 
 
@@ -655,12 +700,11 @@ def withdraw(
     form = decision.form
     if form.state not in (FormState.ARCHIVED, FormState.WITHDRAWN):
         raise WrongStep(_("Only an archived consent can be withdrawn."))
-    if withdrawn_on > today() + dt.timedelta(days=1) or (form.signed_on and withdrawn_on < form.signed_on):
-        sentence = _("The withdrawal was received after the signature and not later than today.")
+    if withdrawn_on > days.day_at(form.hospital) or (form.signed_on and withdrawn_on < form.signed_on):
+        sentence = _("This day is before the signature or in the future. Check the date.")
         raise Incomplete(sentence, fields={"withdrawn_on": sentence})
     decision.withdrawn_on, decision.channel, decision.withdrawal_reason = withdrawn_on, channel, reason
     if decision.purpose is Purpose.CARE:
-        _hold(form.patient)
         end(actor, form)
         patients.lapse_open(actor, form.patient, gettext("Consent for care was withdrawn."))
         settle(actor, form.patient)

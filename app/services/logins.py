@@ -28,11 +28,11 @@ from app.models import Attempt, Login, PasswordLink, Person, db, now
 from app.premises import premises
 from app.words import _
 
-ATTEMPTS = 10
 WINDOW = dt.timedelta(minutes=15)
-ATTEMPTS_OF_ADDRESS = 50
+ATTEMPTS = {"pair": 10, "account": 10, "address": 50}
+"""Failures within the window: of one account from one address, of one account, from one address."""
 SEEN_EVERY = dt.timedelta(minutes=1)
-LINK_HOURS = 24
+LINK_HOURS = 2
 SHORTEST = 12
 LONGEST = 256
 
@@ -121,18 +121,18 @@ def sign_in(name: str, password: str, address: str, browser: str) -> str:
         TooMany: the account or the address failed too often lately.
         Incomplete: name or password is wrong; which one is not said.
     """
-    account, place = _subject("account", name), _subject("address", address)
-    _refuse_if_limited(account, place)
     with sight.wide("login") as session:
         person = session.execute(
             select(Person).where((func.lower(Person.username) == name.lower()) | (func.lower(Person.email) == name.lower()))
         ).scalar_one_or_none()
+    limits = Limits.of(person.public_id if person is not None else name, address)
+    limits.refuse_if_reached(person)
     known = person.password if person is not None and person.password else _nobodys_hash()
     right = verify(password, known)
     if person is None or not right or not person.active or person.disabled_at is not None or not person.password:
-        _count(account, place, person)
+        limits.count(person, "login.start", address)
         raise Incomplete(_("The name or the password is not right. Check both and try again."))
-    _forget_attempts(account)
+    limits.forget()
     return start(person, address, browser)
 
 
@@ -179,36 +179,63 @@ def _log(session: Session, word: str, person: Person | None, address: str, outco
     audit.write(session, [entry])
 
 
-def _refuse_if_limited(account: bytes, place: bytes) -> None:
-    since = now() - WINDOW
-    with sight.wide("limits") as session:
-        counted = dict(
-            session.execute(
-                select(Attempt.subject, func.count())
-                .where(Attempt.subject.in_([account, place]), Attempt.at > since)
-                .group_by(Attempt.subject)
-            )
-            .all()
+@dataclass(frozen=True)
+class Limits:
+    """Failures are counted for an account at an address, for the account, for the address; each as a keyed hash."""
+
+    pair: bytes
+    account: bytes
+    address: bytes
+    place: str
+
+    @classmethod
+    def of(cls, account: str, address: str) -> Limits:
+        """The counters of one attempt."""
+        return cls(
+            _subject("pair", f"{account}@{address}"), _subject("account", account), _subject("address", address), address
         )
-    if counted.get(account, 0) >= ATTEMPTS or counted.get(place, 0) >= ATTEMPTS_OF_ADDRESS:
-        raise TooMany(_("Too many failed attempts. Wait a quarter of an hour and try again."))
 
+    def refuse_if_reached(self, person: Person | None) -> None:
+        """Refuse while one of the counters is full.
 
-def _count(account: bytes, place: bytes, person: Person | None) -> None:
-    with sight.wide("limits") as session:
-        _writing(session)
-        session.execute(delete(Attempt.__table__).where(Attempt.__table__.c.at < now() - WINDOW))
-        session.add_all([Attempt(subject=account, at=now()), Attempt(subject=place, at=now())])
-        session.flush()
-        _log(session, "login.start", person, "", outcome="refused")
-        session.commit()
+        Where the person has signed in before, strangers' failures elsewhere do not lock them out.
 
+        Raises:
+            TooMany: wait.
+        """
+        subjects = {"pair": self.pair, "account": self.account, "address": self.address}
+        with sight.wide("limits") as session:
+            statement = select(Attempt.subject, func.count()).where(
+                Attempt.subject.in_(subjects.values()), Attempt.at > now() - WINDOW
+            )
+            counted = {bytes(subject): number for subject, number in session.execute(statement.group_by(Attempt.subject))}
+            full = {name for name, subject in subjects.items() if counted.get(subject, 0) >= ATTEMPTS[name]}
+            if full == {"account"} and person is not None and self._known_here(session, person):
+                return
+        if full:
+            raise TooMany(_("Too many failed attempts. Wait a quarter of an hour and try again."))
 
-def _forget_attempts(account: bytes) -> None:
-    with sight.wide("limits") as session:
-        _writing(session)
-        session.execute(delete(Attempt.__table__).where(Attempt.__table__.c.subject == account))
-        session.commit()
+    def _known_here(self, session: Session, person: Person) -> bool:
+        found = select(Login.id).where(Login.person_id == person.id, Login.address == self.place)
+        return session.scalar(found.limit(1)) is not None
+
+    def count(self, person: Person | None, word: str, address: str) -> None:
+        """Count a failure and note it."""
+        with sight.wide("limits") as session:
+            _writing(session)
+            session.execute(delete(Attempt.__table__).where(Attempt.__table__.c.at < now() - WINDOW))
+            session.add_all([Attempt(subject=one, at=now()) for one in (self.pair, self.account, self.address)])
+            session.flush()
+            _log(session, word, person, address, outcome="refused")
+            session.commit()
+
+    def forget(self) -> None:
+        """The person was right: what failed before does not count for them any more."""
+        with sight.wide("limits") as session:
+            _writing(session)
+            table = Attempt.__table__
+            session.execute(delete(table).where(table.c.subject.in_([self.pair, self.account])))
+            session.commit()
 
 
 # --- leaving -------------------------------------------------------------------------------------------------------
@@ -262,26 +289,33 @@ def check_password(password: str, again: str) -> None:
         raise Incomplete(sentence, fields={"again": sentence})
 
 
-@act("person.change-password")
-def change_password(
-    _actor: Actor, person: Person, *, old: str, password: str, again: str, login_id: int | None = None
-) -> None:
-    """Set a new password; every other login of the person ends.
+def change_password(actor: Actor, person: Person, *, old: str, password: str, again: str, login_id: int | None) -> None:
+    """Set a new password after the present one is typed; every other login of the person ends.
 
     Raises:
-        Incomplete: the old password is wrong, or the new one is not fit.
+        TooMany: the present password was typed wrongly too often.
+        Incomplete: the present password is wrong, or the new one is not fit.
     """
+    limits = Limits.of(person.public_id, actor.origin)
+    limits.refuse_if_reached(None)
     if not verify(old, person.password or _nobodys_hash()):
+        limits.count(person, "person.change-password", actor.origin)
         sentence = _("This is not your present password.")
         raise Incomplete(sentence, fields={"old": sentence})
     check_password(password, again)
-    person.password = hashed(password)
+    set_password(actor, person, known=hashed(password), login_id=login_id)
+
+
+@act("person.change-password")
+def set_password(_actor: Actor, person: Person, *, known: str, login_id: int | None) -> None:
+    """Keep the hash of a new password; every other login of the person ends."""
+    person.password = known
     end_all(person.id, but=login_id)
 
 
 @act("person.offer-link")
 def offer_link(_actor: Actor, person: Person) -> str:
-    """Make a one-time link to set a password, good for a day. Gives its token; earlier links end."""
+    """Make a one-time link to set a password, good for two hours. Gives its token; earlier links end."""
     token = secrets.token_urlsafe(32)
     table = PasswordLink.__table__
     db.session.execute(
@@ -305,9 +339,9 @@ def link_owner(token: str) -> Person:
 
 def _link(session: Session, token: str) -> PasswordLink:
     link = session.execute(
-        select(PasswordLink).where(
-            PasswordLink.token_hash == _hash(token), PasswordLink.used_at.is_(None), PasswordLink.expires_at > now()
-        )
+        select(PasswordLink)
+        .where(PasswordLink.token_hash == _hash(token), PasswordLink.used_at.is_(None), PasswordLink.expires_at > now())
+        .with_for_update(of=PasswordLink)
     ).scalar_one_or_none()
     if link is None or not link.person.active or link.person.disabled_at is not None:
         raise NotFound(_("This link has been used or is too old. Ask the operator for a new one."))

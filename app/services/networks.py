@@ -165,8 +165,7 @@ def add_hospital(
 ) -> Hospital:
     """Make a hospital. It enrols nobody before it is authorised and has a centre.
 
-    Args:
-        known: city, address, phone, email, dpo_name, dpo_contact.
+    ``known`` are city, address, phone, email, dpo_name and dpo_contact.
 
     Raises:
         Incomplete: the country has a hospital of this name, or the dates cannot be right.
@@ -309,9 +308,7 @@ def add_centre(
     """
     spells.refuse_over(hospital, _("This hospital takes part no more."))
     spells.check(from_on, to_on)
-    centre = Centre(
-        hospital_id=hospital.id, network_id=network.id, name=name, kind=kind, from_on=from_on, to_on=to_on
-    )
+    centre = Centre(hospital_id=hospital.id, network_id=network.id, name=name, kind=kind, from_on=from_on, to_on=to_on)
     _refuse_taken(
         centre, "name", Centre.hospital_id == hospital.id, Centre.network_id == network.id, spells.not_over(Centre)
     )

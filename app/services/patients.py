@@ -21,7 +21,9 @@ from app.models import Authorisation, ConsentForm, Grant, Hospital, Patient, Pat
 from app.outside import nicknames
 from app.outside.vault import VaultFault
 from app.premises import premises
-from app.words import FormState, PatientState, Role, Sex, _, gettext
+from app.scopes import clause, own_hospital
+from app.services import days
+from app.words import FormState, PatientState, Sex, _, gettext
 
 OLDEST = 125
 OPEN_FORMS = (FormState.PREPARED, FormState.PRINTED, FormState.SIGNED)
@@ -71,7 +73,7 @@ def enrol(
                 hospital=hospital.name,
             )
         )
-    check(identity)
+    check(hospital, identity)
     if not despite_duplicate and known(hospital, identity):
         sentence = _(
             "Your hospital may have this person already: a record has the same file number, or the same family name and "
@@ -104,6 +106,12 @@ def enrol(
     return patient
 
 
+def age(patient: Patient) -> int:
+    """The patient's age in years, as far as year and month of birth say it: in the birth month, the older one."""
+    on = days.day_at(patient.hospital)
+    return on.year - patient.birth_year - (on.month < patient.birth_month)
+
+
 def authorised(hospital: Hospital) -> bool:
     """Whether the hospital may enrol today."""
     table = Authorisation.__table__
@@ -114,13 +122,19 @@ def authorised(hospital: Hospital) -> bool:
 def _clinician(actor: Actor, hospital: Hospital, clinician: Person | None) -> int:
     """Who treats the patient: the clinician who enrols, or the one an assistant enrols for."""
     if clinician is None or clinician.id == actor.user_id:
-        if Role.CLINICIAN not in actor.roles:
+        if not treats_at(actor, hospital):
             sentence = _("Choose the clinician who treats the patient.")
             raise Incomplete(sentence, fields={"clinician": sentence})
         return actor.user_id
     if clinician.id not in {person.id for person in served(actor, hospital)}:
         raise NotAllowed(_("This clinician has not granted you all records of this hospital."))
     return int(clinician.id)
+
+
+def treats_at(actor: Actor, hospital: Hospital) -> bool:
+    """Whether the actor is a clinician of this hospital, not of another alone."""
+    mine = clause(Hospital, [own_hospital(actor, Hospital)])
+    return db.session.scalar(select(Hospital.id).where(Hospital.id == hospital.id, mine)) is not None
 
 
 def served(actor: Actor, hospital: Hospital) -> list[Person]:
@@ -139,25 +153,32 @@ def served(actor: Actor, hospital: Hospital) -> list[Person]:
     return list(db.session.scalars(statement.order_by(Person.last_name)).unique())
 
 
-def check(identity: Identity) -> None:
+def check(hospital: Hospital, identity: Identity) -> None:
     """Refuse an identity that cannot be right.
 
     Raises:
         Incomplete: with the sentence by its field.
     """
-    if identity.birth_date > today() + dt.timedelta(days=1):  # our day is UTC's
+    if identity.birth_date > days.day_at(hospital):
         sentence = _("This date lies in the future.")
         raise Incomplete(sentence, fields={"birth_date": sentence})
     if identity.birth_date.year < today().year - OLDEST:
         sentence = _("This is more than %(years)s years ago. Check the year.", years=OLDEST)
         raise Incomplete(sentence, fields={"birth_date": sentence})
     for name in ("family_name", "given_names"):
-        if not any(unicodedata.category(sign)[0] == "L" for sign in getattr(identity, name)):
+        if not any(unicodedata.category(sign)[0] == "L" for sign in unicodedata.normalize("NFKC", getattr(identity, name))):
             sentence = _("A name has at least one letter.")
             raise Incomplete(sentence, fields={name: sentence})
-    if not any(sign.isalnum() for sign in identity.file_number):
+    try:
+        premises().vault.blind_identity(hospital.public_id.encode(), identity.family_name, identity.birth_date)
+    except VaultFault as fault:
+        sentence = _("A name has at least one letter.")
+        raise Incomplete(sentence, fields={"family_name": sentence}) from fault
+    try:
+        premises().vault.blind_file_number(hospital.public_id.encode(), identity.file_number)
+    except VaultFault as fault:
         sentence = _("A file number has at least one letter or digit.")
-        raise Incomplete(sentence, fields={"file_number": sentence})
+        raise Incomplete(sentence, fields={"file_number": sentence}) from fault
 
 
 def known(hospital: Hospital, identity: Identity) -> bool:
@@ -230,7 +251,7 @@ def find(
 @act("patient.correct")
 def correct(_actor: Actor, patient: Patient, *, identity: Identity, sex: Sex) -> None:
     """Correct a misspelt identity. Forms printed before keep what was printed on them."""
-    check(identity)
+    check(patient.hospital, identity)
     if patient.identity is None:
         raise NotAllowed(_("The identity of this patient is erased."))
     _seal(patient, patient.identity, identity)
@@ -263,7 +284,7 @@ def _erase(actor: Actor, patient: Patient, reason: str) -> None:
     """Destroy the identity's key and every signer's name; the row under its nickname stays as a gravestone."""
     lapse_open(actor, patient, reason)
     for form in _forms_of(patient):
-        form.sealed_signer = None
+        form.sealed_signer = form.sealed_paper = None
     patient.identity = None
     patient.draft_ends_on = None
 

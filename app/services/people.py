@@ -35,14 +35,17 @@ from app.words import GrantScope, MandateKind, Procedure, _
 
 GUEST_DAYS = 90
 
+Days = tuple[dt.date, dt.date | None]
+"""The first day, and the last one if it is known."""
+
 
 def _wrong(name: str, sentence: object) -> Incomplete:
     return Incomplete(sentence, fields={name: sentence})
 
 
-def _somebody_else(actor: Actor, typed: Typed) -> int:
+def _somebody_else(actor: Actor, place: Any, typed: Typed) -> int:
     """The account of a typed e-mail address, if it is not one's own."""
-    person_id = accounts.found_or_made(actor, typed)
+    person_id = accounts.found_or_made(actor, typed, place)
     if person_id == actor.user_id:
         raise _wrong("email", _("This is you: nobody appoints themselves. Ask somebody else who may do this."))
     return person_id
@@ -69,7 +72,7 @@ def add_member(
     spells.refuse_over(centre, _("This centre has left its network."))
     spells.refuse_over(centre.hospital, _("This hospital takes part no more."))
     spells.check(from_on, to_on)
-    person_id = _somebody_else(actor, typed)
+    person_id = _somebody_else(actor, centre, typed)
     same = select(Membership.id).where(
         Membership.person_id == person_id, Membership.centre_id == centre.id, spells.not_over(Membership)
     )
@@ -94,9 +97,7 @@ def amend_membership(actor: Actor, membership: Membership, *, from_on: dt.date, 
 
 
 @act("membership.end")
-def end_membership(
-    _actor: Actor, membership: Membership, *, reason: str, last_day: dt.date | None = None
-) -> None:
+def end_membership(_actor: Actor, membership: Membership, *, reason: str, last_day: dt.date | None = None) -> None:
     """End a membership: the rights, and the grants given from it, end with it."""
     spells.end(membership, reason, last_day)
 
@@ -109,7 +110,7 @@ def appoint_coordinator(
     actor: Actor, network: Network, *, typed: Typed, from_on: dt.date, to_on: dt.date | None = None
 ) -> Mandate:
     """Let a person coordinate a network."""
-    return _appoint(actor, MandateKind.ERN_COORDINATOR, typed, from_on, to_on, network_id=network.id)
+    return _appoint(actor, MandateKind.ERN_COORDINATOR, network, typed, (from_on, to_on), network_id=network.id)
 
 
 @act("mandate.appoint-hub", creates=Mandate)
@@ -123,7 +124,7 @@ def appoint_hub(
     """
     if country.procedure is not Procedure.UA:
         raise NotAllowed(_("Only Ukraine has a hub."))
-    return _appoint(actor, MandateKind.UA_HUB, typed, from_on, to_on)
+    return _appoint(actor, MandateKind.UA_HUB, country, typed, (from_on, to_on))
 
 
 @act("mandate.appoint-representative", creates=Mandate)
@@ -131,7 +132,7 @@ def appoint_representative(
     actor: Actor, hospital: Hospital, *, typed: Typed, from_on: dt.date, to_on: dt.date | None = None
 ) -> Mandate:
     """Let a person represent a hospital: decide, with its data-protection officer's opinion, and appoint its people."""
-    return _appoint_in(actor, hospital, MandateKind.HOSPITAL_REPRESENTATIVE, typed, from_on, to_on)
+    return _appoint_in(actor, hospital, MandateKind.HOSPITAL_REPRESENTATIVE, typed, (from_on, to_on))
 
 
 @act("mandate.appoint-protection", creates=Mandate)
@@ -139,7 +140,7 @@ def appoint_protection(
     actor: Actor, hospital: Hospital, *, typed: Typed, from_on: dt.date, to_on: dt.date | None = None
 ) -> Mandate:
     """Make a person a hospital's data-protection contact."""
-    return _appoint_in(actor, hospital, MandateKind.DATA_PROTECTION_CONTACT, typed, from_on, to_on)
+    return _appoint_in(actor, hospital, MandateKind.DATA_PROTECTION_CONTACT, typed, (from_on, to_on))
 
 
 @act("mandate.appoint-assistant", creates=Mandate)
@@ -147,7 +148,7 @@ def appoint_assistant(
     actor: Actor, hospital: Hospital, *, typed: Typed, from_on: dt.date, to_on: dt.date | None = None
 ) -> Mandate:
     """Make a person an assistant in a hospital; clinicians there may let them act for them."""
-    return _appoint_in(actor, hospital, MandateKind.ASSISTANT, typed, from_on, to_on)
+    return _appoint_in(actor, hospital, MandateKind.ASSISTANT, typed, (from_on, to_on))
 
 
 @act("mandate.admit-guest", creates=Mandate)
@@ -159,7 +160,7 @@ def admit_guest(actor: Actor, host: Person, *, typed: Typed, to_on: dt.date) -> 
     """
     if to_on > today() + dt.timedelta(days=GUEST_DAYS):
         raise _wrong("to_on", _("A guest stays %(days)s days at most; admit them again then.", days=GUEST_DAYS))
-    made = _appoint(actor, MandateKind.GUEST, typed, today(), to_on, host_id=host.id)
+    made = _appoint(actor, MandateKind.GUEST, host, typed, (today(), to_on), host_id=host.id)
     if made.person_id == host.id:
         raise _wrong("email", _("The host cannot be the guest."))
     return made
@@ -172,7 +173,7 @@ OTHER_SIDE = {
 """Who decides is never who advises: these two are never one account in a hospital."""
 
 
-def _appoint_in(actor: Actor, hospital: Hospital, kind: MandateKind, typed: Typed, *days: dt.date | None) -> Mandate:
+def _appoint_in(actor: Actor, hospital: Hospital, kind: MandateKind, typed: Typed, days: Days) -> Mandate:
     """Appoint in a hospital.
 
     Raises:
@@ -180,7 +181,7 @@ def _appoint_in(actor: Actor, hospital: Hospital, kind: MandateKind, typed: Type
         WrongStep: the hospital is over.
     """
     spells.refuse_over(hospital, _("This hospital takes part no more."))
-    made = _appoint(actor, kind, typed, from_on, to_on, hospital_id=hospital.id)
+    made = _appoint(actor, kind, hospital, typed, days, hospital_id=hospital.id)
     other = OTHER_SIDE.get(kind)
     if other and _holds(made.person_id, other, hospital_id=hospital.id):
         sentence = _(
@@ -191,23 +192,20 @@ def _appoint_in(actor: Actor, hospital: Hospital, kind: MandateKind, typed: Type
     return made
 
 
-def _appoint(
-    actor: Actor, kind: MandateKind, typed: Typed, from_on: dt.date, to_on: dt.date | None, **where: int
-) -> Mandate:
+def _appoint(actor: Actor, kind: MandateKind, place: Any, typed: Typed, days: Days, **where: int) -> Mandate:
     """Appoint somebody else.
 
     Raises:
         Incomplete: it is oneself, the person has the mandate already, or something typed cannot be right.
     """
+    from_on, to_on = days
     spells.check(from_on, to_on)
     if to_on is not None and to_on < today():
         raise _wrong("to_on", _("This day is past. Choose a later one."))
-    person_id = _somebody_else(actor, typed)
+    person_id = _somebody_else(actor, place, typed)
     if _holds(person_id, kind, **where):
         raise _wrong("email", _("This person has this mandate already."))
-    return Mandate(
-        person_id=person_id, kind=kind, appointed_by_id=actor.user_id, from_on=from_on, to_on=to_on, **where
-    )
+    return Mandate(person_id=person_id, kind=kind, appointed_by_id=actor.user_id, from_on=from_on, to_on=to_on, **where)
 
 
 def _holds(person_id: int, kind: MandateKind, **where: int) -> bool:

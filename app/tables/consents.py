@@ -62,6 +62,7 @@ class ConsentForm(Record):
     relation: Mapped[Relation | None] = mapped_column(choice(Relation, "relation"))
     wrapped_key: Mapped[bytes] = mapped_column(LargeBinary)
     sealed_signer: Mapped[bytes | None] = mapped_column(LargeBinary)
+    sealed_paper: Mapped[bytes | None] = mapped_column(LargeBinary)
     archived_at: Mapped[dt.datetime | None] = mapped_column(Moment)
     attested_place: Mapped[str | None] = mapped_column(String(300))
     attested_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))

@@ -10,6 +10,12 @@ import hashlib
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import OperationalError
+
+from app.errors import Busy, NoRoom, Refusal
+from app.words import _
+
+FULL = ("disk is full", "No space left", "disk full")
 
 
 def _sha256(text: str | None) -> str | None:
@@ -33,3 +39,10 @@ def _begin(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         writes = connection.get_execution_options().get("writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def refusal(error: OperationalError) -> Refusal:
+    """What to tell a person when the database itself could not: no room, or busy (locked, deadlock, not there)."""
+    if any(word in str(error.orig) for word in FULL):
+        return NoRoom(_("The disk of the platform is full, so nothing was saved. Tell the operator and try again later."))
+    return Busy(_("The platform is busy and could not save this. Wait a moment and send it again."))

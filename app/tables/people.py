@@ -19,7 +19,10 @@ class Person(User):  # type: ignore[misc]
     """A person with an account: Flask-AppBuilder's user and what we keep beside it."""
 
     __tablename__ = "ab_user"
-    __table_args__ = {"extend_existing": True}  # noqa: RUF012  Flask-AppBuilder's own table, widened
+    __table_args__ = (  # Flask-AppBuilder's own table, widened
+        Index("ix_ab_user_last_name_id", "last_name", "id"),
+        {"extend_existing": True},
+    )
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=lambda: uuid.uuid4().hex)
     job_title: Mapped[str | None] = mapped_column(String(150))
     institution: Mapped[str | None] = mapped_column(String(200))
@@ -75,7 +78,7 @@ class Mandate(Record, Spell):
     kind: Mapped[MandateKind] = mapped_column(choice(MandateKind, "kind"))
     network_id: Mapped[int | None] = mapped_column(ForeignKey("network.id"), index=True)
     hospital_id: Mapped[int | None] = mapped_column(ForeignKey("hospital.id"), index=True)
-    host_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))
+    host_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"), index=True)
     appointed_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))
 
     person: Mapped[Person] = relationship(back_populates="mandates", foreign_keys=[person_id])

@@ -86,6 +86,9 @@ def upgrade() -> None:
     sa.UniqueConstraint('public_id', name=op.f('uq_ab_user_public_id')),
     sa.UniqueConstraint('username', name=op.f('uq_ab_user_username'))
     )
+    with op.batch_alter_table('ab_user', schema=None) as batch_op:
+        batch_op.create_index('ix_ab_user_last_name_id', ['last_name', 'id'], unique=False)
+
     op.create_table('ab_view_menu',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('name', sa.String(length=250), nullable=False),
@@ -506,6 +509,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('mandate', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_mandate_hospital_id'), ['hospital_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_mandate_host_id'), ['host_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_mandate_network_id'), ['network_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_mandate_person_id'), ['person_id'], unique=False)
 
@@ -556,6 +560,7 @@ def upgrade() -> None:
     sa.Column('relation', sa.Enum('self', 'parent', 'guardian', 'legal_representative', name='relation', native_enum=False, create_constraint=True, length=40), nullable=True),
     sa.Column('wrapped_key', sa.LargeBinary(), nullable=False),
     sa.Column('sealed_signer', sa.LargeBinary(), nullable=True),
+    sa.Column('sealed_paper', sa.LargeBinary(), nullable=True),
     sa.Column('archived_at', app.tables.base.Moment(timezone=True), nullable=True),
     sa.Column('attested_place', sa.String(length=300), nullable=True),
     sa.Column('attested_by_id', sa.Integer(), nullable=True),
@@ -765,6 +770,7 @@ def downgrade() -> None:
     with op.batch_alter_table('mandate', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_mandate_person_id'))
         batch_op.drop_index(batch_op.f('ix_mandate_network_id'))
+        batch_op.drop_index(batch_op.f('ix_mandate_host_id'))
         batch_op.drop_index(batch_op.f('ix_mandate_hospital_id'))
 
     op.drop_table('mandate')
@@ -853,6 +859,9 @@ def downgrade() -> None:
 
     op.drop_table('attempt')
     op.drop_table('ab_view_menu')
+    with op.batch_alter_table('ab_user', schema=None) as batch_op:
+        batch_op.drop_index('ix_ab_user_last_name_id')
+
     op.drop_table('ab_user')
     op.drop_table('ab_role')
     op.drop_table('ab_register_user')

@@ -36,8 +36,8 @@ OWN = 500
 """Patients of the clinician whose list is measured."""
 A_CLINICIANS = 250
 """Patients of every other clinician."""
-A_HOSPITALS = 40
-"""Clinicians of a hospital."""
+HOSPITALS = 60
+"""Hospitals of the network, however many people work there: it grows by people, not by hospitals."""
 
 Rows = Iterator[dict[str, Any]]
 
@@ -52,12 +52,11 @@ class Crowd(NamedTuple):
 def fill(house: House, patients: int, memberships: int) -> Crowd:
     """Write a crowd into an empty house: one form per patient, at least ``memberships`` memberships in one network."""
     clinicians = max(memberships, 1 + (max(patients - OWN, 0) + A_CLINICIANS - 1) // A_CLINICIANS)
-    hospitals = 1 + clinicians // A_HOSPITALS
     coordinator = clinicians + 1
     with house.everything() as session:
         if house.dialect == "sqlite":
             session.connection(execution_options={"writes": True})
-        _places(session, hospitals)
+        _places(session)
         _write(session, Person, (_person(n) for n in range(1, coordinator + 1)))
         _write(session, Membership, (_membership(n) for n in range(1, clinicians + 1)))
         _write(session, Mandate, [_mandate(coordinator)])
@@ -81,7 +80,7 @@ def _key(table: str, number: int) -> dict[str, Any]:
     return {"id": number, "public_id": f"{table}{number:028d}", "version": 1}
 
 
-def _places(session: Session, hospitals: int) -> None:
+def _places(session: Session) -> None:
     day = today()
     country = {
         "code": "GR", "procedure": "eu", "eea": True, "languages": "el", "authority_name": "Authority",
@@ -94,7 +93,7 @@ def _places(session: Session, hospitals: int) -> None:
         "country_id": 1, "city": "Town", "address": "1 Street", "phone": "0", "email": "desk@hospital.example",
         "dpo_name": "D", "dpo_contact": "d", "from_on": day - dt.timedelta(days=900),
     }  # fmt: skip
-    numbers = range(1, hospitals + 1)
+    numbers = range(1, HOSPITALS + 1)
     _write(session, Hospital, (_key("hosp", n) | hospital | {"name": f"Hospital {_scattered(n):06d}"} for n in numbers))
     centre = {"network_id": 1, "kind": "full_member", "from_on": day - dt.timedelta(days=800)}
     _write(session, Centre, (_key("cent", n) | centre | {"name": f"Centre {n}", "hospital_id": n} for n in numbers))
@@ -117,7 +116,7 @@ def _person(number: int) -> dict[str, Any]:
 
 
 def _hospital_of(clinician: int) -> int:
-    return 1 + (clinician - 1) // A_HOSPITALS
+    return 1 + clinician % HOSPITALS
 
 
 def _membership(number: int) -> dict[str, Any]:

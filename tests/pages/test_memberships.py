@@ -79,7 +79,7 @@ def test_the_answer_is_the_same_whether_an_account_existed_or_not(house: Any, de
         client = house.client_for(desk["representative"])
         answer = client.post("/memberships/add", data=member(desk, email=email, once=once))
         where = re.sub(r"[0-9a-f]{32}", "KEY", answer.headers["Location"])
-        flashed = re.findall(r'<div class="notice (\w+)".*?<div>(.*?)</div>', client.get("/my-logins/").text, re.S)
+        flashed = re.findall(r'<div class="notice (\w+)".*?<div>(.*?)</div>', client.get("/my-logins/").text, re.DOTALL)
         answers.append((answer.status_code, where, flashed))
     assert answers[0] == answers[1]
     assert answers[0][0] == 302
@@ -159,7 +159,7 @@ def test_every_name_is_kept_and_shown_as_it_is(house: Any, desk: dict[str, Any],
     where = client.post("/memberships/add", data=member(desk, first_name=name)).headers["Location"]
     page = client.get(where).text
     assert house.value("SELECT first_name FROM ab_user WHERE email = 'new.person@people.example'") == name
-    assert ("<b>Anna" in page, "49" in re.findall(r"<h1>(.*?)</h1>", page, re.S)[0]) == (False, False)
+    assert ("<b>Anna" in page, "49" in re.findall(r"<h1>(.*?)</h1>", page, re.DOTALL)[0]) == (False, False)
 
 
 # --- two editors ---------------------------------------------------------------------------------------------------------
@@ -301,7 +301,9 @@ def test_a_list_of_many_asks_six_statements_at_most(house: Any, desk: dict[str, 
         centre = db.session.scalars(select(Centre).where(Centre.public_id == desk["centre"])).one()
         db.session.add_all(
             Membership(
-                person=Person(first_name=f"P{n}", last_name="Q", username=f"u{n}", email=f"u{n}@x.example", active=True),
+                person=Person(
+                    first_name=f"P{n}", last_name="Q", username=f"u{n}", email=f"u{n}@x.example", active=True
+                ),
                 centre=centre,
             )
             for n in range(40)

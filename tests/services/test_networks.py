@@ -112,7 +112,10 @@ def test_ending_the_authorisation_ends_enrolling_at_once(house: Any, place: Plac
 def test_a_new_decision_replaces_the_one_in_force(house: Any, place: Place) -> None:
     authorise(house, place, reference="D-1")
     second, _by, _name = authorise(house, place, reference="D-2")
-    rows = house.rows("SELECT reference, ended_at IS NOT NULL, end_reason FROM authorisation WHERE hospital_id = :h ORDER BY id", h=place.hospital)
+    rows = house.rows(
+        "SELECT reference, ended_at IS NOT NULL, end_reason FROM authorisation WHERE hospital_id = :h ORDER BY id",
+        h=place.hospital,
+    )
     assert [(row[0], bool(row[1]), row[2]) for row in rows] == [("D-1", True, "Replaced by D-2"), ("D-2", False, None)]
     with house.acting(place.representative) as actor:
         networks.end_authorisation(actor, db.session.get(Authorisation, second), reason="No more")

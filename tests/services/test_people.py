@@ -126,7 +126,9 @@ def test_what_is_refused_makes_no_account(house: Any, clinic: Clinic) -> None:
     assert (list(refused.value.fields), count(house, "ab_user")) == (["to_on"], before)
 
 
-@pytest.mark.parametrize("email", ["", "nobody", "a@b", "a b@people.example", "a@people.example\nBcc: x@y.example", "@"])
+@pytest.mark.parametrize(
+    "email", ["", "nobody", "a@b", "a b@people.example", "a@people.example\nBcc: x@y.example", "@"]
+)
 def test_what_is_no_address_is_refused_by_its_field(house: Any, clinic: Clinic, email: str) -> None:
     with house.acting(clinic.representative) as actor, pytest.raises(Incomplete) as refused:
         people.add_member(actor, db.session.get(Centre, clinic.centre), typed=typed(email), from_on=today())
@@ -151,7 +153,6 @@ def test_nobody_is_a_member_of_one_centre_twice(house: Any, clinic: Clinic) -> N
 # --- who appoints whom ---------------------------------------------------------------------------------------------------
 
 APPOINT = {
-    # who: (act, place)
     "admin": [(people.appoint_coordinator, Network, "network")],
     "coordinator": [(people.appoint_representative, Hospital, "hospital")],
     "representative": [
@@ -175,9 +176,7 @@ def test_each_appoints_what_is_theirs_and_sees_it(
 
 @pytest.mark.parametrize("who", ["admin", "coordinator", "representative", "protection", "clinician", "assistant"])
 @pytest.mark.parametrize(("owner", "act", "table", "place"), CASES)
-def test_nobody_else_does(
-    house: Any, clinic: Clinic, who: str, owner: str, act: Any, table: Any, place: str
-) -> None:
+def test_nobody_else_does(house: Any, clinic: Clinic, who: str, owner: str, act: Any, table: Any, place: str) -> None:
     if who == owner:
         pytest.skip("it is theirs")
     with house.acting(getattr(clinic, who)) as actor, pytest.raises(NotAllowed):
@@ -186,9 +185,7 @@ def test_nobody_else_does(
 
 
 @pytest.mark.parametrize(("who", "act", "table", "place"), CASES)
-def test_nobody_appoints_themselves(
-    house: Any, clinic: Clinic, who: str, act: Any, table: Any, place: str
-) -> None:
+def test_nobody_appoints_themselves(house: Any, clinic: Clinic, who: str, act: Any, table: Any, place: str) -> None:
     me = getattr(clinic, who)
     email = email_of(house, me)
     with house.acting(me) as actor, pytest.raises(Incomplete) as refused:

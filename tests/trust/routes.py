@@ -232,8 +232,9 @@ def stored(session: Session) -> dict[str, dict[Any, tuple[Any, ...]]]:
     found: dict[str, dict[Any, tuple[Any, ...]]] = {}
     for table in TABLES:
         if table not in MOVING:
-            rows = session.execute(select(table.__table__)).all()
-            found[table.__tablename__] = {row[0]: tuple(row) for row in rows}
+            columns = list(table.__table__.columns)
+            place = columns.index(next(iter(table.__table__.primary_key)))
+            found[table.__tablename__] = {row[place]: tuple(row) for row in session.execute(select(*columns))}
     return found
 
 
