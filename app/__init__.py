@@ -53,7 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     Migrations(app, db, directory=str(config.ROOT / "migrations"), render_as_batch=True)
     from app import commands, views  # noqa: PLC0415  the site map needs the extensions above
 
-    app.log_exception = lambda error: app.logger.error("Exception on %s", _endpoint(), exc_info=error)  # type: ignore[method-assign,assignment,arg-type]
+    app.log_exception = lambda error: app.logger.error("Exception on %s", _endpoint(), exc_info=error)  # type: ignore[method-assign,assignment]
     views.build(app)
     CSRFProtect(app)  # after AppBuilder: before it, its blueprints would be exempt
     commands.register(app)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hmac
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar, cast
 
 from sqlalchemy import Select, event, insert, inspect, select
@@ -17,7 +18,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
-from app import access, audit, sight, steps
+from app import access, audit, steps
 from app.actors import Actor
 from app.errors import Conflict, NotAllowed, Refusal
 from app.models import OnceKey, Patient, db, now
@@ -61,14 +62,16 @@ def act(name: str, *, creates: type[Any] | None = None, gives_away: bool = False
     return decorate
 
 
+@dataclass(frozen=True)
 class Call:
     """One call of an act."""
 
-    def __init__(
-        self, name: str, function: Callable[..., Any], creates: type[Any] | None, gives_away: bool, actor: Actor
-    ) -> None:
-        self.name, self.function, self.creates, self.gives_away, self.actor = name, function, creates, gives_away, actor
-        self.session: Session = db.session()
+    name: str
+    function: Callable[..., Any]
+    creates: type[Any] | None
+    gives_away: bool
+    actor: Actor
+    session: Session = field(default_factory=lambda: db.session())  # noqa: PLW0108  the proxy is asked at the call
 
     def run(self, thing: Any, seen: int | None, given: dict[str, Any]) -> Any:
         """Right, step, function, right, entry: inside a transaction."""
@@ -178,12 +181,12 @@ def _transaction(call: Call, thing: Any, seen: int | None, once: str | None, giv
             session.execute(insert(OnceKey.__table__).values(**key._asdict(), thing_id=result.public_id, at=now()))
         audit.write(session, session.info["entries"])
         session.flush()
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  whatever it was, it is undone and raised again
         _undo(session)
         return _explain(error, call, thing, key)
     try:
         session.commit()
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  the same
         session.rollback()
         _end(session)  # whether it was written is not known: files stay, ``flask fsck`` finds those of nobody
         return _explain(error, call, thing, key)

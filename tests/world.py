@@ -150,7 +150,7 @@ def identity(number: int) -> patients.Identity:
     return patients.Identity(
         family_name=f"Quexington{number:02d}vlad",
         given_names=f"Zbyszka{number:02d} Oruela",
-        birth_date=dt.date(1931 + number, 1 + number % 12, 11 + number),
+        birth_date=dt.date(1931 + number, 1 + number % 12, 11 + number % 17),
         file_number=f"FN-77{number:02d}-4431",
         birth_place=f"Wrzeszcz{number:02d}",
     )
@@ -214,7 +214,7 @@ def bring_form(actor: Any, form: ConsentForm, far: int, care: Answer = Answer.GI
             actor,
             form,
             signed_on=today(),
-            relation=Relation.SELF if signer is None else Relation.PARENT,
+            relation=Relation.SELF if signer is None else Relation.LEGAL_REPRESENTATIVE,
             signer=signer,
             answers={d.public_id: care for d in form.decisions},
         )

@@ -1,0 +1,1 @@
+"""What builds the front end, the fonts and the catalogue of screen words."""

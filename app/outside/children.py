@@ -64,7 +64,7 @@ LENGTH: Final = struct.Struct("!Q")
 STATUS: Final = struct.Struct("!i")
 
 
-class ChildFault(Exception):  # noqa: N818 - a fault is the machine's; a refusal says "you may not"
+class ChildFault(Exception):
     """The child did not give an answer.
 
     ``code`` is ``timeout`` (ran too long), ``memory`` (asked for too much), ``crashed`` (died, or answered

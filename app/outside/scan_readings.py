@@ -196,7 +196,7 @@ def _printable(image: bytes) -> bytes:
     with Image.open(io.BytesIO(image), formats=("JPEG", "PNG")) as picture:
         if picture.mode in PLAIN_MODES and picture.format != "PNG":
             return _first_jpeg(image)
-        sixteen_bits = picture.format == "PNG" and image[PNG_DEPTH_AT] == 16  # noqa: PLR2004
+        sixteen_bits = picture.format == "PNG" and image[PNG_DEPTH_AT] == 16
         turned = picture.getexif().get(ORIENTATION, 1) != 1
         if picture.mode in PLAIN_MODES and not (sixteen_bits or turned or picture.has_transparency_data):
             return image
@@ -220,7 +220,7 @@ def _first_jpeg(data: bytes) -> bytes:
         if not (marker == JPEG_APP2 and data[at + 4 : at + 8] == b"MPF\0"):
             kept.append(data[at:end])
         at = end
-        while data[at + 1] == 0xFF:  # noqa: PLR2004 - markers may have fill bytes before them
+        while data[at + 1] == 0xFF:
             at += 1
     return b"".join((*kept, data[at : at + 2]))
 

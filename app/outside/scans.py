@@ -45,7 +45,7 @@ class Scan:
     media_type: str
 
 
-class ScanRefused(Exception):  # noqa: N818 - the house's word
+class ScanRefused(Exception):
     """The file may not be archived; ``code`` says why, ``detail`` says where, in our words, quoting nothing.
 
     Codes: ``empty``, ``too_large`` (over 50 MB), ``not_a_scan`` (neither PDF, JPEG nor PNG, or not what it

@@ -40,7 +40,7 @@ SIZES: Final = (3.9, 3.4, 2.9, 2.4, 1.9, 1.5)
 QUALITY: Final = 45
 
 
-class StrangePaper(Exception):  # noqa: N818 - the house's word
+class StrangePaper(Exception):
     """The form has other writing lines than this module knows; ``code`` is ``other_lines``."""
 
     def __init__(self, found: Sequence[int], expected: Sequence[int]) -> None:

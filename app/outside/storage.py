@@ -46,7 +46,7 @@ KEY_SHAPE: Final = re.compile(r"[0-9a-f]{32}")
 PARTIAL_SHAPE: Final = re.compile(r"\.[0-9a-f]{32}\.part")
 
 
-class StorageFault(Exception):  # noqa: N818 - a fault is the machine's; a refusal says "you may not"
+class StorageFault(Exception):
     """The store could not do it.
 
     ``code`` is ``missing`` (no such file, or not a key at all), ``damaged`` (changed, cut, or the wrong key),

@@ -38,7 +38,7 @@ SEALED: Final = b"S1"
 LABEL_BYTES: Final = 255
 
 
-class VaultFault(Exception):  # noqa: N818 - a fault is the machine's; a refusal says "you may not"
+class VaultFault(Exception):
     """Something in the locks does not fit; never says which bytes.
 
     ``code`` is ``damaged`` (changed, cut, wrong key or wrong associated data: these cannot be told apart),

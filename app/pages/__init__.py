@@ -1,0 +1,1 @@
+"""What people see: one file per domain. The only storey that knows Flask and forms."""

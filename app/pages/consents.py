@@ -28,12 +28,12 @@ from app.models import (
 )
 from app.outside import paper
 from app.pages import pictures
-from app.premises import premises
 from app.pages.base import ActForm, allowed, expose, find, has_access, may, submitted
 from app.pages.browsers import here
 from app.pages.fields import not_in_the_future, text, words
 from app.pages.lists import Filter, ListPage, words_filter
 from app.pages.security import acting
+from app.premises import premises
 from app.services import consents, patients
 from app.services.days import day_at
 from app.words import LABELS, Answer, Channel, FormState, PatientState, Purpose, Relation, Role, Variant, _

@@ -12,7 +12,6 @@ from sqlalchemy import Select, select
 from wtforms import Field, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, ValidationError
-from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional as Empty
 
 from app import access
@@ -131,7 +130,7 @@ class PickField(SelectField):  # type: ignore[misc]
             message = self.gettext("Choose one of the list.")
             raise ValueError(message)
 
-    def pre_validate(self, form: Any) -> None:  # noqa: ARG002
+    def pre_validate(self, form: Any) -> None:
         """Nothing more: the record was found through the right."""
 
 

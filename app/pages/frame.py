@@ -117,7 +117,7 @@ def _words() -> dict[str, Any]:
 
 
 def _menu() -> list[dict[str, Any]]:
-    """Flask-AppBuilder's menu, as far as this person's roles open it. (Its own ``get_data`` translates a label twice.)"""
+    """Flask-AppBuilder's menu as far as this person's roles open it; its own ``get_data`` translates a label twice."""
     house = current_app.extensions["appbuilder"]
     groups = [
         {

@@ -46,7 +46,7 @@ class Security(SecurityManager):  # type: ignore[misc]
     def create_limiter(self, app: Flask) -> None:
         """Limits are ours (``services.logins``), so that all web processes count together."""
 
-    def get_user_roles(self, user: Any) -> list[RoleName]:
+    def get_user_roles(self, _user: Any) -> list[RoleName]:
         """The roles in force at this moment."""
         return [RoleName(role.value) for role in sorted(acting().roles)]
 

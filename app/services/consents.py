@@ -39,7 +39,7 @@ from app.models import (
 from app.outside import paper, scans
 from app.outside.children import ChildFault
 from app.outside.paper.codes import CROCKFORD
-from app.outside.storage import Stored, StorageFault, StorageFull
+from app.outside.storage import StorageFault, StorageFull, Stored
 from app.premises import premises
 from app.scopes import care_in_force
 from app.services import days, patients

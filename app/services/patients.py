@@ -229,7 +229,7 @@ def identity_of(patient: Patient) -> Identity | None:
 
 
 def find(
-    actor: Actor, hospital: Hospital, *, family_name: str | None, birth_date: dt.date | None, file_number: str | None
+    _actor: Actor, hospital: Hospital, *, family_name: str | None, birth_date: dt.date | None, file_number: str | None
 ) -> list[Patient]:
     """One's own patients of a hospital with exactly this file number, or this family name and birth date."""
     vault, scope = premises().vault, hospital.public_id.encode()

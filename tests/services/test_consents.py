@@ -343,7 +343,7 @@ SIGNATURES: list[tuple[dict[str, Any], str, str]] = [
         "The form was printed later than this. Check the date beside the signature.",
     ),
     (
-        {"relation": Relation.PARENT},
+        {"relation": Relation.LEGAL_REPRESENTATIVE},
         "relation",
         "This form is signed by the patient. For a representative prepare the other form.",
     ),
@@ -418,7 +418,7 @@ def test_a_representatives_name_and_proof_are_sealed(world: Any) -> None:
     with world.house.acting(world.people["owner"]):
         form = form_of(world, "represented")
         assert consents.signer_of(form) == consents.Signer("Signatoria Quexingtonmother", "identity card 4431-77")
-        assert form.relation is Relation.PARENT
+        assert form.relation is Relation.LEGAL_REPRESENTATIVE
     (row,) = world.house.rows("SELECT * FROM consent_form WHERE id = :key", key=world.forms["represented"][0])
     stored = b"|".join(bytes(v) if isinstance(v, bytes | memoryview) else str(v).encode() for v in row)
     assert b"Quexingtonmother" not in stored
@@ -432,8 +432,8 @@ def test_a_representatives_form_needs_the_relation_and_a_name(world: Any) -> Non
         given: dict[str, Any] = {"signed_on": today(), "answers": crossed(form, Answer.GIVEN)}
         for relation, signer, field in (
             (Relation.SELF, consents.Signer("A Mother"), "relation"),
-            (Relation.PARENT, None, "names"),
-            (Relation.PARENT, consents.Signer(""), "names"),
+            (Relation.LEGAL_REPRESENTATIVE, None, "names"),
+            (Relation.LEGAL_REPRESENTATIVE, consents.Signer(""), "names"),
         ):
             with pytest.raises(Incomplete) as refusal:
                 consents.sign(actor, form, **given, relation=relation, signer=signer)

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask_appbuilder import Model
 from sqlalchemy import create_engine, inspect
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 import config
 from app import audit_chain
@@ -126,6 +126,6 @@ def refused(house: House, statement: str) -> bool:
     with house.app.app_context(), db.engine.connect() as connection:
         try:
             connection.exec_driver_sql(statement)
-        except IntegrityError:
+        except DBAPIError:  # by a guard, or by a grant that is not there
             return True
     return False

@@ -33,7 +33,7 @@ def qr_payload(form_code: str, page: int) -> str:
         ValueError: not a form code, or a page outside 1..999.
     """
     code = plain_code(form_code)
-    if not 1 <= page <= 999:  # noqa: PLR2004 - three digits
+    if not 1 <= page <= 999:
         raise ValueError(page)
     body = f"CPMS1:{code}:{page:03d}"
     return f"{body}:{_check(body)}"

@@ -19,7 +19,7 @@ CODES: Final = {
 }
 
 
-class PaperFault(Exception):  # noqa: N818 - a fault is the machine's; a refusal says "you may not"
+class PaperFault(Exception):
     """The paper could not be made.
 
     ``code`` is one of ``CODES``. ``detail`` may quote the paper's content: never log it, never show it.

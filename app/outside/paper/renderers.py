@@ -104,7 +104,7 @@ class Renderer:
         moment = created.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         files = [(one.name, one.description, one.content) for one in attachments]
         answer = self._ask(html, css, checked_fonts(self._fonts), title, language, moment, files)
-        if len(answer) == 2:  # noqa: PLR2004 - a fault: code, detail
+        if len(answer) == 2:
             raise PaperFault(*answer)
         pdf, pages, missing, places = answer
         return Rendered(pdf, pages, missing, {name: Place(*place) for name, place in places.items()})

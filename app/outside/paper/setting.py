@@ -67,7 +67,7 @@ UA_MARK: Final = (
 Paper = tuple[bytes, int, tuple[str, ...], dict[str, tuple[int, float, float, float, float]]]
 
 
-class Refused(Exception):  # noqa: N818 - becomes the code of a PaperFault on the other side
+class Refused(Exception):
     """Args: the fault's code, a detail."""
 
 

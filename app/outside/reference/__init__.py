@@ -46,7 +46,7 @@ Purpose = Literal["care", "education", "registry"]
 Channel = Literal["in_person", "letter", "slip", "phone", "email"]
 
 
-class FaultyReference(Exception):  # noqa: N818 - it names what is wrong, as all refusals here do
+class FaultyReference(Exception):
     """A reference file does not have the shape its dataclass asks for.
 
     ``code`` is ``unknown-key``, ``missing-key`` or ``wrong-value``; ``where`` names the table and key.
@@ -406,7 +406,7 @@ def read_table(table: object, shape: type[Row], where: str) -> Row:
         raise FaultyReference("missing-key", f"{where}: {missing}") from missing
 
 
-def _value(value: object, kind: Any, where: str) -> Any:  # noqa: ANN401 - the kind is known at run time only
+def _value(value: object, kind: Any, where: str) -> Any:
     origin, inner = get_origin(kind), get_args(kind)
     if origin in {types.UnionType, Union}:  # TOML has no null: what is there is of the first kind
         return _value(value, inner[0], where)
