@@ -251,7 +251,7 @@ def _explain(error: BaseException, call: Call, thing: Any, key: Once | None) -> 
         first = _made_before(call.session, call, key)
         if first is not None:
             return first
-    if isinstance(error, StaleDataError):
+    if isinstance(error, StaleDataError | IntegrityError):
         raise Conflict(CHANGED_MEANWHILE) from error
     if isinstance(error, OperationalError):
         raise engines.refusal(error) from error

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app import sight
 from app.actors import Actor
-from app.models import AuditEntry, ConsentForm, Hospital, Patient, db, now
+from app.models import AuditEntry, ConsentForm, Hospital, Membership, Patient, db, now
 from app.words import Role
 
 REFUSALS_A_MINUTE = 10
@@ -89,6 +89,8 @@ def _whose(thing: Any) -> tuple[Patient | None, int | None]:
     patient = getattr(thing, "patient", None)
     if isinstance(patient, Patient):
         return patient, patient.hospital_id
+    if isinstance(thing, Membership):
+        return None, thing.centre.hospital_id
     return None, getattr(thing, "hospital_id", None)
 
 

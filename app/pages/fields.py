@@ -20,7 +20,7 @@ from app.pages.security import acting
 from app.words import LABELS, _
 
 FEW = 12
-MOST = 200
+MOST = 2000
 
 
 def words(label: object, kinds: Iterable[StrEnum], *, required: bool = True, hint: object = "") -> Any:

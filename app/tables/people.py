@@ -47,7 +47,9 @@ class Membership(Record, Spell):
     """A clinician's place in a centre. While it, the centre and the hospital are in force, the person is Clinician."""
 
     __tablename__ = "membership"
-    __table_args__ = (CheckConstraint("to_on IS NULL OR to_on >= from_on", name="ends_after_it_begins"),)
+    __table_args__ = (
+        CheckConstraint("to_on IS NULL OR to_on >= from_on", name="ends_after_it_begins"),
+        CheckConstraint("appointed_by_id IS NULL OR appointed_by_id <> person_id", name="nobody_appoints_themselves"),)
     person_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), index=True)
     centre_id: Mapped[int] = mapped_column(ForeignKey("centre.id"), index=True)
     appointed_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))

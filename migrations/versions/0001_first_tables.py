@@ -609,6 +609,7 @@ def upgrade() -> None:
     sa.Column('to_on', sa.Date(), nullable=True),
     sa.Column('ended_at', app.tables.base.Moment(timezone=True), nullable=True),
     sa.Column('end_reason', sa.String(length=300), nullable=True),
+    sa.CheckConstraint('appointed_by_id IS NULL OR appointed_by_id <> person_id', name=op.f('ck_membership_nobody_appoints_themselves')),
     sa.CheckConstraint('to_on IS NULL OR to_on >= from_on', name=op.f('ck_membership_ends_after_it_begins')),
     sa.ForeignKeyConstraint(['appointed_by_id'], ['ab_user.id'], name=op.f('fk_membership_appointed_by_id_ab_user')),
     sa.ForeignKeyConstraint(['centre_id'], ['centre.id'], name=op.f('fk_membership_centre_id_centre')),
