@@ -75,10 +75,9 @@ STOPS = """() => {
 FOCUSED = """() => {
     const at = document.activeElement;
     if (!at || at === document.body) return null;
-    const ringed = element => {
-        const style = getComputedStyle(element);
-        return (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== "none";
-    };
+    const drawn = style =>
+        (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== "none";
+    const ringed = element => ["", "::before", "::after"].some(part => drawn(getComputedStyle(element, part || null)));
     const around = [at, at.parentElement, at.closest("label, li, tr, td")].filter(Boolean);
     let stop = at.dataset.stop;
     if (at.type === "radio") stop = "radio " + (at.form ? [...document.forms].indexOf(at.form) : "") + at.name;
@@ -133,17 +132,20 @@ def faults_of_keyboard(page: Page) -> list[str]:
     """What Tab does not reach, and what has the focus without showing it."""
     stops = dict(page.evaluate(STOPS))
     page.evaluate("() => { document.activeElement?.blur(); window.scrollTo(0, 0); getSelection()?.removeAllRanges(); }")
-    reached, unseen = set(), []
+    reached, seen = set(), set()
+    unseen: dict[str, str] = {}
     for _ in range(len(stops) + 4):
         page.keyboard.press("Tab")
         at = page.evaluate(FOCUSED)
         if at is None:
             continue
         reached.add(at[0])
-        if not at[1]:
-            unseen.append(at[2])
+        if at[1]:
+            seen.add(at[0])
+        else:
+            unseen[at[0]] = at[2]
     missed = [f"Tab does not reach {html}" for stop, html in stops.items() if stop not in reached]
-    return missed + [f"focus not seen on {html}" for html in dict.fromkeys(unseen)]
+    return missed + [f"focus not seen on {html}" for stop, html in unseen.items() if stop not in seen]
 
 
 def faults_of_axe(page: Page) -> list[str]:

@@ -29,11 +29,11 @@ def form_of(page: bytes) -> dict[str, str]:
 
 
 def text_field(page: bytes) -> str:
-    """A line of text of the form."""
+    """A line of text of the form, with room for a sentence."""
     main = html.document_fromstring(page).xpath("//main")[0]
-    names = main.xpath(".//form[.//*[@name='seen']]//input[@type='text' or not(@type)]/@name")
-    names += main.xpath(".//form[.//*[@name='seen']]//textarea/@name")
-    return str(names[0]) if names else ""
+    fields = main.xpath(".//form[.//*[@name='seen']]//input[@type='text' or not(@type)]")
+    fields += main.xpath(".//form[.//*[@name='seen']]//textarea")
+    return next((str(one.get("name")) for one in fields if int(one.get("maxlength") or 99) >= 40), "")
 
 
 def test_the_second_of_two_editors_is_told_and_nothing_is_lost(world: World, tally: Tally) -> None:
