@@ -50,6 +50,7 @@ from app.scopes import (
     given_by_self,
     given_to_self,
     granted_hospital,
+    holds,
     hosted,
     hosting,
     keys,
@@ -210,11 +211,14 @@ def may_anywhere(actor: Actor, act: str) -> bool:
     return any(held(role, act) for role in actor.roles)
 
 
-def right(actor: Actor, act: str, *, per_row: bool = False) -> ColumnElement[bool]:
-    """The WHERE clause of the rows on which the actor may do the act (``per_row``: see ``scopes.clause``)."""
-    if actor.system:
-        return true()
-    return clause(on(act), _reaches(actor, act), per_row=per_row)
+def right(actor: Actor, act: str) -> ColumnElement[bool]:
+    """The WHERE clause of the rows on which the actor may do the act."""
+    return true() if actor.system else clause(on(act), _reaches(actor, act))
+
+
+def right_here(actor: Actor, act: str) -> ColumnElement[bool]:
+    """The same for rows that are found by other means: quick, however many there are on which the actor may do it."""
+    return true() if actor.system else holds(on(act), _reaches(actor, act))
 
 
 def reached(actor: Actor, act: str) -> GenerativeSelect | None:

@@ -247,7 +247,7 @@ def _undo(session: Session) -> None:
 
 def _explain(error: BaseException, call: Call, thing: Any, key: Once | None) -> Any:
     """Turn what went wrong into a refusal, and note it; a double submit gives what the first one made."""
-    if isinstance(error, IntegrityError):
+    if isinstance(error, Exception) and key is not None:  # a second click may have failed on what the first one made
         first = _made_before(call.session, call, key)
         if first is not None:
             return first

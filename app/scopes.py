@@ -59,32 +59,26 @@ class Reach(NamedTuple):
 Scope = Callable[[Actor, type[Any]], "Reach | bool"]
 
 
-def clause(thing: type[Any], reaches: Iterable[Reach | bool], *, per_row: bool = False) -> ColumnElement[bool]:
-    """One WHERE clause for the union of ``reaches``; those of one column share one IN, which databases plan well.
+# --- the same rows, asked for in three ways ---------------------------------------------------------------------------
 
-    Args:
-        thing: the table.
-        reaches: what its scopes answered.
-        per_row: repeat the row's own key inside each SELECT. The rows are the same. Asked so, a database looks up the
-            few rows it holds already; asked the other way it finds the rows, however many they are, and then looks.
-    """
+
+def clause(thing: type[Any], reaches: Iterable[Reach | bool]) -> ColumnElement[bool]:
+    """The rows of ``reaches``, as sets: those of one column share one IN, which databases plan well."""
     by_column: dict[str, list[Select[Any]]] = {}
     for reach in reaches:
         if reach is True:
             return true()
         if isinstance(reach, Reach):
             by_column.setdefault(reach.column, []).extend(reach.ids)
-    parts = []
-    for column, ids in by_column.items():
-        selects = [_of_row(thing, column, one) for one in ids] if per_row else ids
-        parts.append(getattr(thing, column).in_(selects[0] if len(selects) == 1 else union_all(*selects)))
+    parts = [
+        getattr(thing, column).in_(ids[0] if len(ids) == 1 else union_all(*ids)) for column, ids in by_column.items()
+    ]
     return or_(false(), *parts) if parts else false()
 
 
-def keys(thing: type[Any], reaches: Iterable[Reach | bool]) -> GenerativeSelect | None:
-    """The keys of all rows that ``clause`` holds for, so that a database may begin with them; ``None``: every row."""
-    table: Any = thing
-    row = known_as(f"reached_{table.__tablename__}", table)
+def keys(thing: Any, reaches: Iterable[Reach | bool]) -> GenerativeSelect | None:
+    """The same rows by their keys, for a database to begin with; ``None``: every row."""
+    row = known_as(f"reached_{thing.__tablename__}", thing)
     found: list[Select[Any]] = []
     for reach in reaches:
         if reach is True:
@@ -95,6 +89,24 @@ def keys(thing: type[Any], reaches: Iterable[Reach | bool]) -> GenerativeSelect 
     if not found:
         return select(row.c.id).where(false())
     return found[0] if len(found) == 1 else union_all(*found)
+
+
+def holds(thing: type[Any], reaches: Iterable[Reach | bool]) -> ColumnElement[bool]:
+    """Whether a row at hand is one of them.
+
+    The row's own key stands inside each SELECT, so a database looks that row up. It would find the whole set first, however
+    large, if the set stood alone; and PostgreSQL would make a join of an IN or EXISTS, hence the scalar with a LIMIT.
+    """
+    found: list[Select[Any]] = []
+    for reach in reaches:
+        if reach is True:
+            return true()
+        if isinstance(reach, Reach):
+            found += (_of_row(thing, reach.column, ids) for ids in reach.ids)
+    if not found:
+        return false()
+    one = found[0] if len(found) == 1 else union_all(*found)
+    return one.limit(1).scalar_subquery().is_not(None)
 
 
 def _of_row(thing: type[Any], column: str, ids: Select[Any]) -> Select[Any]:

@@ -101,7 +101,7 @@ def begin(session: Session, act: str) -> ColumnElement[bool]:
     if count is not None and count <= FEW:
         within: ColumnElement[bool] = table.id.in_(keys)
         return within
-    return true() if act == access.see(table) else access.right(actor, act, per_row=True)
+    return true() if act == access.see(table) else access.right_here(actor, act)
 
 
 class Sight(CriteriaOption):
@@ -142,7 +142,7 @@ def _sight(roles: frozenset[Role] | None) -> Sight:
     options = [with_loader_criteria(table, false(), include_aliases=True) for table in HIDDEN]
     for act, table in access.sights():
         entity = User if table is Person else table
-        where = false() if roles is None else access.right(actors.anybody(roles), act, per_row=True)
+        where = false() if roles is None else access.right_here(actors.anybody(roles), act)
         options.append(with_loader_criteria(entity, where, include_aliases=True))
     return Sight(tuple(options))
 

@@ -213,7 +213,7 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
 
     def _save(self, record: Any, form: Any) -> Any:
         given, words = form.given(), form.words()
-        return type(self).edit_act(acting(), record, **given, seen=words["seen"])  # type: ignore[misc]
+        return type(self).edit_act(acting(), record, **given, seen=words["seen"] or 0)  # type: ignore[misc]
 
     def _theirs(self, record: Any, form: Any) -> Any:
         """What the other person saved, field by field, where it differs from what was typed."""

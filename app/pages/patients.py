@@ -202,7 +202,7 @@ class PatientPage(ListPage):
         saved = submitted(
             form,
             lambda: patients.correct(
-                acting(), patient, identity=form.identity(), sex=form.sex.data, seen=form.words()["seen"]
+                acting(), patient, identity=form.identity(), sex=form.sex.data, seen=form.words()["seen"] or 0
             ),
         )
         if saved is None:
