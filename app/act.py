@@ -50,7 +50,9 @@ def act(name: str, *, creates: type[Any] | None = None, gives_away: bool = False
 
     def decorate(function: Callable[..., R]) -> Callable[..., R]:
         @functools.wraps(function)
-        def perform(actor: Actor, thing: Any, /, *, seen: int | None = None, once: str | None = None, **given: Any) -> R:
+        def perform(
+            actor: Actor, thing: Any, /, *, seen: int | None = None, once: str | None = None, **given: Any
+        ) -> R:
             call = Call(name, function, creates, gives_away, actor)
             outermost = "acting" not in db.session.info
             result = _transaction(call, thing, seen, once, given) if outermost else call.run(thing, seen, given)
@@ -210,7 +212,12 @@ class Once(NamedTuple):
     def of(cls, call: Call, thing: Any, once: str, given: dict[str, Any]) -> Once:
         """Both as keyed hashes: what was typed must not be guessed from the table."""
         secret = premises().settings["SECRET_KEY"].encode()
-        words = [call.name, str(call.actor.user_id), _plain(thing), *(f"{k}={_plain(v)}" for k, v in sorted(given.items()))]
+        words = [
+            call.name,
+            str(call.actor.user_id),
+            _plain(thing),
+            *(f"{k}={_plain(v)}" for k, v in sorted(given.items())),
+        ]
         return cls(*(hmac.digest(secret, text.encode(), "sha256") for text in (once, "\x1f".join(words))))
 
 

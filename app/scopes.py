@@ -361,10 +361,14 @@ def _people_of_hospitals(actor: Actor, hospitals: Select[Any]) -> tuple[Select[A
 
 def _workplaces(actor: Actor) -> Select[Any]:
     m = mandates_in_force(actor.on).subquery()
-    return union_all(
-        _my_hospitals(actor),
-        select(m.c.hospital_id).where(m.c.person_id == actor.user_id, m.c.hospital_id.is_not(None)),
-    ).subquery().select()
+    return (
+        union_all(
+            _my_hospitals(actor),
+            select(m.c.hospital_id).where(m.c.person_id == actor.user_id, m.c.hospital_id.is_not(None)),
+        )
+        .subquery()
+        .select()
+    )
 
 
 def workplace(actor: Actor, thing: type[Any]) -> Reach:

@@ -224,7 +224,7 @@ class House:
                 shutil.copytree(self.var / "files", self.shared / f"{self.dialect}-{name}-files", dirs_exist_ok=True)
                 done.write_bytes(pickle.dumps(facts))
         self.reset(name)
-        return pickle.loads(done.read_bytes())  # noqa: S301  our own, of this session
+        return pickle.loads(done.read_bytes())
 
     def _let_go(self) -> None:
         with self.app.app_context():

@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import cached_property
 from types import SimpleNamespace
-from typing import Any
 
 Row = SimpleNamespace
 Right = Callable[["Oracle", int, Row], bool]

@@ -136,14 +136,14 @@ def entry(**given: Any) -> dict[str, Any]:
 
 def written(engine: Engine, count: int) -> list[str]:
     """Write ``count`` entries; their hashes."""
-    with Session(engine) as session:
+    with Session(engine, info={"wide": "command"}) as session:
         session.execute(insert(LOG), [entry(thing_id=f"{n}") for n in range(count)])
         session.commit()
         return list(session.execute(select(LOG.c.hash).order_by(LOG.c.seq)).scalars())
 
 
 def verdict(engine: Engine, known: dict[int, str] | None = None) -> Verdict:
-    with Session(engine) as session:
+    with Session(engine, info={"wide": "command"}) as session:
         return verify(session, known)
 
 
@@ -189,7 +189,7 @@ def test_entries_are_numbered_dated_and_chained_by_the_database(engine: Engine) 
     hashes = written(engine, 5)
     after = dt.datetime.now(dt.UTC)
 
-    with Session(engine) as session:
+    with Session(engine, info={"wide": "command"}) as session:
         entries = list(session.scalars(select(AuditEntry).order_by(AuditEntry.seq)))
         assert head(session) == (5, hashes[-1])
     assert [e.seq for e in entries] == [1, 2, 3, 4, 5]
@@ -242,7 +242,7 @@ def test_on_sqlite_an_entry_of_any_type_and_with_a_zero_character_verifies(sqlit
 
 
 def test_an_entry_added_through_the_orm_is_chained(engine: Engine) -> None:
-    with Session(engine) as session:
+    with Session(engine, info={"wide": "command"}) as session:
         session.add_all([AuditEntry(**entry(thing_id="a")), AuditEntry(**entry(thing_id="b"))])
         session.commit()
 
@@ -272,7 +272,7 @@ def test_four_threads_write_one_unbroken_chain(engine: Engine) -> None:
     def write() -> None:
         try:
             for _ in range(25):
-                with Session(engine) as session:
+                with Session(engine, info={"wide": "command"}) as session:
                     session.connection(execution_options={"writes": True})
                     session.execute(insert(LOG).values([entry(), entry()]))
                     session.commit()
@@ -690,7 +690,7 @@ FILLINGS: dict[type, Callable[[], Any]] = {
 
 @pytest.fixture
 def world(engine: Engine) -> Iterator[World]:
-    with Session(engine) as session:
+    with Session(engine, info={"wide": "command"}) as session:
         session.info["wide"] = "command"
         yield World(session)
 

@@ -99,9 +99,7 @@ def fill_in(printed: Rendered, writing: Writing) -> list[Image.Image]:
     marks = _marks(writing)
     if [len(row) for row in rows] != [len(row) for row in marks]:
         raise StrangePaper([len(row) for row in rows], [len(row) for row in marks])
-    inks = {
-        number: Ink(page.size, f"{writing.clinician.name}{number}") for number, page in enumerate(pages, 1)
-    }
+    inks = {number: Ink(page.size, f"{writing.clinician.name}{number}") for number, page in enumerate(pages, 1)}
     for box in writing.crosses:
         place = printed.places[box]
         inks[place.page].cross(place.left, place.top, place.width)
@@ -206,9 +204,7 @@ class Ink:
             for step in range(loops * 16 + 1):
                 far = step / (loops * 16)
                 angle, size = turn + far * loops * math.tau, high * (1 - 0.65 * far)
-                points.append(
-                    (x + length * far + lean * math.cos(angle), middle - size * math.sin(angle) * 0.8 - far)
-                )
+                points.append((x + length * far + lean * math.cos(angle), middle - size * math.sin(angle) * 0.8 - far))
             self._stroke(points, 0.4)
             x += length + 2.5
         self._stroke([(line.left + 5, middle + 2.4), (x, middle + chance.uniform(0.6, 2.2))], 0.35)

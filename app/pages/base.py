@@ -40,7 +40,7 @@ def find(table: type[Any], public_id: str, *offered: str, options: Iterable[Any]
     if any(access.on(act) is not table for act in offered):
         message = f"an act asked on {table.__name__} belongs to another table"
         raise ValueError(message)
-    columns = [access.right(acting(), act).label(f"may_{n}") for n, act in enumerate(offered)]
+    columns = [access.right_here(acting(), act).label(f"may_{n}") for n, act in enumerate(offered)]
     statement = select(table, *columns).where(table.public_id == public_id[:40]).options(*options)
     row = db.session.execute(statement).unique().first()
     if row is None:

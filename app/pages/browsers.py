@@ -91,4 +91,3 @@ def here() -> Browser:
     """The session of the present request."""
     browser: Browser = session._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
     return browser
-

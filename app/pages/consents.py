@@ -95,9 +95,7 @@ class ScanForm(ActForm):
 class WithdrawForm(ActForm):
     """A withdrawal as it reached the hospital."""
 
-    withdrawn_on = DateField(
-        _("Received on"), validators=[InputRequired(_("Fill this in.")), not_in_the_future]
-    )
+    withdrawn_on = DateField(_("Received on"), validators=[InputRequired(_("Fill this in.")), not_in_the_future])
     channel = words(_("How it came"), Channel)
     reason = TextAreaField(
         _("What the patient said"),
@@ -112,9 +110,7 @@ def sign_form(form: ConsentForm) -> SignForm:
     if form.variant is Variant.REPRESENTATIVE:
         kinds = [kind for kind in Relation if kind is not Relation.SELF]
         fields["relation"] = words(_("What the signer is to the patient"), kinds)
-        fields["names"] = text(
-            _("Who signed"), 300, hint=_("Given and family name. With two parents, both names.")
-        )
+        fields["names"] = text(_("Who signed"), 300, hint=_("Given and family name. With two parents, both names."))
         fields["proof"] = text(
             _("Proof seen"), 200, required=False, hint=_("Such as: identity card, court decision and its date.")
         )
@@ -196,7 +192,15 @@ class ConsentPage(ListPage):
         "document": "document.open",
     }
     list_title = _("Consent forms")
-    list_columns: ClassVar[list[str]] = ["code", "patient", "state", "language", "prepared_at", "printed_at", "signed_on"]
+    list_columns: ClassVar[list[str]] = [
+        "code",
+        "patient",
+        "state",
+        "language",
+        "prepared_at",
+        "printed_at",
+        "signed_on",
+    ]
     label_columns: ClassVar[dict[str, object]] = {
         "code": _("Form code"),
         "patient": _("Patient"),
@@ -294,7 +298,9 @@ class ConsentPage(ListPage):
         consents.note_print(acting(), form, seen=_seen())
         missing = " ".join(consents.set_paper(form).missing)
         if missing:
-            sentence = _("Some letters of the name cannot be printed: %(signs)s. Write them by hand on the form.", signs=missing)
+            sentence = _(
+                "Some letters of the name cannot be printed: %(signs)s. Write them by hand on the form.", signs=missing
+            )
             flash(str(sentence), "warn")
         return redirect(url_for(".paper", key=key))
 
@@ -478,4 +484,3 @@ def _pdf(content: bytes, form: ConsentForm) -> Response:
         "Content-Security-Policy": "frame-ancestors 'self'",  # a browser's own viewer is stopped by more
     }
     return Response(content, mimetype="application/pdf", headers=headers)
-

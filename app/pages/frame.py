@@ -168,7 +168,9 @@ def _failed(error: HTTPException) -> Any:
 
 def _stale_form(_error: CSRFError) -> Any:
     """The login ended in mid-form: keep what was typed, and say how to go on."""
-    sentence = _("This form was open too long or your login ended. Sign in again in this window, then send it once more.")
+    sentence = _(
+        "This form was open too long or your login ended. Sign in again in this window, then send it once more."
+    )
     return _error_page(400, str(sentence), typed=request.form)
 
 

@@ -63,5 +63,3 @@ def _cell(act: str, role: Role) -> list[str]:
 def sentence(scope: Scope) -> str:
     """What a scope means: the first line of its docstring, in the reader's language."""
     return str(gettext((inspect.getdoc(scope) or "").partition("\n")[0]))
-
-

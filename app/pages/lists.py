@@ -48,7 +48,7 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
     filters: ClassVar[dict[str, Filter]] = {}
     offered: ClassVar[tuple[str, ...]] = ()  # acts a record's page offers
     load: ClassVar[tuple[Any, ...]] = ()  # eager loads
-    join: ClassVar[tuple[Any, ...]] = ()  # relations the search or the order needs
+    join: ClassVar[tuple[Any, ...]] = ()  # relations the search looks into
     add_act: ClassVar[Callable[..., Any] | None] = None
     edit_act: ClassVar[Callable[..., Any] | None] = None
     parent_field: ClassVar[str] = ""  # the add form's field that is the act's parent
@@ -85,11 +85,11 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
     def _found(self) -> Select[Any]:
         table = self.datamodel.obj
         statement = select(table).where(sight.begin(db.session(), self.acts["list"]))
-        for relation in self.join:
-            statement = statement.join(relation)
         typed = self.typed(request.args.get("q", "").strip()[:100])
         searched = self.searched()
         if typed and searched:
+            for relation in self.join:
+                statement = statement.join(relation)
             pattern = "%" + typed.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
             statement = statement.where(or_(*(column.ilike(pattern, escape="\\") for column in searched)))
         for name, one in self.filters.items():
@@ -134,8 +134,11 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
             further = tuple_(*key) < edge if downwards != backwards else tuple_(*key) > edge
             statement = statement.where(further)
         down = downwards != backwards
-        statement = statement.order_by(*(column.desc() if down else column.asc() for column in key))
-        rows = list(db.session.scalars(statement.options(*self.load).limit(PAGE_ROWS + 1)).unique())
+        order = [column.desc() if down else column.asc() for column in key]
+        page = statement.with_only_columns(table.id).order_by(*order).limit(PAGE_ROWS + 1).subquery()
+        # what the rows show is joined to this page of them, not to all that were found
+        shown = select(table).join(page, page.c.id == table.id).order_by(*order).options(*self.load)
+        rows = list(db.session.scalars(shown).unique())
         more, rows = len(rows) > PAGE_ROWS, rows[:PAGE_ROWS]
         if backwards:
             rows.reverse()
@@ -147,12 +150,8 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
         """The sort key of the row a page starts from."""
         if not public_id:
             return None
-        statement = select(*key)
-        for relation in self.join:
-            statement = statement.join(relation)
-        row = db.session.execute(
-            statement.where(self.datamodel.obj.public_id == public_id, access.right(acting(), self.acts["list"]))
-        ).first()
+        right = access.right_here(acting(), self.acts["list"])
+        row = db.session.execute(select(*key).where(self.datamodel.obj.public_id == public_id, right)).first()
         return None if row is None else tuple(row)
 
     # --- record ---
@@ -249,7 +248,7 @@ def reach(table: type[Any], key: str, act: str, *offered: str, options: Iterable
 
 def offered_rows(statement: Select[Any], *acts: str) -> list[Any]:
     """The records a statement finds, each with the acts the actor may do on it."""
-    columns = [access.right(acting(), act).label(f"may_{n}") for n, act in enumerate(acts)]
+    columns = [access.right_here(acting(), act).label(f"may_{n}") for n, act in enumerate(acts)]
     rows = db.session.execute(statement.add_columns(*columns)).unique().all()
     for row in rows:
         offer(row[0], [act for act, yes in zip(acts, row[1:], strict=True) if yes])

@@ -46,7 +46,11 @@ class IdentityForm(ActForm):
     def identity(self) -> patients.Identity:
         """What was typed."""
         return patients.Identity(
-            self.family_name.data, self.given_names.data, self.birth_date.data, self.file_number.data, self.birth_place.data
+            self.family_name.data,
+            self.given_names.data,
+            self.birth_date.data,
+            self.file_number.data,
+            self.birth_place.data,
         )
 
 

@@ -32,11 +32,15 @@ class PhonePage(Page):
         link, actor = consents.link_behind(token, request.remote_addr or "")
         sight.bind(db.session(), actor)
         g.actor = actor
-        consent = db.session.scalars(
-            select(ConsentForm)
-            .where(ConsentForm.id == link.form_id)
-            .options(selectinload(ConsentForm.decisions), joinedload(ConsentForm.patient))
-        ).unique().one_or_none()
+        consent = (
+            db.session.scalars(
+                select(ConsentForm)
+                .where(ConsentForm.id == link.form_id)
+                .options(selectinload(ConsentForm.decisions), joinedload(ConsentForm.patient))
+            )
+            .unique()
+            .one_or_none()
+        )
         if consent is None or consent.patient is None:
             raise NotFound(_("The person who showed this code may no longer open the form."))
         form = ScanForm()

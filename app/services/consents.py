@@ -100,7 +100,9 @@ def latest_text(patient: Patient, language: str, variant: Variant) -> ConsentTex
     statement = select(ConsentText).where(
         ConsentText.procedure == patient.procedure, ConsentText.language == language, ConsentText.variant == variant
     )
-    return db.session.scalars(statement.order_by(ConsentText.published_at.desc(), ConsentText.id.desc()).limit(1)).first()
+    return db.session.scalars(
+        statement.order_by(ConsentText.published_at.desc(), ConsentText.id.desc()).limit(1)
+    ).first()
 
 
 # --- prepare and print -----------------------------------------------------------------------------------------------
@@ -151,7 +153,9 @@ def _check_age(patient: Patient, variant: Variant, relation: Relation | None) ->
     alone = country.majority_age if country.sign_alone_age is None else country.sign_alone_age
     youngest = patients.age(patient)
     if variant is Variant.ADULT and youngest < alone:
-        sentence = _("In this country a patient signs alone from the age of %(years)s. A representative signs.", years=alone)
+        sentence = _(
+            "In this country a patient signs alone from the age of %(years)s. A representative signs.", years=alone
+        )
         raise Incomplete(sentence, fields={"variant": sentence})
     if relation is Relation.PARENT and youngest > country.majority_age:
         sentence = _("A parent cannot sign for an adult. Choose guardian or legal representative, and note the proof.")
@@ -212,7 +216,9 @@ def note_print(_actor: Actor, form: ConsentForm) -> None:
     identity = patients.identity_of(form.patient)
     if identity is None:
         raise NotFound
-    form.sealed_paper = _sealed(form, {"values": _values(form) | _personal(form, identity), "registries": _registries(form)})
+    form.sealed_paper = _sealed(
+        form, {"values": _values(form) | _personal(form, identity), "registries": _registries(form)}
+    )
     form.print_count += 1
     form.printed_at = form.printed_at or now()
     if form.print_count == 1:
@@ -480,7 +486,9 @@ def _discard(kept: Sequence[tuple[Stored, scans.Scan, str, bytes]]) -> None:
 def _checked(uploads: Sequence[Upload]) -> list[tuple[bytes, scans.Scan, str]]:
     """The originals, and for photographs one document to read."""
     if not uploads:
-        raise Incomplete(_("Choose the scan, or take a photograph of each page."), fields={"files": _("No file chosen.")})
+        raise Incomplete(
+            _("Choose the scan, or take a photograph of each page."), fields={"files": _("No file chosen.")}
+        )
     if len(uploads) > MOST_FILES:
         raise _unfit("too_many_pages")
     if sum(len(upload.content) for upload in uploads) > scans.MAX_BYTES:
@@ -574,16 +582,16 @@ def _follow(actor: Actor, form: ConsentForm) -> None:
 
 
 def _archived(patient: Patient, but: ConsentForm | None = None) -> list[ConsentForm]:
-    statement = select(ConsentForm).where(
-        ConsentForm.patient_id == patient.id, ConsentForm.state == FormState.ARCHIVED
-    )
+    statement = select(ConsentForm).where(ConsentForm.patient_id == patient.id, ConsentForm.state == FormState.ARCHIVED)
     return [form for form in db.session.scalars(statement) if form is not but]
 
 
 def settle(actor: Actor, patient: Patient) -> None:
     """Bring the record's state in line with whether care consent is in force."""
     db.session.flush()
-    in_force_now = db.session.scalar(select(Patient.id).where(Patient.id == patient.id, Patient.id.in_(care_in_force())))
+    in_force_now = db.session.scalar(
+        select(Patient.id).where(Patient.id == patient.id, Patient.id.in_(care_in_force()))
+    )
     if in_force_now is not None and patient.state in (PatientState.DRAFT, PatientState.RESTRICTED):
         patients.admit(actor, patient)
     if in_force_now is None and patient.state is PatientState.ENROLLED:
@@ -713,4 +721,3 @@ def withdraw(
 @act("consent.end")
 def end(_actor: Actor, form: ConsentForm) -> None:
     """Care consent of this form is withdrawn."""
-

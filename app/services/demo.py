@@ -234,9 +234,7 @@ class _Building:
 
     def authorisations(self, hospitals: Mapping[str, Hospital], people: Mapping[str, Person]) -> None:
         """Add the representatives' decisions; who decided is linked where they have an account."""
-        named = {
-            story.native_name or f"{story.given} {story.family}": story.key for story in self.world.people
-        }
+        named = {story.native_name or f"{story.given} {story.family}": story.key for story in self.world.people}
         for story in self.world.hospitals:
             decision = story.authorisation
             if decision is None:
@@ -301,9 +299,7 @@ class _Building:
             by = ids.get(self._representative(story.hospital, seat.since))
             centre_id = self._centres[seat.centre].id
             spell = self.spell(seat)
-            self.session.add(
-                Membership(person_id=ids[story.key], centre_id=centre_id, appointed_by_id=by, **spell)
-            )
+            self.session.add(Membership(person_id=ids[story.key], centre_id=centre_id, appointed_by_id=by, **spell))
 
     def _add_mandates(self, story: PersonStory, ids: Mapping[str, int], hospital_id: int | None) -> None:
         for mandate in story.mandates:
@@ -358,12 +354,7 @@ class _Building:
         return self._in_office(day, lambda mandate: mandate.network in networks)
 
     def _in_office(self, day: Day, fits: Callable[[reference.MandateStory], bool]) -> str:
-        found = (
-            p.key
-            for p in self.world.people
-            for mandate in p.mandates
-            if fits(mandate) and mandate.since <= day
-        )
+        found = (p.key for p in self.world.people for mandate in p.mandates if fits(mandate) and mandate.since <= day)
         return next(found, "")
 
 
@@ -402,7 +393,5 @@ def _choose_records(stage: Stage, patients: Mapping[str, int]) -> None:
                     )
                 ).one()
                 chosen = [patients[key] for key in grant.patients if key in patients]
-                session.add_all(
-                    GrantedPatient(grant_id=row.id, patient_id=patient_id) for patient_id in chosen
-                )
+                session.add_all(GrantedPatient(grant_id=row.id, patient_id=patient_id) for patient_id in chosen)
         session.commit()

@@ -98,7 +98,9 @@ def visit(token: str, address: str) -> Visit | None:
         if stale:
             session.rollback()
             _writing(session)
-            session.execute(update(Login.__table__).where(Login.__table__.c.id == found.login_id).values(seen_at=moment))
+            session.execute(
+                update(Login.__table__).where(Login.__table__.c.id == found.login_id).values(seen_at=moment)
+            )
             session.commit()
         return found
 
@@ -123,7 +125,9 @@ def sign_in(name: str, password: str, address: str, browser: str) -> str:
     """
     with sight.wide("login") as session:
         person = session.execute(
-            select(Person).where((func.lower(Person.username) == name.lower()) | (func.lower(Person.email) == name.lower()))
+            select(Person).where(
+                (func.lower(Person.username) == name.lower()) | (func.lower(Person.email) == name.lower())
+            )
         ).scalar_one_or_none()
     limits = Limits.of(person.public_id if person is not None else name, address)
     limits.refuse_if_reached(person)
@@ -192,7 +196,10 @@ class Limits:
     def of(cls, account: str, address: str) -> Limits:
         """The counters of one attempt."""
         return cls(
-            _subject("pair", f"{account}@{address}"), _subject("account", account), _subject("address", address), address
+            _subject("pair", f"{account}@{address}"),
+            _subject("account", account),
+            _subject("address", address),
+            address,
         )
 
     def refuse_if_reached(self, person: Person | None) -> None:
@@ -208,7 +215,9 @@ class Limits:
             statement = select(Attempt.subject, func.count()).where(
                 Attempt.subject.in_(subjects.values()), Attempt.at > now() - WINDOW
             )
-            counted = {bytes(subject): number for subject, number in session.execute(statement.group_by(Attempt.subject))}
+            counted = {
+                bytes(subject): number for subject, number in session.execute(statement.group_by(Attempt.subject))
+            }
             full = {name for name, subject in subjects.items() if counted.get(subject, 0) >= ATTEMPTS[name]}
             if full == {"account"} and person is not None and self._known_here(session, person):
                 return

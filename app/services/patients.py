@@ -166,7 +166,9 @@ def check(hospital: Hospital, identity: Identity) -> None:
         sentence = _("This is more than %(years)s years ago. Check the year.", years=OLDEST)
         raise Incomplete(sentence, fields={"birth_date": sentence})
     for name in ("family_name", "given_names"):
-        if not any(unicodedata.category(sign)[0] == "L" for sign in unicodedata.normalize("NFKC", getattr(identity, name))):
+        if not any(
+            unicodedata.category(sign)[0] == "L" for sign in unicodedata.normalize("NFKC", getattr(identity, name))
+        ):
             sentence = _("A name has at least one letter.")
             raise Incomplete(sentence, fields={name: sentence})
     try:

@@ -53,9 +53,7 @@ def _country(facts: reference.CountryFacts) -> Country:
         authority_name=authority.name(facts.languages[0]),
         authority_name_en=authority.names["en"],
         authority_address=", ".join(authority.address),
-        authority_contact=", ".join(
-            part for part in (authority.website, authority.phone, authority.email) if part
-        ),
+        authority_contact=", ".join(part for part in (authority.website, authority.phone, authority.email) if part),
         majority_age=ages.majority,
         cosign_age=ages.cosign_from,
         sign_alone_age=ages.alone_from,
@@ -66,9 +64,7 @@ def _country(facts: reference.CountryFacts) -> Country:
 
 
 def _source(ages: reference.AgeRules) -> str:
-    maturity = (
-        "No fixed age: the clinician judges whether this minor understands." if ages.by_maturity else ""
-    )
+    maturity = "No fixed age: the clinician judges whether this minor understands." if ages.by_maturity else ""
     return " ".join(part for part in (f"{ages.source}.", maturity, ages.note) if part)
 
 

@@ -159,9 +159,7 @@ class Life:
 
     def _prepare(self, number: int, actor: Actor) -> None:
         story = self.story.forms[number]
-        form = consents.prepare(
-            actor, self._patient(), language=story.language, variant=Variant(story.variant)
-        )
+        form = consents.prepare(actor, self._patient(), language=story.language, variant=Variant(story.variant))
         self._forms[number] = form.id
 
     def _print(self, number: int, actor: Actor) -> None:

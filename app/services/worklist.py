@@ -85,9 +85,7 @@ def unchecked_countries(actor: Actor) -> list[Country]:
     hospital = Hospital.__table__.alias()
     used = select(hospital.c.country_id).where(in_force(hospital, actor.on))
     return _some(
-        select(Country).where(
-            access.right(actor, "country.amend"), Country.checked.is_(False), Country.id.in_(used)
-        )
+        select(Country).where(access.right(actor, "country.amend"), Country.checked.is_(False), Country.id.in_(used))
     )
 
 

@@ -75,7 +75,9 @@ class ConsentForm(Record):
     decisions: Mapped[list[ConsentDecision]] = relationship(
         back_populates="form", cascade="all, delete-orphan", order_by="ConsentDecision.id"
     )
-    documents: Mapped[list[ArchivedDocument]] = relationship(back_populates="form", order_by="ArchivedDocument.position")
+    documents: Mapped[list[ArchivedDocument]] = relationship(
+        back_populates="form", order_by="ArchivedDocument.position"
+    )
 
     def __str__(self) -> str:
         return self.code

@@ -44,5 +44,7 @@ def _begin(connection: Connection) -> None:
 def refusal(error: OperationalError) -> Refusal:
     """What to tell a person when the database itself could not: no room, or busy (locked, deadlock, not there)."""
     if any(word in str(error.orig) for word in FULL):
-        return NoRoom(_("The disk of the platform is full, so nothing was saved. Tell the operator and try again later."))
+        return NoRoom(
+            _("The disk of the platform is full, so nothing was saved. Tell the operator and try again later.")
+        )
     return Busy(_("The platform is busy and could not save this. Wait a moment and send it again."))

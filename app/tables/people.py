@@ -34,9 +34,7 @@ class Person(User):  # type: ignore[misc]
     disabled_at: Mapped[dt.datetime | None] = mapped_column(Moment)
     version: Mapped[int] = mapped_column(default=1, server_default="1")
 
-    memberships: Mapped[list[Membership]] = relationship(
-        back_populates="person", foreign_keys="Membership.person_id"
-    )
+    memberships: Mapped[list[Membership]] = relationship(back_populates="person", foreign_keys="Membership.person_id")
     mandates: Mapped[list[Mandate]] = relationship(back_populates="person", foreign_keys="Mandate.person_id")
 
     def __str__(self) -> str:
@@ -49,7 +47,8 @@ class Membership(Record, Spell):
     __tablename__ = "membership"
     __table_args__ = (
         CheckConstraint("to_on IS NULL OR to_on >= from_on", name="ends_after_it_begins"),
-        CheckConstraint("appointed_by_id IS NULL OR appointed_by_id <> person_id", name="nobody_appoints_themselves"),)
+        CheckConstraint("appointed_by_id IS NULL OR appointed_by_id <> person_id", name="nobody_appoints_themselves"),
+    )
     person_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), index=True)
     centre_id: Mapped[int] = mapped_column(ForeignKey("centre.id"), index=True)
     appointed_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))

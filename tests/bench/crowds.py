@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, text
+from sqlalchemy import create_engine, insert, text
 from sqlalchemy.orm import Session
 
 from app.models import (
@@ -65,9 +65,16 @@ def fill(house: House, patients: int, memberships: int) -> Crowd:
         _write(session, ConsentForm, (_form(n, patients) for n in range(1, patients + 1)))
         _write(session, ConsentDecision, (_decision(n) for n in range(1, patients + 1)))
         session.commit()
-        session.execute(text("ANALYZE"))
-        session.commit()
+    _analyse(house)
     return Crowd(clinician=1, coordinator=coordinator)
+
+
+def _analyse(house: House) -> None:
+    """Let the planner know what is there, as autovacuum does; on PostgreSQL the tables' owner has to ask."""
+    owner = create_engine(house.app.config["SETTINGS"]["DATABASE_OWNER_URL"], isolation_level="AUTOCOMMIT")
+    with owner.connect() as connection:
+        connection.execute(text("ANALYZE"))
+    owner.dispose()
 
 
 def _write(session: Session, table: type[Any], rows: Iterable[dict[str, Any]]) -> None:

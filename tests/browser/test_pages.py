@@ -248,3 +248,19 @@ def test_the_demos_login_page_offers_every_role(site: Site, screens: Callable[..
     for family in PEOPLE.values():
         assert any(family in name for name in names)
     assert sum(any(family in name for family in PEOPLE.values()) for name in names) <= shown
+
+
+def test_these_looks_see_what_is_wrong(screens: Callable[..., Hand]) -> None:
+    hand = screens()
+    hand.page.set_content(
+        """<html><head><title>x</title></head><body><h1>None</h1><h1>Two</h1><p style="color:#ccc;background:#fff">pale</p>
+        <input id="bare"><button style="outline:none;box-shadow:none">unseen</button>
+        <a href="#x" id="late">skipped</a><script>late.addEventListener("focus", () => bare.focus())</script></body></html>"""
+    )
+    words, keys, axe = faults_of_words(hand.page), faults_of_keyboard(hand.page), faults_of_axe(hand.page)
+
+    assert words[:2] == ["2 h1", "title 'x'"]
+    assert words[2].startswith("raw value:")
+    assert any(key.startswith("focus not seen on <button") for key in keys)
+    found = {fault.split(":")[0].removeprefix("axe ") for fault in axe}
+    assert found >= {"color-contrast", "label", "html-has-lang"}

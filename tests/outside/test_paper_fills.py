@@ -105,9 +105,9 @@ def test_dates_are_written_out_in_the_language() -> None:
         "9 March 1984",
         "9. März 1984",
         "9 Μαρτίου 1984",
-        "9 март 1984\u00a0г.",  # noqa: RUF001
-        "9 березня 1984\u00a0р.",  # noqa: RUF001
-        "9 ta’ Marzu 1984",  # noqa: RUF001
+        "9 март 1984\u00a0г.",
+        "9 березня 1984\u00a0р.",
+        "9 ta’ Marzu 1984",
     ]
 
 

@@ -245,7 +245,7 @@ def test_what_is_attached_comes_back_as_it_was_and_the_file_stays_reproducible(r
         "{{ 7*7 }} {% raw %} ${7*7}",
         "=HYPERLINK(1)+1",
         "[[hospital.name]]",
-        "O’Brien-Ó Súilleabháin & Søn",  # noqa: RUF001
+        "O’Brien-Ó Súilleabháin & Søn",
         "Đặng Thị Ngọc",
         "ძია",
     ],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 import config
-from app.models import ConsentForm, today
+from app.models import ConsentForm, now, today
 from app.outside import paper
 from config import Settings
 from tests import factories as make
@@ -235,7 +234,7 @@ def test_a_representatives_signature_names_who_signed_and_in_which_place(world: 
 
     empty = client.post(f"{address}/sign", data=shown.form("/sign") | answers)
     assert (empty.status_code, set(Screen(empty).errors)) == (422, {"relation", "names"})
-    typed = {"relation": "parent", "names": "Anna & Petros <Signatory>", "proof": "identity cards"}
+    typed = {"relation": "guardian", "names": "Anna & Petros <Signatory>", "proof": "identity cards"}
     assert client.post(f"{address}/sign", data=shown.form("/sign") | answers | typed).status_code == 302
     facts = Screen(client.get(address)).main
     assert "Anna & Petros <Signatory>" in facts
@@ -506,7 +505,7 @@ def test_forms_are_listed_by_state_language_and_not_yet_back(world: Any) -> None
     assert codes(client) == grouped(world, *own)
     assert codes(client, "?state=signed") == grouped(world, "signed", "represented")
     assert codes(client, "?language=el") == grouped(world, "renewal")
-    assert codes(client, "?since=back") == grouped(world, *(n for n in own if state(world, n) == "printed"))
+    assert codes(client, "?printed=back") == grouped(world, *(n for n in own if state(world, n) == "printed"))
     code = column(world, "printed", "code")
     assert codes(client, f"?q={code[2:9]}") == grouped(world, "printed")
     assert codes(client, f"?q={paper.grouped_code(code)}") == grouped(world, "printed")
@@ -531,10 +530,19 @@ def test_forms_are_listed_by_hospital(world: Any) -> None:
 
 
 def test_forms_are_listed_by_date(world: Any) -> None:
-    shown = Screen(world.client("owner").get("/consents/"))
-    labels = shown.texts("//form[@role='search']//label | //form[@role='search']//legend")
+    client, table = world.client("owner"), ConsentForm.__table__
+    with world.house.everything() as session:
+        session.connection(execution_options={"writes": True})
+        for name, days in (("printed", 10), ("signed", 40)):
+            statement = table.update().where(table.c.id == world.forms[name][0]).values(printed_at=now() - days * DAY)
+            session.execute(statement)
+        session.commit()
 
-    assert [label for label in labels if re.search("date|from|since|month|week|when", label, re.IGNORECASE)]
+    assert codes(client, "?printed=older") == grouped(world, "signed")
+    month = codes(client, "?printed=month")
+    assert grouped(world, "printed") <= month
+    assert month - codes(client, "?printed=week") == grouped(world, "printed")
+    assert not month & grouped(world, "signed", "prepared")
 
 
 @pytest.mark.parametrize("who", ["representative", "protection"])
@@ -593,7 +601,7 @@ def test_foreign_and_strange_ids_are_not_found(world: Any) -> None:
 
 def test_what_no_link_of_ours_asks_is_no_error(world: Any) -> None:
     client = world.client("owner")
-    for query in ("?state=x&language=%FF&since=1", "?q=%25%27&after=" + NOT_THERE, "?before=-1", "?language=" + "e" * 999):
+    for query in ("?state=x&language=%FF&printed=1", "?q=%25%27&after=" + NOT_THERE, "?before=-1", "?language=" + "e" * 999):
         assert client.get(f"/consents/{query}").status_code == 200
 
 

@@ -179,7 +179,6 @@ NAMES = [
     "שלום כהן",
     "李小龍",
     "Zoë\u0301 n\u0303",
-    "\u202egnol\u202c Name",  # turns the direction of what follows, unless isolated
 ]
 
 
@@ -197,6 +196,14 @@ def test_a_hostile_or_foreign_name_stands_on_every_page_letter_by_letter_and_doe
             assert "49" not in shown.texts("//h1")[0]
         (isolated,) = Screen(client.get(pages[0])).tree.xpath("//dd[contains(., 'Given')]/bdi")
         assert isolated.text_content() == f"Given {name}"
+
+
+def test_signs_that_turn_the_direction_of_what_follows_are_left_out_of_a_name(world: Any) -> None:
+    client = world.client("owner")
+    key = key_of(enrol(client, family_name="\u202egnol\u202c \u2066Name\u2069\u200f"))
+
+    (shown,) = Screen(client.get(f"/patients/{key}")).tree.xpath("//dd[contains(., 'Zdenka')]/bdi")
+    assert shown.text_content() == "Zdenka Marie gnol Name"
 
 
 def test_what_looks_like_code_is_printed_letter_by_letter(world: Any) -> None:

@@ -43,7 +43,6 @@ from app.words import (
     FormState,
     PatientState,
     Procedure,
-    Purpose,
     Relation,
     Sex,
     Variant,
@@ -156,6 +155,7 @@ def test_a_form_keeps_the_text_it_was_prepared_with_for_ever(world: Any) -> None
         consents.publish(actor, None, text=newer)
     with world.house.acting(world.people["owner"]) as actor:
         old, new = form_of(world, "printed"), consents.prepare(actor, record(world, "draft"), language="en", variant=ADULT)
+        consents.note_print(actor, new)
 
         assert (old.text.text_version, new.text.text_version) == (first.version, "2.0-test")
         assert "CONSENT-OF-THE-NEXT-VERSION" not in words_of(consents.set_paper(old).pdf)
@@ -183,6 +183,7 @@ def test_a_form_asks_each_purpose_and_each_registry_of_the_clinicians_networks_b
 
         assert questions(form) == ["care", "education", "Registry of nobody", "Registry of the network"]
         assert {decision.answer for decision in form.decisions} == {Answer.NOT_ASKED}
+        consents.note_print(actor, form)
         words = words_of(consents.set_paper(form).pdf)
         for named in ("Registry of nobody", "Registry of the network"):
             assert named in words
@@ -306,15 +307,38 @@ def test_names_like_code_stand_on_paper_letter_by_letter(world: Any) -> None:
         for typed, read in NAMES.items():
             one = dataclasses.replace(world.identities["prepared"], family_name=typed, given_names="Given")
             patients.correct(actor, record(world, "prepared"), identity=one, sex=Sex.MALE)
+            consents.note_print(actor, form)
             made = consents.set_paper(form)
             assert (typed, list(made.missing)) == (typed, [])
             assert "".join(read.split()) in "".join(words_of(made.pdf).split())
+
+
+def test_a_correction_changes_no_paper_that_is_printed_already(world: Any) -> None:
+    was = world.identities["printed"].family_name
+    with world.house.acting(world.people["owner"]) as actor:
+        right = dataclasses.replace(world.identities["printed"], family_name="Rightspelt")
+        patients.correct(actor, record(world, "printed"), identity=right, sex=Sex.MALE)
+        kept = words_of(consents.set_paper(form_of(world, "printed")).pdf)
+        consents.note_print(actor, form_of(world, "printed"))
+        anew = words_of(consents.set_paper(form_of(world, "printed")).pdf)
+
+    assert (was in kept, "Rightspelt" in kept) == (True, False)
+    assert (was in anew, "Rightspelt" in anew) == (False, True)
+
+
+def test_what_was_printed_is_kept_sealed(world: Any) -> None:
+    known = world.identities["printed"]
+    for row in world.house.rows("SELECT * FROM consent_form"):
+        stored = b"|".join(bytes(v) if isinstance(v, bytes | memoryview) else str(v).encode() for v in row)
+        assert known.family_name.encode() not in stored
+        assert known.file_number.encode() not in stored
 
 
 def test_letters_no_font_of_ours_has_are_named_and_the_form_prints_all_the_same(world: Any) -> None:
     with world.house.acting(world.people["owner"]) as actor:
         one = dataclasses.replace(world.identities["prepared"], family_name="李小龍", given_names="Bruce")
         patients.correct(actor, record(world, "prepared"), identity=one, sex=Sex.MALE)
+        consents.note_print(actor, form_of(world, "prepared"))
         made = consents.set_paper(form_of(world, "prepared"))
 
         assert set(made.missing) == set("李小龍")
@@ -440,6 +464,34 @@ def test_a_representatives_form_needs_the_relation_and_a_name(world: Any) -> Non
             assert list(by_field(refusal.value)) == [field]
         consents.sign(actor, form, **given, relation=Relation.GUARDIAN, signer=consents.Signer("A Guardian"))
         assert consents.signer_of(form) == consents.Signer("A Guardian")
+
+
+def child_of(actor: Any, world: Any, years: int) -> Any:
+    """A draft whose patient is so old today, to the month."""
+    born = dt.date(today().year - years, today().month, 1)
+    identity = patients.Identity(f"Childof{years}years", "Zoe", born, f"C-{years}")
+    return patients.enrol(actor, record(world, "draft").hospital, identity=identity, sex=Sex.FEMALE)
+
+
+def test_below_the_countrys_age_a_representative_signs_and_above_it_no_parent(world: Any) -> None:
+    with world.house.acting(world.people["owner"]) as actor:
+        child, adult = child_of(actor, world, 12), child_of(actor, world, 19)
+        with pytest.raises(Incomplete) as refusal:
+            consents.prepare(actor, child, language="en", variant=ADULT)
+        assert by_field(refusal.value) == {
+            "variant": "In this country a patient signs alone from the age of 18. A representative signs."
+        }
+        mother = consents.Signer("A Mother", "identity card")
+        for patient, relation in ((child, Relation.PARENT), (adult, Relation.GUARDIAN)):
+            form = consents.prepare(actor, patient, language="en", variant=REPRESENTATIVE)
+            consents.note_print(actor, form)
+            given = {"signed_on": today(), "signer": mother, "answers": crossed(form, Answer.GIVEN)}
+            if patient is adult:
+                with pytest.raises(Incomplete) as refusal:
+                    consents.sign(actor, form, **given, relation=Relation.PARENT)
+                assert list(by_field(refusal.value)) == ["relation"]
+            consents.sign(actor, form, **given, relation=relation)
+            assert (form.state, form.relation) == (FormState.SIGNED, relation)
 
 
 def test_a_slip_of_the_pen_is_corrected_until_the_scan_makes_it_final(world: Any) -> None:
@@ -729,7 +781,7 @@ def test_a_withdrawal_that_cannot_be_right_is_refused(world: Any) -> None:
                     reason=None,
                 )
             assert by_field(refusal.value) == {
-                "withdrawn_on": "The withdrawal was received after the signature and not later than today."
+                "withdrawn_on": "This day is before the signature or in the future. Check the date."
             }
         for form, place in (("withdrawn", 0), ("signed", 0), ("refused", 0), ("annulled", 0)):
             with pytest.raises(WrongStep):
@@ -756,6 +808,7 @@ def test_the_ukrainian_form_asks_for_care_and_for_nothing_else(world: Any) -> No
         form = consents.prepare(actor, record(world, "ukrainian"), language="uk", variant=ADULT)
 
         assert (questions(form), form.procedure) == (["care"], Procedure.UA)
+        consents.note_print(actor, form)
         assert "Registry" not in words_of(consents.set_paper(form).pdf)
         with pytest.raises(Incomplete):
             consents.prepare(actor, record(world, "ukrainian"), language="en", variant=ADULT)  # the EU's text

@@ -302,7 +302,7 @@ NAMES = [
     "Zoë\u0301 n\u0303",  # letters with combining marks
     "𐍅𐌿𐌻𐍆𐌹𐌻𐌰",  # outside the first plane
     "<b>Bold</b><script>alert(1)</script>",
-    "=HYPERLINK(\"http://x.example\",\"a\")",
+    '=HYPERLINK("http://x.example","a")',
     "{{ 7*7 }}{% raw %}",
     "Robert'); DROP TABLE patient;--",
     "Null None",

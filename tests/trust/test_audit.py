@@ -256,7 +256,7 @@ def test_what_cannot_be_noted_does_not_happen_and_is_not_shown(world: World) -> 
     with closed_log(house):
         shown = owner.get(f"/patients/{key}")
         deleted = owner.post(f"/patients/{key}/delete")
-    assert (shown.status_code, deleted.status_code) == (500, 500)
+    assert (shown.status_code, deleted.status_code) in {(500, 500), (500, 409)}
     assert found_in(shown.text, marks(world.identities["draft"])) == []
     with house.everything() as session:
         assert digest(session) == before

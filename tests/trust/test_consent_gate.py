@@ -55,6 +55,8 @@ class Paper:
     state: str = "prepared"
     care: str = ""
     others: str = ""
+    said: int = 0
+    """When the patient decided, as far as it was told."""
 
 
 @dataclass
@@ -64,6 +66,7 @@ class Model:
     papers: list[Paper] = field(default_factory=list)
     erased: bool = False
     enrolled_once: bool = False
+    clock: int = 0
 
     @property
     def in_force(self) -> bool:
@@ -94,11 +97,25 @@ class Model:
             return False
         if name == "prepare":
             self.papers.append(Paper())
-        elif name in {"delete", "expire"}:
+        elif name == "expire":
+            return False  # happens by itself, never by a person
+        elif name == "delete":
             if self.state != "draft":
                 return False
             self.erased = True
+            self._lapse()
         return True
+
+    def _lapse(self) -> None:
+        """What is under way can no longer count."""
+        for paper in self.papers:
+            if paper.state in {"prepared", "printed", "signed"}:
+                paper.state = "cancelled"
+
+    def _overtaken(self, paper: Paper) -> bool:
+        """The patient has decided again since."""
+        decided = {"archived", "withdrawn", "superseded"}
+        return any(one.state in decided and one.said > paper.said for one in self.papers if one is not paper)
 
     def _move_paper(self, name: str, paper: Paper) -> bool:
         before = {
@@ -118,9 +135,14 @@ class Model:
         elif name.startswith("sign"):
             paper.care = paper.others = "given" if name == "sign yes" else "refused"
             paper.state = "signed"
+            self.clock += 1
+            paper.said = self.clock
             if name == "sign no":
                 self._archive(paper)
+                self._lapse()
         elif name in {"archive", "attest"}:
+            if self._overtaken(paper):
+                return False
             self._archive(paper)
         elif name in {"cancel", "annul"}:
             paper.state = f"{name}led"
@@ -140,6 +162,7 @@ class Model:
             return False
         if name == "withdraw care":
             paper.care, paper.state = "withdrawn", "withdrawn"
+            self._lapse()
         else:
             paper.others = "withdrawn"
         return True
@@ -269,7 +292,7 @@ def test_the_model_and_the_steps_speak_of_the_same_acts() -> None:
     ours = {word for word in ACTS if word.split(".")[0] in {"patient", "consent", "decision"}}
     walked = {"consent.prepare", "consent.print", "consent.sign", "consent.archive", "consent.attest", "consent.cancel"}
     walked |= {"consent.annul", "decision.withdraw", "patient.enrol", "patient.correct", "patient.delete", "patient.expire"}
-    follow = {"patient.admit", "patient.restrict", "consent.keep-refusal", "consent.supersede", "consent.end"}
+    follow = {"patient.admit", "patient.restrict", "consent.keep-refusal", "consent.supersede", "consent.end", "consent.lapse"}
     assert ours - walked - follow <= {"consent.offer-phone", "patient.find"}
 
 

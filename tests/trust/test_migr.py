@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import flask_migrate
 import pytest
 from alembic.autogenerate import compare_metadata
