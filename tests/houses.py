@@ -380,4 +380,3 @@ def migrate(app: Flask, revision: str = "head") -> None:
     """Run the migrations, as the role that owns the tables."""
     with app.app_context():
         flask_migrate.upgrade(directory=str(config.ROOT / "migrations"), revision=revision)
-

@@ -10,7 +10,24 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import TestResponse, encode_multipart
 
 UNSEEN = "//script | //style | //template | //head"
-BLOCKS = ("p", "div", "li", "dt", "dd", "td", "th", "h1", "h2", "h3", "label", "legend", "button", "span", "a", "option")
+BLOCKS = (
+    "p",
+    "div",
+    "li",
+    "dt",
+    "dd",
+    "td",
+    "th",
+    "h1",
+    "h2",
+    "h3",
+    "label",
+    "legend",
+    "button",
+    "span",
+    "a",
+    "option",
+)
 
 
 class Screen:
@@ -60,7 +77,11 @@ class Screen:
         sent: dict[str, str] = {}
         for field in self._form(ending).xpath(".//input | .//select | .//textarea"):
             kind, name = field.get("type"), field.get("name")
-            if not name or kind in ("file", "submit") or (kind in ("radio", "checkbox") and field.get("checked") is None):
+            if (
+                not name
+                or kind in ("file", "submit")
+                or (kind in ("radio", "checkbox") and field.get("checked") is None)
+            ):
                 continue
             sent[name] = _value(field)
         return sent
@@ -91,7 +112,9 @@ def _value(field: Any) -> str:
     return (field.text or "").removeprefix("\n") if field.tag == "textarea" else field.get("value", "")
 
 
-def post(client: Any, address: str, sent: dict[str, str], *files: tuple[bytes, str], field: str = "files") -> TestResponse:
+def post(
+    client: Any, address: str, sent: dict[str, str], *files: tuple[bytes, str], field: str = "files"
+) -> TestResponse:
     """Send a form with files. The body is made in memory: the test client's own would leave temporary files open."""
     parts: MultiDict[str, Any] = MultiDict(sent)
     for content, name in files:

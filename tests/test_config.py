@@ -83,7 +83,10 @@ def test_an_unknown_setting_in_the_file_is_refused_so_that_a_misspelt_one_is_fou
         ({"TRUSTED_HOSTS": "cpms.lan"}, ["PUBLIC_URL is http", "CPMS_MODE is demo, which anybody can enter"]),
         ({"PROXY_HOPS": "1"}, ["CPMS_MODE is demo, which anybody can enter"]),
         ({"CPMS_MODE": "production", "FLASK_DEBUG": "1"}, ["FLASK_DEBUG is on"]),
-        ({"BIND": "127.0.0.1"}, ["PUBLIC_URL is http", "CPMS_MODE is demo, which anybody can enter", "BIND has no port"]),
+        (
+            {"BIND": "127.0.0.1"},
+            ["PUBLIC_URL is http", "CPMS_MODE is demo, which anybody can enter", "BIND has no port"],
+        ),
         (
             {"CPMS_MODE": "production", "PUBLIC_URL": "http://cpms.example.org"},
             ["PUBLIC_URL is http"],

@@ -12,7 +12,7 @@ from flask_wtf.csrf import CSRFError
 from jinja2 import StrictUndefined
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from app import audit, sight
 from app.errors import NotFound, Refusal
@@ -153,6 +153,8 @@ def _not_found() -> object:
 def _failed(error: HTTPException) -> Any:
     if error.code is not None and 300 <= error.code < 400:
         return error
+    if isinstance(error, SecurityError):  # a strange host: no address of ours can be built for the page
+        return Response("This address is not served here.\n", 400, content_type="text/plain")
     sentences = {
         400: _("The browser sent something this page does not understand. Go back and try again."),
         403: _("Your role does not open this page."),

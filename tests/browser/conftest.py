@@ -58,7 +58,13 @@ def sites(shared: Path, worker: str, printer: Any) -> Iterator[Callable[[str], S
             port = _free_port()
             address = f"http://127.0.0.1:{port}"
             house = furnish(
-                dialect, shared, f"browser-{worker}", printer, CPMS_MODE="demo", PUBLIC_URL=address, BIND=f"127.0.0.1:{port}"
+                dialect,
+                shared,
+                f"browser-{worker}",
+                printer,
+                CPMS_MODE="demo",
+                PUBLIC_URL=address,
+                BIND=f"127.0.0.1:{port}",
             )
             server = make_server("127.0.0.1", port, house.app, threaded=True, request_handler=Silent)
             server.daemon_threads = True

@@ -60,7 +60,9 @@ def prepare_and_print(hand: Hand) -> str:
 def wait_for_print(hand: Hand, form: str) -> None:
     """Until the print is noted and the paper's tab is there."""
     for _ in range(200):
-        count = hand.site.value("SELECT print_count FROM consent_form WHERE public_id = :key", key=form.rsplit("/", 1)[1])
+        count = hand.site.value(
+            "SELECT print_count FROM consent_form WHERE public_id = :key", key=form.rsplit("/", 1)[1]
+        )
         if count and len(hand.page.context.pages) > 1:
             return
         hand.page.wait_for_timeout(50)

@@ -132,7 +132,9 @@ def faults_of_words(page: Page) -> list[str]:
     if not re.fullmatch(r"\S.* · CPMS", page.title()):
         faults.append(f"title {page.title()!r}")
     words = page.locator("body").inner_text()
-    raw = re.findall(r".{0,30}(?:\bNone\b(?! of these)|\[\]|\bundefined\b|\bNaN\b|object at 0x|%\(\w+\)|<Lazy).{0,30}", words)
+    raw = re.findall(
+        r".{0,30}(?:\bNone\b(?! of these)|\[\]|\bundefined\b|\bNaN\b|object at 0x|%\(\w+\)|<Lazy).{0,30}", words
+    )
     return faults + [f"raw value: {text}" for text in raw]
 
 

@@ -249,9 +249,7 @@ def test_authorisations_are_in_force_but_for_the_expired_the_missing_and_the_dis
     assert [key for key, row in given.items() if row and row.valid_until < 0] == ["elbhang"]
     assert [key for key, row in given.items() if row and not row.opinion.positive] == ["schoecklblick"]
     assert [key for key, row in given.items() if row and 0 <= row.valid_until <= 30] == ["rodopi"]
-    assert [
-        key for key, row in given.items() if row and not row.opinion.day <= row.decided < row.valid_until
-    ] == []
+    assert [key for key, row in given.items() if row and not row.opinion.day <= row.decided < row.valid_until] == []
     assert [key for key, row in given.items() if row and row.by == row.opinion.by] == []
 
 
@@ -297,9 +295,7 @@ def test_ukrainian_patients_are_never_asked_for_a_second_purpose() -> None:
     ]
 
     assert len(asked) >= 5
-    assert [(education, dict(registries)) for _key, education, registries in asked] == [(None, {})] * len(
-        asked
-    )
+    assert [(education, dict(registries)) for _key, education, registries in asked] == [(None, {})] * len(asked)
 
 
 def test_a_registry_on_a_form_belongs_to_a_network_of_the_clinician() -> None:
@@ -331,9 +327,7 @@ def test_the_right_people_signed_for_the_age_and_the_country() -> None:
 
 
 def test_every_state_of_a_form_and_a_patient_is_to_be_seen() -> None:
-    of_clinician = Counter(
-        state(patient) for patient in demo().patients if patient.clinician == "eleni-papadaki"
-    )
+    of_clinician = Counter(state(patient) for patient in demo().patients if patient.clinician == "eleni-papadaki")
     of_all = Counter(state(patient) for patient in demo().patients)
 
     assert set(of_clinician) == set(of_all) == STATES

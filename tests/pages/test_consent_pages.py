@@ -44,7 +44,9 @@ def nickname(world: Any, name: str) -> str:
 
 def crossed(shown: Screen, answer: str = "given") -> dict[str, str]:
     """Every question of the signature's form answered alike."""
-    names = shown.tree.xpath("//form[contains(@action, '/sign')]//input[@type='radio'][starts-with(@name, 'answer_')]/@name")
+    names = shown.tree.xpath(
+        "//form[contains(@action, '/sign')]//input[@type='radio'][starts-with(@name, 'answer_')]/@name"
+    )
     return dict.fromkeys(names, answer)
 
 
@@ -316,7 +318,9 @@ def test_each_bad_file_is_refused_in_plain_words_beside_the_field(world: Any) ->
         assert (what, answer.status_code, list(shown.errors)) == (what, 422, ["files"])
         assert shown.errors["files"].startswith(said), what
     assert state(world, "signed") == "signed"
-    assert world.house.value("SELECT count(*) FROM archived_document WHERE form_id = :f", f=world.forms["signed"][0]) == 0
+    assert (
+        world.house.value("SELECT count(*) FROM archived_document WHERE form_id = :f", f=world.forms["signed"][0]) == 0
+    )
 
 
 @pytest.mark.parametrize(("megabytes", "status"), [(51, 422), (70, 413)])
@@ -331,14 +335,15 @@ def test_a_scan_of_more_than_fifty_megabytes_is_refused_in_plain_words(world: An
 def test_a_scan_sent_twice_is_archived_once(world: Any) -> None:
     client = world.client("owner")
     sent = Screen(client.get(form(world, "signed"))).form("/archive")
-    answers = [
-        post(client, form(world, "signed") + "/archive", sent, (document(), "a.pdf"))
-        for _ in range(2)
-    ]
+    answers = [post(client, form(world, "signed") + "/archive", sent, (document(), "a.pdf")) for _ in range(2)]
 
     assert [answer.status_code for answer in answers] == [302, 409]
-    assert world.house.value("SELECT count(*) FROM archived_document WHERE form_id = :f", f=world.forms["signed"][0]) == 1
-    assert len(list((world.house.var / "files").iterdir())) == world.house.value("SELECT count(*) FROM archived_document")
+    assert (
+        world.house.value("SELECT count(*) FROM archived_document WHERE form_id = :f", f=world.forms["signed"][0]) == 1
+    )
+    assert len(list((world.house.var / "files").iterdir())) == world.house.value(
+        "SELECT count(*) FROM archived_document"
+    )
 
 
 def test_one_attests_where_the_original_is_kept(world: Any) -> None:
@@ -601,7 +606,12 @@ def test_foreign_and_strange_ids_are_not_found(world: Any) -> None:
 
 def test_what_no_link_of_ours_asks_is_no_error(world: Any) -> None:
     client = world.client("owner")
-    for query in ("?state=x&language=%FF&printed=1", "?q=%25%27&after=" + NOT_THERE, "?before=-1", "?language=" + "e" * 999):
+    for query in (
+        "?state=x&language=%FF&printed=1",
+        "?q=%25%27&after=" + NOT_THERE,
+        "?before=-1",
+        "?language=" + "e" * 999,
+    ):
         assert client.get(f"/consents/{query}").status_code == 200
 
 
@@ -630,7 +640,9 @@ def test_a_multipart_that_lies_about_itself_breaks_nothing(world: Any) -> None:
         b"files=text",
         b"--x\r\n\r\n" * 600 + b"--x--",
     ):
-        kind = "multipart/form-data; boundary=x" if b"x" in body[:4] or not body else "application/x-www-form-urlencoded"
+        kind = (
+            "multipart/form-data; boundary=x" if b"x" in body[:4] or not body else "application/x-www-form-urlencoded"
+        )
         answer = client.open(address, method="POST", data=body, content_type=kind, headers=head)
         assert (body[:60], answer.status_code) in [(body[:60], code) for code in (400, 409, 413, 422)]
     gc.collect()  # the half file Werkzeug left is closed here, where it is expected

@@ -111,7 +111,12 @@ def test_a_likely_duplicate_is_told_names_nobody_and_may_be_passed(world: Any, a
     assert answer.status_code == 422
     assert "Your hospital may have this person already" in told.errors["despite_duplicate"]
     words = told.text.lower()
-    for hidden in (known.given_names, nickname(world, "colleague's"), world.patients["colleague's"][1], "colleague tester"):
+    for hidden in (
+        known.given_names,
+        nickname(world, "colleague's"),
+        world.patients["colleague's"][1],
+        "colleague tester",
+    ):
         assert hidden.lower() not in words
     passed = client.post("/patients/enrol", data=told.form() | {"despite_duplicate": "y"})
     assert key_of(passed)
@@ -192,7 +197,9 @@ def test_a_hostile_or_foreign_name_stands_on_every_page_letter_by_letter_and_doe
         for address in pages:
             shown = Screen(client.get(address))
             assert " ".join(name.split()) in " ".join(shown.text.split()), address
-            assert not shown.tree.xpath("//main//img[@src='x'] | //main//b[text()='Bold'] | //script[contains(., 'alert')]")
+            assert not shown.tree.xpath(
+                "//main//img[@src='x'] | //main//b[text()='Bold'] | //script[contains(., 'alert')]"
+            )
             assert "49" not in shown.texts("//h1")[0]
         (isolated,) = Screen(client.get(pages[0])).tree.xpath("//dd[contains(., 'Given')]/bdi")
         assert isolated.text_content() == f"Given {name}"
@@ -287,7 +294,14 @@ def test_what_no_link_of_ours_asks_is_no_error(world: Any) -> None:
     client, everybody = world.client("owner"), listed(world.client("owner"))
     for query in (
         *("?state=nonsense", "?state=", "?psize=-1", "?page=abc", "?page_PatientPage=99999", "?_oc_PatientPage=sealed"),
-        *("?_flt_0_hospital=1", "?after=nonsense", f"?after={NOT_THERE}", "?before=%FF%FE", "?q=&q=", "?x=" + "y" * 4000),
+        *(
+            "?_flt_0_hospital=1",
+            "?after=nonsense",
+            f"?after={NOT_THERE}",
+            "?before=%FF%FE",
+            "?q=&q=",
+            "?x=" + "y" * 4000,
+        ),
         *("?after=999999999999999999999999", "?_od_PatientPage=desc&_oc_PatientPage=__class__"),
     ):
         answer = client.get(f"/patients/{query}")
@@ -575,7 +589,9 @@ def test_who_is_disabled_in_mid_form_enrols_nobody(world: Any) -> None:
     assert how_many(world) == before
 
 
-@pytest.mark.parametrize("who", ["anonymous", "guest", "coordinator", "representative", "hub", "admin", "bystander", "locked"])
+@pytest.mark.parametrize(
+    "who", ["anonymous", "guest", "coordinator", "representative", "hub", "admin", "bystander", "locked"]
+)
 def test_who_treats_nobody_opens_no_page_of_patients(world: Any, who: str) -> None:
     client = world.client(who)
     expected = 302 if who in ("anonymous", "locked") else 403

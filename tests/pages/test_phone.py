@@ -54,12 +54,16 @@ def test_a_phone_sends_photographs_and_the_desk_goes_on(world: Any) -> None:
     assert (answer.status_code, Screen(answer).heading) == (200, "Archived")
     assert state(world) == ("archived", "enrolled")
     assert "The scan is archived." in desk.get(signed(world) + "/state").get_data(as_text=True)
-    kept = world.house.rows("SELECT kind, source, archived_by_id FROM archived_document WHERE form_id = :f ORDER BY id",
-                            f=world.forms["signed"][0])
+    kept = world.house.rows(
+        "SELECT kind, source, archived_by_id FROM archived_document WHERE form_id = :f ORDER BY id",
+        f=world.forms["signed"][0],
+    )
     owner = world.people["owner"]
     assert [tuple(row) for row in kept] == [("original", "phone", owner)] * 2 + [("reading", "phone", owner)]
-    (noted,) = world.house.rows("SELECT actor_id, origin FROM audit_entry WHERE act = 'consent.archive' AND thing_id = :k",
-                                k=world.forms["signed"][1])
+    (noted,) = world.house.rows(
+        "SELECT actor_id, origin FROM audit_entry WHERE act = 'consent.archive' AND thing_id = :k",
+        k=world.forms["signed"][1],
+    )
     assert (noted.actor_id, noted.origin.startswith("phone")) == (owner, True)
 
 
@@ -74,7 +78,14 @@ def test_the_phones_screen_shows_the_forms_name_and_nothing_of_the_patient(world
     known = world.identities["signed"]
     nickname = world.house.value("SELECT nickname FROM patient WHERE id = :k", k=world.patients["signed"][0])
     for hidden in (
-        *(known.family_name, known.given_names, known.file_number, known.birth_place, str(known.birth_date.year), nickname),
+        *(
+            known.family_name,
+            known.given_names,
+            known.file_number,
+            known.birth_place,
+            str(known.birth_date.year),
+            nickname,
+        ),
         *("Thessaloniki", "owner", world.forms["signed"][1], world.patients["signed"][1]),
     ):
         assert hidden not in raw
@@ -100,7 +111,9 @@ def test_a_link_works_once(world: Any) -> None:
     again = post(phone, address, sent, (document(), "a.pdf"))
     assert (again.status_code, phone.get(address).status_code) == (404, 404)
     assert "has been used or is older than ten minutes" in Screen(again).main
-    assert world.house.value("SELECT count(*) FROM archived_document WHERE form_id = :f", f=world.forms["signed"][0]) == 1
+    assert (
+        world.house.value("SELECT count(*) FROM archived_document WHERE form_id = :f", f=world.forms["signed"][0]) == 1
+    )
 
 
 def test_a_bad_file_is_refused_in_plain_words_and_the_link_still_works(world: Any) -> None:
@@ -165,7 +178,8 @@ def test_tokens_that_lead_nowhere_all_look_alike(world: Any) -> None:
     used = offer(world, world.client("owner"))
     send(phone, used, (document(), "a.pdf"))
     answers = [
-        phone.get(address) for address in (used, "/phone/x", "/phone/" + "a" * 3000, "/phone/%F0%9F%98%80", "/phone/..%2f..")
+        phone.get(address)
+        for address in (used, "/phone/x", "/phone/" + "a" * 3000, "/phone/%F0%9F%98%80", "/phone/..%2f..")
     ]
 
     assert {answer.status_code for answer in answers} == {404}
@@ -182,8 +196,9 @@ def test_a_phone_whose_owner_is_signed_in_as_somebody_else_uploads_all_the_same(
 
     answer = send(phone, address, (document(), "a.pdf"))
     assert (answer.status_code, state(world)) == (200, ("archived", "enrolled"))
-    noted = world.house.rows("SELECT actor_id FROM audit_entry WHERE act = 'consent.archive' AND thing_id = :k",
-                             k=world.forms["signed"][1])
+    noted = world.house.rows(
+        "SELECT actor_id FROM audit_entry WHERE act = 'consent.archive' AND thing_id = :k", k=world.forms["signed"][1]
+    )
     assert [row[0] for row in noted] == [world.people["owner"]]
 
 

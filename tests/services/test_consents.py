@@ -88,7 +88,10 @@ def scan(actor: Any, form: Any, content: bytes | None = None, name: str = "scan.
 
 
 def in_force(patient: Any) -> bool:
-    return db.session.scalar(select(Patient.id).where(Patient.id == patient.id, Patient.id.in_(care_in_force()))) is not None
+    return (
+        db.session.scalar(select(Patient.id).where(Patient.id == patient.id, Patient.id.in_(care_in_force())))
+        is not None
+    )
 
 
 @contextmanager
@@ -154,7 +157,10 @@ def test_a_form_keeps_the_text_it_was_prepared_with_for_ever(world: Any) -> None
     with world.house.system() as actor:
         consents.publish(actor, None, text=newer)
     with world.house.acting(world.people["owner"]) as actor:
-        old, new = form_of(world, "printed"), consents.prepare(actor, record(world, "draft"), language="en", variant=ADULT)
+        old, new = (
+            form_of(world, "printed"),
+            consents.prepare(actor, record(world, "draft"), language="en", variant=ADULT),
+        )
         consents.note_print(actor, new)
 
         assert (old.text.text_version, new.text.text_version) == (first.version, "2.0-test")
@@ -263,7 +269,9 @@ def test_the_printed_form_says_who_where_for_whom_and_in_which_version(world: An
             *("Tests' operator", "1 Test Street, 1000 Testtown", "dpo@operator.example", "TEST-1"),
             *("Authority of GR", "Owner Tester", form.text.text_version),
         ):
-            assert filled.replace("January", paper.long_date(known.birth_date, "en").split()[1]).lower() in words.lower()
+            assert (
+                filled.replace("January", paper.long_date(known.birth_date, "en").split()[1]).lower() in words.lower()
+            )
         for page in pages:
             assert paper.grouped_code(form.code) in page
         assert "DEMO" not in words
@@ -287,7 +295,13 @@ def test_a_preview_shows_the_text_and_nothing_of_the_patient(world: Any) -> None
         words = words_of(consents.set_paper(form, preview=True).pdf)
 
         assert "Thessaloniki" in words
-        for hidden in (known.family_name, known.given_names, known.file_number, paper.grouped_code(form.code), form.code):
+        for hidden in (
+            known.family_name,
+            known.given_names,
+            known.file_number,
+            paper.grouped_code(form.code),
+            form.code,
+        ):
             assert hidden not in words
 
 
@@ -588,7 +602,10 @@ UNFIT: dict[str, tuple[Sequence[tuple[bytes, str]], str]] = {
         [(document(), "a.jpg")],
         "The file is not a PDF, JPEG or PNG. Save the scan in one of these formats and try again.",
     ),
-    "a password": ([(locked_document(), "a.pdf")], "The PDF is protected by a password. Save it without one and try again."),
+    "a password": (
+        [(locked_document(), "a.pdf")],
+        "The PDF is protected by a password. Save it without one and try again.",
+    ),
     "21 pages": ([(document(21), "a.pdf")], "The scan has more than 20 pages. Scan this form alone."),
     "21 photographs": ([(photograph(), "a.jpg")] * 21, "The scan has more than 20 pages. Scan this form alone."),
     "more than 50 MB": (
@@ -667,7 +684,10 @@ def test_a_signature_older_than_what_the_patient_has_said_since_does_not_count(w
         stale = consents.prepare(actor, patient, language="el", variant=ADULT)
         consents.note_print(actor, stale)
         with world.house.app.app_context():
-            write(world, ConsentForm.__table__.update().where(ConsentForm.id == stale.id).values(printed_at=now() - 9 * DAY))
+            write(
+                world,
+                ConsentForm.__table__.update().where(ConsentForm.id == stale.id).values(printed_at=now() - 9 * DAY),
+            )
         db.session.refresh(stale)
         with pytest.raises(Incomplete) as refusal:
             sign(actor, stale, on=today() - 5 * DAY)

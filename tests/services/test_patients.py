@@ -61,7 +61,9 @@ def test_a_clinician_enrols_a_draft_whose_nickname_age_and_sex_alone_stand_open(
         assert patients.identity_of(made) == NEW
     (open_row,) = world.house.rows("SELECT * FROM patient WHERE id = :key", key=key)
     (sealed_row,) = world.house.rows("SELECT * FROM patient_identity WHERE patient_id = :key", key=key)
-    stored = b"|".join(bytes(v) if isinstance(v, bytes | memoryview) else str(v).encode() for v in (*open_row, *sealed_row))
+    stored = b"|".join(
+        bytes(v) if isinstance(v, bytes | memoryview) else str(v).encode() for v in (*open_row, *sealed_row)
+    )
     for planted in ("Novakova", "Zdenka", "1980-02-03", "N-1 / 2026", "Brno"):
         assert planted.encode() not in stored
 
@@ -76,7 +78,9 @@ def test_the_place_of_birth_may_stay_unknown(world: Any) -> None:
 @pytest.mark.parametrize(
     ("who", "where", "procedure"), [("owner", "Thessaloniki", Procedure.EU), ("ukrainian", "Kyiv", Procedure.UA)]
 )
-def test_the_procedure_follows_from_the_hospitals_country(world: Any, who: str, where: str, procedure: Procedure) -> None:
+def test_the_procedure_follows_from_the_hospitals_country(
+    world: Any, who: str, where: str, procedure: Procedure
+) -> None:
     ukrainian_name = changed(NEW, family_name="Шевченко", given_names="Олена", birth_place="Київ")
     with world.house.acting(world.people[who]) as actor:
         made = patients.enrol(actor, hospital(world, where), identity=ukrainian_name, sex=Sex.FEMALE)
@@ -112,7 +116,9 @@ def test_without_an_authorisation_in_force_nobody_is_enrolled_and_the_refusal_sa
         ({"from_on": today(), "to_on": today()}, True),
     ],
 )
-def test_an_authorisation_counts_on_its_days_and_until_it_is_ended(world: Any, spell: dict[str, Any], enrols: bool) -> None:
+def test_an_authorisation_counts_on_its_days_and_until_it_is_ended(
+    world: Any, spell: dict[str, Any], enrols: bool
+) -> None:
     with world.house.system():
         make.authorisation(hospital(world, "Unauthorised house"), **spell)
     with world.house.acting(world.people["unauthorised"]):
@@ -365,7 +371,9 @@ def test_a_name_or_a_birth_date_alone_finds_nobody(world: Any) -> None:
 @pytest.mark.parametrize("name", ["draft", "withdrawn"])
 def test_a_misspelt_identity_is_corrected_and_found_as_corrected(world: Any, name: str) -> None:
     was = world.identities[name]
-    right = changed(was, family_name="Rightspelt", birth_date=dt.date(2001, 12, 31), file_number="R-9", birth_place=None)
+    right = changed(
+        was, family_name="Rightspelt", birth_date=dt.date(2001, 12, 31), file_number="R-9", birth_place=None
+    )
     with world.house.acting(world.people["owner"]) as actor:
         patient = record(world, name)
         state = patient.state

@@ -261,5 +261,3 @@ def read(session: Session) -> Oracle:
 def key_of(table: Any) -> Any:
     """What tells a table's rows apart."""
     return table.seq if table is AuditEntry else table.id
-
-

@@ -249,5 +249,3 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str
         for key in rows.keys() | before[table].keys():
             if rows.get(key) != before[table].get(key):
                 yield table, key
-
-

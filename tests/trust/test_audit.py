@@ -34,7 +34,8 @@ class Log:
     def new(self) -> list[Any]:
         """(act, outcome, actor, patient, fields) of each new entry."""
         found = self.house.rows(
-            "SELECT act, outcome, actor_id, patient_id, details FROM audit_entry WHERE seq > :n ORDER BY seq", n=self.last
+            "SELECT act, outcome, actor_id, patient_id, details FROM audit_entry WHERE seq > :n ORDER BY seq",
+            n=self.last,
         )
         self.last = self.house.value("SELECT coalesce(max(seq), 0) FROM audit_entry")
         return found
@@ -118,7 +119,9 @@ def test_every_posted_form_leaves_one_entry_and_its_consequences(world: World, t
                 changed = digest(session) != before
             entries = log.new()
             own = [row for row in entries if row.outcome == "done"]
-            tally.check(own or not changed, f"{who}: {route} ({answer.status_code}) changed={changed}, {len(own)} entries")
+            tally.check(
+                own or not changed, f"{who}: {route} ({answer.status_code}) changed={changed}, {len(own)} entries"
+            )
             tally.check(max(Counter(row.act for row in own).values(), default=1) == 1, f"{who}: {route} twice: {own}")
             tally.check(all(row.actor_id == world.people[who] for row in own), f"{who}: {route} for another: {own}")
             if changed:
@@ -134,7 +137,9 @@ def test_each_page_that_shows_who_a_patient_is_leaves_exactly_one_entry(world: W
     told = {key: marks(world.identities[name]) for name, (key, _public) in world.patients.items()}
     named = [mark for known in told.values() for mark in known]
     with world.house.everything() as session:
-        everything = [(r, records(session, r) if r.table else [None]) for r in routes(world.house.app) if r.verb == "GET"]
+        everything = [
+            (r, records(session, r) if r.table else [None]) for r in routes(world.house.app) if r.verb == "GET"
+        ]
     for route, known in everything:
         for record in known:
             if desk.verdict("owner", route, record) != "open":

@@ -88,5 +88,3 @@ def test_a_form_without_the_version_it_saw_is_refused(world: World, tally: Tally
             tally.check(not touched, f"{who}: {route} with seen={seen!r} ({answer.status_code}) changes {touched}")
             if touched:
                 world.house.reset("world")
-
-

@@ -219,14 +219,10 @@ class Desk:
 
     def _sign(self, form: ConsentForm, answer: Answer) -> None:
         answers = {d.public_id: answer for d in form.decisions}
-        consents.sign(
-            self.actor, form, signed_on=today(), relation=Relation.SELF, signer=None, answers=answers
-        )
+        consents.sign(self.actor, form, signed_on=today(), relation=Relation.SELF, signer=None, answers=answers)
 
     def _withdraw(self, form: ConsentForm, place: int) -> None:
-        consents.withdraw(
-            self.actor, form.decisions[place], withdrawn_on=today(), channel=Channel.LETTER, reason=None
-        )
+        consents.withdraw(self.actor, form.decisions[place], withdrawn_on=today(), channel=Channel.LETTER, reason=None)
 
 
 WALKS = st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, MOST_FORMS - 1)), min_size=4, max_size=16)
@@ -291,8 +287,22 @@ def test_the_model_and_the_steps_speak_of_the_same_acts() -> None:
     """An act that can change a form or a record is one of the walk's moves or a consequence of one."""
     ours = {word for word in ACTS if word.split(".")[0] in {"patient", "consent", "decision"}}
     walked = {"consent.prepare", "consent.print", "consent.sign", "consent.archive", "consent.attest", "consent.cancel"}
-    walked |= {"consent.annul", "decision.withdraw", "patient.enrol", "patient.correct", "patient.delete", "patient.expire"}
-    follow = {"patient.admit", "patient.restrict", "consent.keep-refusal", "consent.supersede", "consent.end", "consent.lapse"}
+    walked |= {
+        "consent.annul",
+        "decision.withdraw",
+        "patient.enrol",
+        "patient.correct",
+        "patient.delete",
+        "patient.expire",
+    }
+    follow = {
+        "patient.admit",
+        "patient.restrict",
+        "consent.keep-refusal",
+        "consent.supersede",
+        "consent.end",
+        "consent.lapse",
+    }
     assert ours - walked - follow <= {"consent.offer-phone", "patient.find"}
 
 

@@ -123,7 +123,8 @@ def test_a_form_attested_by_two_at_one_moment_is_archived_once(world: World, tal
     statuses = Counter(answer.status_code for answer in answers)
     tally.check(statuses[302] == 1 and set(statuses) <= {302, 409}, str(statuses))
     entries = world.house.value(
-        "SELECT count(*) FROM audit_entry WHERE act = 'consent.attest' AND outcome = 'done' AND thing_id = :key", key=key
+        "SELECT count(*) FROM audit_entry WHERE act = 'consent.attest' AND outcome = 'done' AND thing_id = :key",
+        key=key,
     )
     tally.check(entries == 1, f"{entries} entries")
 

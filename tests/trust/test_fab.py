@@ -20,14 +20,26 @@ from tests.trust.routes import Desk, digest, records, routes
 
 pytestmark = pytest.mark.t_fab
 
-FRAMEWORKS_OWN = ("action", "action_post", "download", "api", "api_read", "api_create", "api_delete", "show_item", "delete")
+FRAMEWORKS_OWN = (
+    "action",
+    "action_post",
+    "download",
+    "api",
+    "api_read",
+    "api_create",
+    "api_delete",
+    "show_item",
+    "delete",
+)
 
 
 # --- /action, /action_post, /download, APIs ---
 
 
 def test_the_frameworks_own_routes_are_not_there(house: Any, tally: Tally) -> None:
-    declared = {f"{entry.page.__name__}.{method}" for entry in SITE for method in (*entry.page.acts, *entry.page.open_to_all)}
+    declared = {
+        f"{entry.page.__name__}.{method}" for entry in SITE for method in (*entry.page.acts, *entry.page.open_to_all)
+    }
     for rule in house.app.url_map.iter_rules():
         plain = rule.endpoint in {"static", "healthz", "readyz"}
         tally.check(plain or rule.endpoint in declared, f"{rule.endpoint} {rule.rule}")
@@ -116,7 +128,9 @@ def rows_of(answer: Any) -> int:
     return answer.text.count("<tr")
 
 
-@pytest.mark.parametrize("key", ["9" * 40, "%00", "..%2f..%2fetc%2fpasswd", "' OR 1=1 --", "\N{SNOWMAN}" * 50, "-1", "x" * 5000])
+@pytest.mark.parametrize(
+    "key", ["9" * 40, "%00", "..%2f..%2fetc%2fpasswd", "' OR 1=1 --", "\N{SNOWMAN}" * 50, "-1", "x" * 5000]
+)
 def test_a_strange_key_is_a_key_of_nothing(world: Any, key: str, tally: Tally) -> None:
     desk = Desk(world)
     for route in routes(world.house.app):
@@ -170,7 +184,9 @@ def test_no_form_takes_roles_or_columns_it_does_not_show(world: Any, tally: Tall
             if (record is None) == bool(route.arguments) or not (record or may(desk, who, route)):
                 continue
             desk.clients[who].post(route.address(*(record.keys if record else ())), data=extra)
-            tally.check(house.rows("SELECT user_id, role_id FROM ab_user_role") == admins, f"{who}: {route} gives a role")
+            tally.check(
+                house.rows("SELECT user_id, role_id FROM ab_user_role") == admins, f"{who}: {route} gives a role"
+            )
             tally.check(house.rows(guarded) == people, f"{who}: {route} changes an account")
     left = house.rows("SELECT id, state, clinician_id, hospital_id, public_id FROM patient ORDER BY id")
     tally.check(left == states, "a patient was moved")
@@ -316,5 +332,3 @@ def test_a_list_never_skips_rows_it_has_to_count(house: Any, statements: list[st
             uncapped = [s for s in statements if "count(*)" in s and "FROM (SELECT" not in " ".join(s.split())]
             tally.check(not uncapped, f"{route.rule} counts everything: {uncapped}")
             assert page
-
-

@@ -25,7 +25,9 @@ NEVER = ("Server", "X-Powered-By", "Access-Control-Allow-Origin", "ETag")
 
 def faults(answer: Any) -> list[str]:
     """What an answer does not say, or says too much."""
-    found = [f"{name}: {answer.headers.get(name)}" for name, value in WANTED.items() if answer.headers.get(name) != value]
+    found = [
+        f"{name}: {answer.headers.get(name)}" for name, value in WANTED.items() if answer.headers.get(name) != value
+    ]
     if not answer.headers.get("Strict-Transport-Security", "").startswith("max-age=63072000"):
         found.append("no Strict-Transport-Security")
     found += [f"{name} is told" for name in NEVER if name in answer.headers]
@@ -86,7 +88,9 @@ def test_every_answer_carries_the_headers(world: Any, tally: Tally) -> None:
                 tally.check(not wrong, f"{who}: {route} ({answer.status_code}): {', '.join(wrong)}")
 
 
-@pytest.mark.parametrize("address", ["/login/", "/nothing/here", "/healthz", "/readyz", "/phone/nothing", "/link/nothing"])
+@pytest.mark.parametrize(
+    "address", ["/login/", "/nothing/here", "/healthz", "/readyz", "/phone/nothing", "/link/nothing"]
+)
 def test_pages_for_everybody_carry_them_too(house: Any, address: str, tally: Tally) -> None:
     answer = house.visitor().get(address)
     wrong = faults(answer) + page_faults(answer)
@@ -119,5 +123,3 @@ def test_a_form_from_another_site_is_refused(house: Any) -> None:
     visitor = house.visitor()
     answer = visitor.post("/login/", data={"name": "a", "password": "b"}, headers={"Referer": "https://evil.example/"})
     assert answer.status_code == 400
-
-

@@ -20,9 +20,41 @@ from tests.world import World
 
 pytestmark = pytest.mark.t_idor
 
-ATTACKERS = ("neighbour", "colleague", "assistant of chosen", "other representative", "other coordinator", "guest", "two hats")
-GENERIC = ("id", "key", "pk", "patient", "patient_id", "hospital", "hospital_id", "form", "form_id", "person", "clinician")
-GENERIC += ("person_id", "assistant", "chosen", "network", "centre", "grant", "host", "decision_key", "document", "next", "q")
+ATTACKERS = (
+    "neighbour",
+    "colleague",
+    "assistant of chosen",
+    "other representative",
+    "other coordinator",
+    "guest",
+    "two hats",
+)
+GENERIC = (
+    "id",
+    "key",
+    "pk",
+    "patient",
+    "patient_id",
+    "hospital",
+    "hospital_id",
+    "form",
+    "form_id",
+    "person",
+    "clinician",
+)
+GENERIC += (
+    "person_id",
+    "assistant",
+    "chosen",
+    "network",
+    "centre",
+    "grant",
+    "host",
+    "decision_key",
+    "document",
+    "next",
+    "q",
+)
 GENERIC += ("after", "before", "_flt_0_patient", "_flt_0_hospital", "public_id", "seen", "once", "on_behalf_of")
 
 
@@ -176,7 +208,15 @@ def test_a_number_is_no_address(world: World, tally: Tally) -> None:
                     tally.check(same, f"{who}: {route} with {number}: {answer.status_code}")
 
 
-HEADERS = ("X-User", "X-Remote-User", "Remote-User", "X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-Hospital")
+HEADERS = (
+    "X-User",
+    "X-Remote-User",
+    "Remote-User",
+    "X-Original-URL",
+    "X-Rewrite-URL",
+    "X-HTTP-Method-Override",
+    "X-Hospital",
+)
 
 
 def test_headers_make_nobody_else(world: World, tally: Tally) -> None:

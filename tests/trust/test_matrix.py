@@ -90,7 +90,9 @@ def test_reading(world: Any, page: str, tally: Tally, request: pytest.FixtureReq
                     continue
                 answer = desk.ask(who, route, *(record.keys if record else ()))
                 onwards = answer.status_code == 302 and not asks_to_sign_in(answer)  # shown as part of another page
-                right = answer.status_code == 200 or onwards or (answer.status_code == 404 and absent(world, route, record))
+                right = (
+                    answer.status_code == 200 or onwards or (answer.status_code == 404 and absent(world, route, record))
+                )
                 tally.check(right, say(who, route, record, answer, "200"))
 
 

@@ -197,7 +197,12 @@ def test_the_audit_log_the_jobs_and_the_sessions_hold_no_name(world: World, tall
     owner.get(f"/patients/{key}")
     owner.get(f"/patients/{key}/correct")
     owner.post(f"/patients/{key}/correct", data=typed | {"given_names": identity.given_names, "sex": "female"})
-    for statement in ("SELECT * FROM audit_entry", "SELECT * FROM job", "SELECT * FROM login", "SELECT * FROM once_key"):
+    for statement in (
+        "SELECT * FROM audit_entry",
+        "SELECT * FROM job",
+        "SELECT * FROM login",
+        "SELECT * FROM once_key",
+    ):
         for row in world.house.rows(statement):
             hits = found_in("\n".join(str(value) for value in row), marks(identity))
             tally.check(not hits, f"{statement}: {hits}")
@@ -229,10 +234,6 @@ def test_the_programs_own_log_names_nobody(world: World, caplog: pytest.LogCaptu
 def test_the_phone_learns_the_form_and_nothing_of_the_patient(world: World) -> None:
     answer = world.house.visitor().get(f"/phone/{world.phone_token}")
     with world.house.acting(world.people["owner"]):
-        nickname = world.house.value(
-            "SELECT nickname FROM patient WHERE id = :id", id=world.patients["signed"][0]
-        )
+        nickname = world.house.value("SELECT nickname FROM patient WHERE id = :id", id=world.patients["signed"][0])
     assert answer.status_code == 200
     assert found_in(text_of(answer), [*every_mark(world), nickname]) == []
-
-
