@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from flask import g, request
 from flask_appbuilder import ModelView
+from flask_babel.speaklater import LazyString
 from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_
 
 from app import access, sight
@@ -94,7 +95,7 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
             statement = statement.where(or_(*(column.ilike(pattern, escape="\\") for column in searched)))
         for name, one in self.filters.items():
             chosen = request.args.get(name)
-            if chosen and chosen in {value for value, _label in one.choices()}:
+            if chosen and chosen in {value for value, _label in self.choices(name)}:
                 statement = statement.where(one.where(chosen))
         return statement
 
@@ -106,9 +107,20 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
         """What to look for when this was typed."""
         return text
 
+    def choices(self, name: str) -> Any:
+        """What a filter offers, asked once a page."""
+        known: dict[str, Any] = g.setdefault("choices", {})
+        if name not in known:
+            known[name] = self.filters[name].choices()
+        return known[name]
+
     def columns(self) -> Any:
         """The columns this reader sees."""
         return self.list_columns
+
+    def heads(self) -> dict[str, str]:
+        """The columns this reader sees, each with the words above it."""
+        return {name: str(self.label_columns[name]) for name in self.columns()}
 
     def opens(self) -> bool:
         """Whether the reader may open a record of the list at all."""
@@ -171,6 +183,14 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
             value = value() if callable(value) else value
         formatted = self.formatters_columns.get(column)
         return formatted(value) if formatted else LABELS.get(value, value) if isinstance(value, str) else value
+
+    def told(self, record: Any, column: str) -> Any:
+        """What the list's template is told: a word of ours as it is stored, everything else as a person reads it."""
+        stored = getattr(record, column, None)
+        if isinstance(stored, StrEnum):
+            return stored
+        value = self.cell(record, column)
+        return str(value) if isinstance(value, LazyString) else value  # else each comparison in the template translates it anew
 
     # --- add and edit ---
 
