@@ -5,6 +5,7 @@ What lives where: ``docs/decisions/0001-the-house.md`` and the maps ``models``, 
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from flask import Flask, has_request_context, request
@@ -43,6 +44,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         config.Faults: the settings cannot be used; all faults are listed.
     """
     settings = settings or config.load()
+    os.umask(0o077)  # database and files are for this program's eyes alone
     app = Flask(__name__, template_folder="templates", static_folder="static")
     app.config.update(_flask_config(settings))
     app.extensions["premises"] = premises.furnish(settings)

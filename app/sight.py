@@ -10,11 +10,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask_appbuilder.security.sqla.models import Group, Permission, PermissionView, RegisterUser, User, ViewMenu
 from flask_appbuilder.security.sqla.models import Role as FabRole
-from sqlalchemy import ColumnElement, event, false, func, select, true
+from sqlalchemy import ColumnElement, Select, event, false, func, select, true
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.orm.interfaces import CriteriaOption
 from sqlalchemy.sql.visitors import ExtendedInternalTraversal
@@ -91,17 +91,35 @@ def begin(session: Session, act: str) -> ColumnElement[bool]:
     """Where a list of the rows on which the session's actor may do ``act`` begins.
 
     A few rows are found first and then sorted. Of many, the list is walked in its order, and each row's right is asked:
-    else the first page would cost as much as all.
+    else the first page would cost as much as all. The clause is for statements of this session: ``_limit`` fills it in.
     """
-    actor, table = session.info["actor"], access.on(act)
+    actor: Actor = session.info["actor"]
+    start = None if actor.system else _start(actor.roles, act)
+    if start is None:
+        return true()
+    if (session.scalar(start.counting, actors.values(actor)) or 0) <= FEW:
+        return start.few
+    return start.many
+
+
+class Start(NamedTuple):
+    """How many rows there are, counted to ``FEW`` and one; the clause for a few, and for many."""
+
+    counting: Select[int]
+    few: ColumnElement[bool]
+    many: ColumnElement[bool]
+
+
+@functools.cache
+def _start(roles: frozenset[Role], act: str) -> Start | None:
+    """For actors of these roles; ``None``: every row."""
+    actor, table = actors.anybody(roles), access.on(act)
     keys = access.reached(actor, act)
     if keys is None:
-        return true()
-    count = session.scalar(select(func.count()).select_from(keys.limit(FEW + 1).subquery()))
-    if count is not None and count <= FEW:
-        within: ColumnElement[bool] = table.id.in_(keys)
-        return within
-    return true() if act == access.see(table) else access.right_here(actor, act)
+        return None
+    counting = select(func.count()).select_from(keys.limit(FEW + 1).subquery())
+    sights = act == access.see(table)  # these are asked of each row anyhow
+    return Start(counting, table.id.in_(keys), true() if sights else access.right_here(actor, act))
 
 
 class Sight(CriteriaOption):

@@ -57,8 +57,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept, left = [], []
     for item in items:
         on = item.callspec.params.get("dialect") if hasattr(item, "callspec") else None
-        too_long = item.get_closest_marker("long") and not config.getoption("long")
-        (left if too_long or (only and on and on != only) else kept).append(item)
+        short = not config.getoption("long")
+        too_long = short and item.get_closest_marker("long")
+        again = short and on == "postgresql" and item.get_closest_marker("one_database")
+        (left if too_long or again or (only and on and on != only) else kept).append(item)
     items[:] = kept
     config.hook.pytest_deselected(items=left)
 

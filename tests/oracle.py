@@ -397,6 +397,7 @@ RIGHTS: dict[str, Right] = {
     "consent.annul": who_cares,
     "consent.keep-refusal": no_one,
     "consent.supersede": no_one,
+    "consent.lapse": no_one,
     "consent.end": no_one,
     "decision.see": who_cares,
     "decision.withdraw": who_cares,

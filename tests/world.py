@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.models import ConsentForm, Hospital, Job, Mandate, Membership, Patient, Person, db, now, today
+from app.models import ConsentForm, Hospital, Job, Mandate, Membership, Patient, Person, PhoneLink, db, now, today
 from app.outside.scans import Scan
 from app.premises import premises
 from app.services import consents, patients
@@ -149,7 +149,7 @@ def identity(number: int) -> patients.Identity:
     """A person nobody else is: every part is found nowhere else in the house."""
     return patients.Identity(
         family_name=f"Quexington{number:02d}vlad",
-        given_names=f"Zbyszka{number:02d} Oruela",
+        given_names=f"Zbyszka{number:02d} Oruela{number:02d}x",
         birth_date=dt.date(1931 + number, 1 + number % 12, 11 + number % 17),
         file_number=f"FN-77{number:02d}-4431",
         birth_place=f"Wrzeszcz{number:02d}",
@@ -278,6 +278,7 @@ def _since(world: World) -> None:
     ends(Membership, "leaver")
     ends(Mandate, "gone assistant")
     db.session.get(Person, world.people["locked"]).disabled_at = now()
+    db.session.scalars(select(PhoneLink)).one().expires_at = now() + DAY  # longer than a run of the tests
     db.session.get(Hospital, world.hospitals["Closed house"]).ended_at = now()
     for name in ("owner", "outsider"):
         db.session.add(

@@ -233,6 +233,10 @@ class ConsentPage(ListPage):
         """A form code as it is stored: without the dashes it is read with."""
         return text.replace("-", "").replace(" ", "")
 
+    def needs(self) -> tuple[Any, ...]:
+        """The patient, where the list says who it is."""
+        return (joinedload(ConsentForm.patient),) if "patient" in self.columns() else ()
+
     def cell(self, record: Any, column: str) -> Any:
         """Codes grouped for reading, languages by their names."""
         if column == "code":

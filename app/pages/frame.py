@@ -117,7 +117,15 @@ def _words() -> dict[str, Any]:
 
 
 def _menu() -> list[dict[str, Any]]:
-    """Flask-AppBuilder's menu as far as this person's roles open it; its own ``get_data`` translates a label twice."""
+    """Flask-AppBuilder's menu as far as this person's roles open it, made once for all who read it the same way."""
+    known: dict[object, list[dict[str, Any]]] = current_app.extensions.setdefault("menus", {})
+    reader = (acting().roles, choose_language(), request.script_root)
+    if reader not in known:
+        known[reader] = _menu_made()
+    return known[reader]
+
+
+def _menu_made() -> list[dict[str, Any]]:
     house = current_app.extensions["appbuilder"]
     groups = [
         {
@@ -202,5 +210,8 @@ def ago(value: dt.datetime | None) -> str:
 
 
 def label(value: Any) -> Any:
-    """What a person reads for a word of ours."""
-    return LABELS.get(value, value)
+    """What a person reads for a word of ours; translated once a page, however many rows say it."""
+    known: dict[Any, Any] = g.setdefault("labels", {})
+    if value not in known:
+        known[value] = str(LABELS[value]) if value in LABELS else value
+    return known[value]

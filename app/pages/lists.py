@@ -6,6 +6,7 @@ answers through our templates. Lists are paged by key, so that page 400 costs wh
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple
@@ -24,6 +25,13 @@ from app.words import LABELS, _
 
 PAGE_ROWS = 25
 MOST_COUNTED = 1000
+
+
+class Told(NamedTuple):
+    """A cell of a list: what it looks like (word, text, blank, when, other), and what it holds."""
+
+    kind: str
+    value: Any
 
 
 class Filter(NamedTuple):
@@ -118,6 +126,10 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
         """The columns this reader sees."""
         return self.list_columns
 
+    def needs(self) -> tuple[Any, ...]:
+        """What the columns this reader sees load at once; else what a record's page loads."""
+        return self.load
+
     def heads(self) -> dict[str, str]:
         """The columns this reader sees, each with the words above it."""
         return {name: str(self.label_columns[name]) for name in self.columns()}
@@ -149,7 +161,7 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
         order = [column.desc() if down else column.asc() for column in key]
         page = statement.with_only_columns(table.id).order_by(*order).limit(PAGE_ROWS + 1).subquery()
         # what the rows show is joined to this page of them, not to all that were found
-        shown = select(table).join(page, page.c.id == table.id).order_by(*order).options(*self.load)
+        shown = select(table).join(page, page.c.id == table.id).order_by(*order).options(*self.needs())
         rows = list(db.session.scalars(shown).unique())
         more, rows = len(rows) > PAGE_ROWS, rows[:PAGE_ROWS]
         if backwards:
@@ -184,13 +196,17 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
         formatted = self.formatters_columns.get(column)
         return formatted(value) if formatted else LABELS.get(value, value) if isinstance(value, str) else value
 
-    def told(self, record: Any, column: str) -> Any:
-        """What the list's template is told: a word of ours as it is stored, everything else as a person reads it."""
+    def told(self, record: Any, column: str) -> Told:
+        """A cell for the list's template: a word of ours as it is stored, everything else as a person reads it."""
         stored = getattr(record, column, None)
         if isinstance(stored, StrEnum):
-            return stored
+            return Told("word", stored)
         value = self.cell(record, column)
-        return str(value) if isinstance(value, LazyString) else value  # else each comparison in the template translates it anew
+        if isinstance(value, LazyString):
+            value = str(value)  # else each question the template asks about it translates it anew
+        if isinstance(value, str) and not hasattr(value, "__html__"):
+            return Told("text" if value else "blank", value)
+        return Told("blank" if value is None else "when" if isinstance(value, dt.date) else "other", value)
 
     # --- add and edit ---
 

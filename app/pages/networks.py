@@ -241,6 +241,7 @@ class AreaPage(ListPage):
     acts: ClassVar[dict[str, str]] = {"show": "area.see", "edit": "area.amend"}
     default_view = "show"
     edit_title = _("Change the thematic area")
+    label_columns: ClassVar[dict[str, object]] = {"name": _("Name")}
     list_columns: ClassVar[list[str]] = ["name"]
     show_columns: ClassVar[list[str]] = ["name"]
     edit_form = AreaForm

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from typing import Any, ClassVar
 
 from flask import abort, g, redirect, request, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
-from flask_babel import format_date
+from flask_babel import format_date, get_locale
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 from wtforms import BooleanField, DateField, SelectField
@@ -115,6 +116,10 @@ class PatientPage(ListPage):
     def columns(self) -> Any:
         """Who treats the patient matters to an assistant only."""
         return [name for name in self.list_columns if name != "clinician" or acting().is_(Role.ASSISTANT)]
+
+    def needs(self) -> tuple[Any, ...]:
+        """The clinician, where the list says who it is."""
+        return (joinedload(Patient.clinician),) if "clinician" in self.columns() else ()
 
     def cell(self, record: Any, column: str) -> Any:
         """Year and month of birth, as others see them."""
@@ -373,7 +378,12 @@ def _ask_only_if_several(form: Any, name: str) -> None:
 
 def born(patient: Patient) -> str:
     """Year and month of birth, as others see them."""
-    return str(format_date(dt.date(patient.birth_year, patient.birth_month, 1), "LLLL yyyy"))
+    return _month(patient.birth_year, patient.birth_month, str(get_locale()))
+
+
+@functools.lru_cache(maxsize=4096)
+def _month(year: int, month: int, _locale: str) -> str:
+    return str(format_date(dt.date(year, month, 1), "LLLL yyyy"))
 
 
 def _likely_variant(patient: Patient) -> Variant:

@@ -17,7 +17,7 @@ from typing import Any
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app import actors, audit, sight
@@ -77,15 +77,18 @@ def _writing(session: Session) -> None:
 # --- who is there --------------------------------------------------------------------------------------------------
 
 
+_VISITS = (  # asked by every page, so made once
+    select(Login, Person)
+    .join(Person, Login.person_id == Person.id)
+    .where(Login.token_hash == bindparam("hashed"), Login.ended_at.is_(None), Login.expires_at > bindparam("moment"))
+)
+
+
 def visit(token: str, address: str) -> Visit | None:
     """The visit a cookie's token stands for, if it is still in force."""
     moment, settings = now(), premises().settings
     with sight.wide("login") as session:
-        row = session.execute(
-            select(Login, Person)
-            .join(Person, Login.person_id == Person.id)
-            .where(Login.token_hash == _hash(token), Login.ended_at.is_(None), Login.expires_at > moment)
-        ).first()
+        row = session.execute(_VISITS, {"hashed": _hash(token), "moment": moment}).first()
         if row is None:
             return None
         login, person = row

@@ -20,7 +20,9 @@ class Patient(Record):
     __table_args__ = (
         CheckConstraint("birth_month BETWEEN 1 AND 12", name="birth_month"),
         CheckConstraint("birth_year BETWEEN 1890 AND 2200", name="birth_year"),
-        Index("ix_patient_clinician_id_id", "clinician_id", "id"),
+        Index(
+            "ix_patient_clinician_id_hospital_id_id", "clinician_id", "hospital_id", "id"
+        ),  # "treating" reads it alone
         Index("ix_patient_hospital_id_id", "hospital_id", "id"),
         Index("ix_patient_draft_ends_on", "draft_ends_on"),
     )

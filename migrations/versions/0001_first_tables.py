@@ -539,7 +539,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('public_id', name=op.f('uq_patient_public_id'))
     )
     with op.batch_alter_table('patient', schema=None) as batch_op:
-        batch_op.create_index('ix_patient_clinician_id_id', ['clinician_id', 'id'], unique=False)
+        batch_op.create_index('ix_patient_clinician_id_hospital_id_id', ['clinician_id', 'hospital_id', 'id'], unique=False)
         batch_op.create_index('ix_patient_draft_ends_on', ['draft_ends_on'], unique=False)
         batch_op.create_index('ix_patient_hospital_id_id', ['hospital_id', 'id'], unique=False)
 
@@ -765,7 +765,7 @@ def downgrade() -> None:
     with op.batch_alter_table('patient', schema=None) as batch_op:
         batch_op.drop_index('ix_patient_hospital_id_id')
         batch_op.drop_index('ix_patient_draft_ends_on')
-        batch_op.drop_index('ix_patient_clinician_id_id')
+        batch_op.drop_index('ix_patient_clinician_id_hospital_id_id')
 
     op.drop_table('patient')
     with op.batch_alter_table('mandate', schema=None) as batch_op:

@@ -186,6 +186,32 @@ def test_a_scan_is_uploaded_from_the_desk_and_an_original_is_attested(
 
 
 @SQLITE
+def test_the_desk_stops_asking_once_the_scan_is_there(screens: Callable[..., Hand], photographs: list[Path]) -> None:
+    hand = screens()
+    hand.enter(GREEK)
+    enrol(hand)
+    hand.go(prepare_and_print(hand))
+    record_signature(hand)
+    hand.click("button", "Photograph it with a phone")
+    asked: list[str] = []
+    hand.page.on("request", lambda request: asked.append(request.url))
+    hand.page.wait_for_timeout(2500)
+    assert asked  # it waits by asking
+    phone = screens(PHONE, is_mobile=True, has_touch=True)
+    phone.page.goto(read_qr(hand))
+    phone.attach(photographs[0])
+    phone.click("button", "Send")
+    onward = hand.page.get_by_role("link", name="Look at the scan")
+    expect(onward).to_be_visible()
+    onward.focus()
+    asked.clear()
+    hand.page.wait_for_timeout(4500)
+
+    assert asked == []
+    expect(onward).to_be_focused()
+
+
+@SQLITE
 def test_a_bad_scan_is_told_beside_its_field_and_takes_the_focus(screens: Callable[..., Hand], tmp_path: Path) -> None:
     hand = screens(PHONE)
     hand.enter(GREEK)

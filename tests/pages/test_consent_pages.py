@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -647,3 +648,31 @@ def test_a_multipart_that_lies_about_itself_breaks_nothing(world: Any) -> None:
         assert (body[:60], answer.status_code) in [(body[:60], code) for code in (400, 409, 413, 422)]
     gc.collect()  # the half file Werkzeug left is closed here, where it is expected
     assert state(world, "signed") == "signed"
+
+
+# --- home ------------------------------------------------------------------------------------------------------------------
+
+
+def test_home_shows_a_clinician_the_open_work_nearest_to_its_end_first(world: Any) -> None:
+    shown = Screen(world.client("owner").get("/"))
+    work = {
+        "Signed, the scan is missing": ("signed", "represented"),
+        "Printed and not yet back": ("printed",),
+        "Prepared, not printed": ("prepared",),
+        "Drafts without a form": ("draft", "cancelled"),
+    }
+    groups = {}
+    for section in shown.tree.xpath("//main//section[h2]"):
+        title = re.sub(r"\s*\d+$", "", " ".join(section.xpath("h2")[0].text_content().split()))
+        groups[title] = {" ".join(link.text_content().split()) for link in section.xpath(".//li//a")}
+
+    assert [title for title in groups if title in work] == list(work)
+    assert {title: groups[title] for title in work} == {
+        title: {nickname(world, name) for name in names} for title, names in work.items()
+    }
+    for name in ("enrolled", "withdrawn", "erased", "colleague's", "neighbour's"):
+        assert nickname(world, name) not in shown.main
+
+
+def test_home_of_a_guest_says_when_there_will_be_something(world: Any) -> None:
+    assert "Discussions appear here once somebody invites you." in Screen(world.client("guest").get("/")).main

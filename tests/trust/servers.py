@@ -6,6 +6,7 @@ import dataclasses
 import http.client
 import io
 import os
+import re
 import resource
 import signal
 import socket
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pikepdf
+from werkzeug.datastructures import FileStorage
 from werkzeug.test import stream_encode_multipart
 
 import config
@@ -41,7 +43,8 @@ class Server:
         body, headers = b"", {"Cookie": f"cpms={MARK}{token_of(who)}", "Referer": f"http://{HERE}:{self.port}/"}
         if verb == "POST":
             stream, _length, boundary = stream_encode_multipart({"csrf_token": form_token(RAW), **parts})
-            body = stream.read()
+            with stream:
+                body = stream.read()
             headers["Content-Type"] = f'multipart/form-data; boundary="{boundary}"'
         connection = http.client.HTTPConnection(HERE, self.port, timeout=60)
         try:
@@ -55,7 +58,7 @@ class Server:
 
     def archive(self, key: str, content: bytes) -> Reply:
         """Send the scan of a form."""
-        return self.send("POST", f"/consents/{key}/archive", files=(io.BytesIO(content), "scan.pdf"))
+        return self.send("POST", f"/consents/{key}/archive", files=FileStorage(io.BytesIO(content), "scan.pdf"))
 
     def kill(self) -> None:
         """kill -9, with everything that belongs to it."""
@@ -69,6 +72,12 @@ class Reply:
 
     status: int
     text: str
+
+    @property
+    def said(self) -> str:
+        """The sentences of the page."""
+        words = re.sub(r"<[^>]+>", " ", self.text.partition("<main")[2].partition("</main>")[0])
+        return " ".join(words.split())[:600]
 
 
 @contextmanager

@@ -132,6 +132,7 @@ def test_every_posted_form_leaves_one_entry_and_its_consequences(world: World, t
 # --- each opening one entry -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.one_database
 def test_each_page_that_shows_who_a_patient_is_leaves_exactly_one_entry(world: World, tally: Tally) -> None:
     desk, log = Desk(world), Log(world.house)
     told = {key: marks(world.identities[name]) for name, (key, _public) in world.patients.items()}

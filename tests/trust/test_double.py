@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app import sight
 from app.models import ConsentForm, db
 from app.pages.base import once_key
 from app.premises import premises
@@ -154,6 +155,28 @@ def test_a_scan_sent_by_a_double_click_is_stored_once(world: World, tally: Tally
     rows = house.value("SELECT count(*) FROM archived_document WHERE form_id = :id", id=world.forms["signed"][0])
     tally.check(statuses[302] == 1 and set(statuses) <= {302, 409, 422}, str(statuses))
     tally.check(len(new) == rows, f"{len(new)} files for {rows} rows")
+
+
+def test_people_of_one_role_who_come_at_one_moment_after_a_start_are_all_served(world: World, tally: Tally) -> None:
+    """What is made once for a role is made by whoever comes first, while the others wait or make their own."""
+    address = f"/consents/{world.forms['printed'][1]}"
+    for _ in range(5):
+        sight._sight.cache_clear()
+        sight._start.cache_clear()
+        statuses = Counter[int]()
+        start = threading.Barrier(8)
+
+        def read(who: str, statuses: Counter[int] = statuses, start: threading.Barrier = start) -> None:
+            client = world.client(who)
+            start.wait()
+            statuses[client.get(address).status_code] += 1
+
+        threads = [threading.Thread(target=read, args=(who,)) for who in ("owner", "assistant") * 4]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        tally.check(statuses == {200: 8}, str(statuses))
 
 
 def picture() -> bytes:

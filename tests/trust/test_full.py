@@ -40,12 +40,12 @@ def test_a_full_disk_is_told_and_leaves_nothing(world: World, size: int, tally: 
     before = files(world)
     with serving(world.house, largest_file=LIMIT) as server:
         answer = server.archive(key, scan(size))
-        tally.check(answer.status == 507, f"answers {answer.status}: {answer.text[:500]}")
+        tally.check(answer.status == 507, f"answers {answer.status}: {answer.said}")
         tally.check(SENTENCE in answer.text, "says nothing of the disk")
         tally.check(state(world, key) == ("signed", 0), f"the form is {state(world, key)}")
         tally.check(files(world) == before, f"left behind: {files(world) - before}")
         again = server.archive(key, scan(100_000))
-        tally.check(again.status == 302, f"afterwards it answers {again.status}: {again.text[:500]}")
+        tally.check(again.status == 302, f"afterwards it answers {again.status}: {again.said}")
     tally.check(state(world, key) == ("archived", 1), f"afterwards the form is {state(world, key)}")
     tally.check(len(files(world) - before) == 1, "not exactly one file more")
 
@@ -57,7 +57,7 @@ def test_a_database_that_cannot_grow_is_told_too(world: World, dialect: str, tal
     with serving(world.house, largest_file=64 << 10) as server:
         for verb, address in [("POST", f"/consents/{key}/attest"), ("GET", f"/consents/{key}")]:
             answer = server.send(verb, address, **({"place": "Room 12"} if verb == "POST" else {}))
-            tally.check(answer.status in {503, 507}, f"{verb} answers {answer.status}: {answer.text[:300]}")
+            tally.check(answer.status in {503, 507}, f"{verb} answers {answer.status}: {answer.said}")
         tally.check(server.send("GET", "/healthz").status == 200, "the server is gone")
     tally.check(state(world, key) == ("signed", 0), f"the form is {state(world, key)}")
     with serving(world.house) as server:

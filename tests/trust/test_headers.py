@@ -11,7 +11,7 @@ from lxml import html
 from tests.conftest import Tally
 from tests.trust.routes import NOWHERE, Desk, routes
 
-pytestmark = pytest.mark.t_headers
+pytestmark = [pytest.mark.t_headers, pytest.mark.one_database]
 
 WANTED = {
     "X-Content-Type-Options": "nosniff",
@@ -66,6 +66,9 @@ def page_faults(answer: Any) -> list[str]:
             found += [f"<{element.tag} {name}>" for name in element.attrib if name.startswith("on")]
             for name in ("src", "srcset", "action", "formaction", "data", "poster"):
                 found += elsewhere(element, name)
+    for form in page.iter("form"):
+        if (form.get("method") or "get").lower() == "post" and not form.xpath(".//input[@name='csrf_token']/@value"):
+            found.append(f"a form without a token: {form.get('action')}")
     return found + [f for link in page.iter("link") for f in elsewhere(link, "href")]
 
 

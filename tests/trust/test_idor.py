@@ -18,7 +18,7 @@ from tests.conftest import Tally
 from tests.trust.routes import Desk, Route, changes, plain, records, routes, stored
 from tests.world import World
 
-pytestmark = pytest.mark.t_idor
+pytestmark = [pytest.mark.t_idor, pytest.mark.one_database]
 
 ATTACKERS = (
     "neighbour",
