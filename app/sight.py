@@ -8,6 +8,7 @@ Reads that must be wider have a reason in ``REASONS`` and a session of their own
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -154,9 +155,17 @@ class Sight(CriteriaOption):
             one.get_global_criteria(attributes)
 
 
-@functools.cache
+_making = threading.Lock()
+
+
 def _sight(roles: frozenset[Role] | None) -> Sight:
     """What actors of these roles see; ``None``: what a session sees that has no actor, nothing."""
+    with _making:  # two threads at one moment must not make two sights of one set of roles
+        return _make_sight(roles)
+
+
+@functools.cache
+def _make_sight(roles: frozenset[Role] | None) -> Sight:
     options = [with_loader_criteria(table, false(), include_aliases=True) for table in HIDDEN]
     for act, table in access.sights():
         entity = User if table is Person else table

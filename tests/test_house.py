@@ -155,7 +155,7 @@ def test_the_columns_of_a_page_are_named_labelled_and_not_secret(page: type[Any]
         ours = {f"{job}_form", f"{job}_columns", job} & set(vars(page))
         assert ours, f"the form of {job} is the framework's"
     shown = {*(page.list_columns or ()), *(vars(page).get("show_columns") or ())}
-    assert shown - set(page.label_columns) == set()
+    assert shown - set(page.label_columns or ()) == set()
     assert {part for column in shown for part in column.split(".")} & LOCKED == set()
 
 

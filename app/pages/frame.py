@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import secrets
+import sys
 from typing import Any
 
 from flask import Flask, Response, abort, current_app, g, has_request_context, render_template, request
@@ -12,10 +14,10 @@ from flask_wtf.csrf import CSRFError
 from jinja2 import StrictUndefined
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
 from app import audit, sight
-from app.errors import NotFound, Refusal
+from app.errors import NoRoom, NotFound, Refusal
 from app.models import now
 from app.pages import names
 from app.pages.base import may
@@ -38,6 +40,7 @@ def hang(app: Flask) -> None:
     app.extensions["babel"].locale_selector = lambda: FORMATS.get(choose_language(), choose_language())
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _failed)
+    app.register_error_handler(OSError, _no_room)
     app.register_error_handler(OperationalError, lambda error: _refused(engines.refusal(error)))
     app.register_error_handler(CSRFError, _stale_form)
     app.context_processor(_words)
@@ -156,6 +159,16 @@ def _refused(refusal: Refusal) -> Any:
 
 def _not_found() -> object:
     return _("There is no such page, or you may not see it.")
+
+
+def _no_room(error: OSError) -> Any:
+    """A disk that fills up while an upload is received."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return _refused(
+            NoRoom(_("The disk of the platform is full, so nothing was saved. Tell the operator and try again later."))
+        )
+    current_app.log_exception(sys.exc_info())
+    return _failed(InternalServerError())
 
 
 def _failed(error: HTTPException) -> Any:

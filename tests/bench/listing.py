@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tests.bench.grounds import Ground
-from tests.bench.stock import MEMBERSHIPS, PATIENTS, Stock
+from tests.bench.peers import MEMBERSHIPS, PATIENTS, Stock
 from tests.bench.timings import Figure, in_turns, ms, reader, times
 from tests.houses import DATABASES, SITE, House
 

@@ -1,15 +1,14 @@
 """The named peer: a stock Flask-AppBuilder application with the same lists, in a process of its own.
 
 Stock templates and security, 25 rows a page, and for the patients the filter a careful author would write: the reader's
-own. ``Stock`` starts it and asks it for pages; run as a module it is the peer itself: it reads a path and how many pages,
-a line each, and answers with the seconds of each page.
+own. It reads a path and how many pages, a line each, and answers with the seconds of each page. ``peers`` starts it; our own
+modules cannot import it, for its tables have the names of ours.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,50 +23,12 @@ from sqlalchemy import Engine, ForeignKey, event, insert, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.types import String
 
+from tests.bench.peers import MEMBERSHIPS, PATIENTS
 from tests.bench.timings import reader, times
 
 OWN = 500
 """Patients of the reader, as in ``crowds``."""
 SITE = "http://stock.test"
-PATIENTS, MEMBERSHIPS = "/patientview/list/", "/membershipview/list/"
-
-
-class Stock:
-    """The peer's process."""
-
-    def __init__(self, folder: Path, patients: int, memberships: int, people: int) -> None:
-        sizes = [str(one) for one in (patients, memberships, people)]
-        command = [sys.executable, "-W", "ignore", "-m", "tests.bench.stock", str(folder), *sizes]
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
-        self._answer()
-
-    def statements(self, path: str) -> int:
-        """SQL statements of a page."""
-        return int(self._asked(path, 0))
-
-    def pages(self, path: str, count: int) -> list[float]:
-        """Seconds of each of so many pages."""
-        return list(self._asked(path, count))
-
-    def _asked(self, path: str, count: int) -> Any:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps([path, count]) + "\n")
-        self.process.stdin.flush()
-        return self._answer()
-
-    def _answer(self) -> Any:
-        assert self.process.stdout is not None
-        return json.loads(self.process.stdout.readline())
-
-    def close(self) -> None:
-        """Let it end."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait(20)
-
-
-# --- the peer itself ----------------------------------------------------------------------------------------------------
 
 
 class Patient(Model):  # type: ignore[misc]
