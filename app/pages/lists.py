@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 from flask import g, request
 from flask_appbuilder import ModelView
 from flask_babel.speaklater import LazyString
-from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, literal, or_, select, tuple_
 
 from app import access, sight
 from app.errors import Conflict, NotAllowed
@@ -86,9 +86,7 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
     @has_access
     def list(self) -> Any:
         """The records one may see, a page of them."""
-        found = self._found()
-        rows, older, newer = self._page_of(found)
-        count = self._count(found) if self._narrowed() else None
+        rows, older, newer, count = self._page_of(self._found())
         return self.page(self.list_template, rows=rows, older=older, newer=newer, count=count)
 
     def _found(self) -> Select[Any]:
@@ -141,14 +139,16 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
     def _narrowed(self) -> bool:
         return any(request.args.get(name) for name in ("q", *self.filters))
 
-    def _count(self, statement: Select[Any]) -> int:
-        """How many there are, counted to a thousand."""
+    def _counted(self, statement: Select[Any]) -> Any:
+        """How many there are, counted to a thousand, as a column of the page's own SELECT; none when all are shown."""
+        if not self._narrowed():
+            return literal(None)
         found = statement.with_only_columns(self.datamodel.obj.id).limit(MOST_COUNTED + 1).subquery()
-        return int(db.session.scalar(select(func.count()).select_from(found)) or 0)
+        return select(func.count()).select_from(found).scalar_subquery()
 
-    def _page_of(self, statement: Select[Any]) -> tuple[Any, str | None, str | None]:
-        """One page by key: the rows, where older ones begin, where newer ones end."""
-        table = self.datamodel.obj
+    def _page_of(self, statement: Select[Any]) -> tuple[Any, str | None, str | None, int | None]:
+        """One page by key: the rows, where older ones begin, where newer ones end, how many there are."""
+        table, counted = self.datamodel.obj, self._counted(statement)
         key = (*self.order, table.id)
         downwards = not self.order
         after, before = request.args.get("after"), request.args.get("before")
@@ -161,14 +161,15 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
         order = [column.desc() if down else column.asc() for column in key]
         page = statement.with_only_columns(table.id).order_by(*order).limit(PAGE_ROWS + 1).subquery()
         # what the rows show is joined to this page of them, not to all that were found
-        shown = select(table).join(page, page.c.id == table.id).order_by(*order).options(*self.needs())
-        rows = list(db.session.scalars(shown).unique())
+        shown = select(table, counted).join(page, page.c.id == table.id).order_by(*order).options(*self.needs())
+        found = db.session.execute(shown).unique().all()
+        rows, count = [row[0] for row in found], found[0][1] if found else None
         more, rows = len(rows) > PAGE_ROWS, rows[:PAGE_ROWS]
         if backwards:
             rows.reverse()
         older = rows[-1].public_id if rows and (more or backwards) else None
         newer = rows[0].public_id if rows and edge is not None and (more or not backwards) else None
-        return rows, older, newer
+        return rows, older, newer, count
 
     def _edge(self, public_id: str, key: tuple[Any, ...]) -> Any:
         """The sort key of the row a page starts from."""

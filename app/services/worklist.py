@@ -40,7 +40,9 @@ def drafts(actor: Actor) -> list[Patient]:
     """Drafts for which no form is under way."""
     form = ConsentForm.__table__.alias()
     under_way = select(form.c.patient_id).where(
-        form.c.state.in_([FormState.PREPARED, FormState.PRINTED, FormState.SIGNED])
+        form.c.state.in_(
+            [FormState.PREPARED, FormState.PRINTED, FormState.SIGNED, FormState.ARCHIVED]
+        )  # archived: refused
     )
     statement = select(Patient).where(
         Patient.state == PatientState.DRAFT, access.right(actor, "patient.open"), Patient.id.not_in(under_way)
