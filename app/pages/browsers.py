@@ -10,12 +10,15 @@ from typing import Any
 
 from flask import Flask, Request, Response, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from sqlalchemy.exc import OperationalError
 
 from app.actors import Actor, nobody
 from app.models import Person
 from app.services import logins
 
 MARK = "login."
+NOBODYS = ("/static/", "/healthz", "/readyz")
+"""Addresses that answer without asking who is there: the database may be what is ill."""
 
 
 class Browser(SecureCookieSession):
@@ -26,6 +29,8 @@ class Browser(SecureCookieSession):
     person: Person | None = None
     actor: Actor = nobody()
     signed_out = False
+    fault: OperationalError | None = None
+    """Why nobody knows who is there: the first thing of the request raises it, as its page."""
 
     def sign_in(self, token: str) -> None:
         """Take a new identity: nothing of the visitor's session stays."""
@@ -47,12 +52,17 @@ class Browsers(SecureCookieSessionInterface):
         """The session of this request."""
         cookie = request.cookies.get(self.get_cookie_name(app), "")
         address = request.remote_addr or ""
-        if not cookie.startswith(MARK) or request.path.startswith("/static/"):
+        if not cookie.startswith(MARK) or request.path.startswith(NOBODYS):
             browser = super().open_session(app, request) if not cookie.startswith(MARK) else Browser()
             if isinstance(browser, Browser):
                 browser.actor = nobody(address)
             return browser  # type: ignore[return-value]
-        visit = logins.visit(cookie.removeprefix(MARK), address)
+        try:
+            visit = logins.visit(cookie.removeprefix(MARK), address)
+        except OperationalError as fault:
+            unknown = Browser()
+            unknown.fault, unknown.actor = fault, nobody(address)
+            return unknown
         if visit is None:
             gone = Browser()
             gone.signed_out, gone.actor = True, nobody(address)
@@ -65,6 +75,8 @@ class Browsers(SecureCookieSessionInterface):
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
         """Write what changed."""
         browser: Browser = session
+        if browser.fault is not None:
+            return  # the cookie may be good
         if browser.login_id is not None:
             if browser.modified:
                 logins.keep(browser.login_id, dict(browser))

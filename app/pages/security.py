@@ -74,6 +74,8 @@ def enter() -> None:
     """Let the request's database session see what the visitor may see."""
     if request.endpoint == "PhonePage.upload":
         return  # the page binds the actor who showed the QR
+    if (fault := here().fault) is not None:
+        raise fault
     actor = here().actor if request.endpoint != "static" else nobody()
     sight.bind(db.session(), actor)
     g.actor = actor

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import secrets
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app import actors, audit, sight
@@ -98,14 +100,17 @@ def visit(token: str, address: str) -> Visit | None:
         actor = actors.load(session, person.id, address)
         found, stale = Visit(login.id, person, actor, dict(login.contents)), login.seen_at + SEEN_EVERY < moment
         session.expunge_all()  # before anything expires them: the page reads them without a session
+        session.rollback()
         if stale:
-            session.rollback()
-            _writing(session)
-            session.execute(
-                update(Login.__table__).where(Login.__table__.c.id == found.login_id).values(seen_at=moment)
-            )
-            session.commit()
+            with suppress(OperationalError):  # a full disk or a lock: reading goes on, the next page tries again
+                _seen(session, found.login_id, moment)
         return found
+
+
+def _seen(session: Session, login_id: int, moment: dt.datetime) -> None:
+    _writing(session)
+    session.execute(update(Login.__table__).where(Login.__table__.c.id == login_id).values(seen_at=moment))
+    session.commit()
 
 
 def keep(login_id: int, contents: dict[str, Any]) -> None:

@@ -112,6 +112,13 @@ def records(session: Session, route: Route) -> list[Record]:
     return found
 
 
+def few(known: list[Any], every: bool) -> list[Any]:
+    """Of records, one for each state; all of them in a long run."""
+    if every or not known or known[0] is None:
+        return known
+    return list({record.state: record for record in reversed(known)}.values())
+
+
 def visible(session: Session, actor: Actor, act: str) -> set[int]:
     """The keys of the rows on which the actor may do the act."""
     table = access.on(act)

@@ -5,8 +5,11 @@ The server runs in a process whose files may not grow beyond a limit (RLIMIT_FSI
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
+from app.models import Login, now
 from tests.conftest import Tally
 from tests.trust.servers import scan, serving
 from tests.trust.test_crash import signed_forms
@@ -54,10 +57,16 @@ def test_a_full_disk_is_told_and_leaves_nothing(world: World, size: int, tally: 
 def test_a_database_that_cannot_grow_is_told_too(world: World, dialect: str, tally: Tally) -> None:
     """SQLite's own files are on the disk that is full: a change is refused with 507, reading what is noted too."""
     (key,) = signed_forms(world, 1)
+    with world.house.everything() as session:  # who was last seen a while ago is noted as seen: that fails too
+        session.connection(execution_options={"writes": True})
+        session.execute(Login.__table__.update().values(seen_at=now() - dt.timedelta(minutes=5)))
+        session.commit()
     with serving(world.house, largest_file=64 << 10) as server:
         for verb, address in [("POST", f"/consents/{key}/attest"), ("GET", f"/consents/{key}")]:
             answer = server.send(verb, address, **({"place": "Room 12"} if verb == "POST" else {}))
             tally.check(answer.status in {503, 507}, f"{verb} answers {answer.status}: {answer.said}")
+            tally.check("<main" in answer.text, f"{verb} is answered without a page")
+        tally.check(server.send("GET", "/").status == 200, "Home, which notes nothing, does not open")
         tally.check(server.send("GET", "/healthz").status == 200, "the server is gone")
     tally.check(state(world, key) == ("signed", 0), f"the form is {state(world, key)}")
     with serving(world.house) as server:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.models import ArchivedDocument, ConsentForm, Patient
+from app.models import ArchivedDocument, ConsentForm, Patient, Person
+from app.pages.lists import ListPage
 from app.views import SITE
 from tests.conftest import Tally
 from tests.trust.routes import (
@@ -17,6 +18,7 @@ from tests.trust.routes import (
     Route,
     asks_to_sign_in,
     digest,
+    few,
     holds,
     plain,
     possible,
@@ -68,7 +70,7 @@ def check_closed(desk: Desk, who: str, route: Route, record: Record | None, want
 
 def asked(every: bool, dialect: str, route: Route, known: list[Record | None], record: Record | None, who: int) -> bool:
     """Whether a cell is among the short run's: everybody on the first record, a share of the others."""
-    share = 1 if every else 8 if dialect == "sqlite" else 20
+    share = 1 if every else 12 if dialect == "sqlite" else 30
     place = known.index(record)
     return place == 0 or (place + who + len(route.endpoint)) % share == 0
 
@@ -86,7 +88,7 @@ def test_reading(world: Any, page: str, tally: Tally, request: pytest.FixtureReq
                         check_closed(desk, who, route, record, wanted, tally)
                     continue
                 shown += 1
-                if shown > 1 and record is not None and not every:
+                if record is not None and not every and (shown > 1 or record not in few(known, every)):
                     continue
                 answer = desk.ask(who, route, *(record.keys if record else ()))
                 onwards = answer.status_code == 302 and not asks_to_sign_in(answer)  # shown as part of another page
@@ -145,6 +147,8 @@ def test_writing_by_who_may_follows_the_steps(
                 answer = desk.ask(who, route, *(record.keys if record else ()))
                 good = {200, 302, 409, 422} if record is None or possible(route, record) else {409, 422}
                 right = answer.status_code in good or (answer.status_code == 404 and absent(world, route, record))
+                if route.table is Person and record is not None and record.id == world.people[who]:
+                    right = right or answer.status_code == 403  # nobody decides about themselves
                 tally.check(right, say(who, route, record, answer, f"one of {sorted(good)}"))
                 if done(house) != before:
                     house.reset("world")
@@ -158,7 +162,9 @@ def done(house: Any) -> int:
 ROWS = re.compile(r"<tbody.*?</tbody>", re.DOTALL)
 
 
-@pytest.mark.parametrize("page", [entry.page.__name__ for entry in SITE if "list" in entry.page.acts])
+@pytest.mark.parametrize(
+    "page", [entry.page.__name__ for entry in SITE if "list" in entry.page.acts and issubclass(entry.page, ListPage)]
+)
 def test_a_list_shows_what_the_scope_says(world: Any, page: str, tally: Tally) -> None:
     desk = Desk(world)
     for route, _none in on_page(world, page, "GET"):

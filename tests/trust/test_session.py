@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from app.models import Attempt, Login, Person, db, now
 from app.services import accounts, logins
@@ -342,3 +343,26 @@ def test_a_visitor_of_a_disabled_login_sees_the_login_page(house: House) -> None
     anna = account(house)
     client = house.client_for(anna.id, ended_at=now())
     assert asks_to_sign_in(client.get("/"))
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])  # PostgreSQL: only its owner may break it so
+def test_while_the_database_is_ill_a_page_says_so_and_the_login_is_kept(house: House, dialect: str) -> None:
+    anna = account(house)
+    client = house.client_for(anna.id)
+    before = cookie(house, client)
+    rename(house, "ALTER TABLE login RENAME TO login_away")
+    try:
+        answer, health = client.get("/"), client.get("/healthz")
+    finally:
+        rename(house, "ALTER TABLE login_away RENAME TO login")
+    assert (answer.status_code, "<main" in answer.text, health.status_code) == (503, True, 200)
+    assert cookie(house, client) == before
+    assert inside(client)
+
+
+def rename(house: House, statement: str) -> None:
+    """Change the tables as an operator does."""
+    with house.everything() as session:
+        session.connection(execution_options={"writes": True})
+        session.execute(text(statement))
+        session.commit()
