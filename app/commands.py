@@ -23,9 +23,9 @@ import config
 from app import actors, audit_chain, house_book, sight
 from app.actors import Actor
 from app.errors import Refusal
-from app.models import ConsentText, Person, db
+from app.models import Person, db
 from app.outside import paper
-from app.services import accounts, consents, housekeeping, jobs, logins, reference
+from app.services import accounts, housekeeping, jobs, logins, reference, texts
 
 if TYPE_CHECKING:
     from config import Settings
@@ -214,17 +214,7 @@ def publish() -> None:
 
 def _publish() -> int:
     with operating() as actor:
-        stored = set(db.session.scalars(select(ConsentText.sha256)))
-        texts = [
-            paper.compose(procedure, language, variant)
-            for procedure in paper.PROCEDURES
-            for language in paper.languages(procedure)
-            for variant in paper.VARIANTS
-        ]
-        new = [text for text in texts if text.sha256 not in stored]
-        for text in new:
-            consents.publish(actor, None, text=text)
-    return len(new)
+        return texts.publish_new(actor)
 
 
 # --- what is in the tables at the start ------------------------------------------------------------------------------

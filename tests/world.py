@@ -16,7 +16,7 @@ from sqlalchemy import select
 from app.models import ConsentForm, Hospital, Job, Mandate, Membership, Patient, Person, PhoneLink, db, now, today
 from app.outside.scans import Scan
 from app.premises import premises
-from app.services import consents, patients
+from app.services import archives, consents, patients, phones
 from app.words import Answer, Channel, JobState, MandateKind, Relation, Sex, Variant
 from tests import factories as make
 from tests.factories import DAY
@@ -227,7 +227,7 @@ def file_bytes(actor: Any, form: ConsentForm, content: bytes = b"%PDF-1.7 a scan
     vault, store = premises().vault, premises().store
     key = vault.new_key(b"document")
     scan = Scan("pdf", 1, "application/pdf")
-    consents.archive(actor, form, stored=[(store.put(content, key, vault), scan, "original", key)], source="desk")
+    archives.archive(actor, form, stored=[(store.put(content, key, vault), scan, "original", key)], source="desk")
 
 
 # --- what happened since ------------------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ def _endings(house: Any, world: World) -> None:
     with house.acting(world.people["owner"]) as actor:
         forms = {name: db.session.get(ConsentForm, key) for name, (key, _public) in world.forms.items()}
         forms = {name: form for name, form in forms.items() if form is not None}
-        consents.attest(actor, forms["attested"], place="Paper archive, room 12")
+        archives.attest(actor, forms["attested"], place="Paper archive, room 12")
         consents.cancel(actor, forms["cancelled"], reason="The patient went home")
         consents.annul(actor, forms["annulled"], reason="Wrong paper was scanned")
         _refuse(actor, forms["refused"])
@@ -252,7 +252,7 @@ def _endings(house: Any, world: World) -> None:
         login = login_of(actor.user_id, "the desk of the owner")
         db.session.add(login)
         db.session.commit()
-        world.phone_token = consents.offer_phone(actor, forms["signed"], login_id=login.id)
+        world.phone_token = phones.offer_phone(actor, forms["signed"], login_id=login.id)
     with house.system():
         _since(world)
         db.session.add_all([login_of(key, token_of(who)) for who, key in world.people.items()])

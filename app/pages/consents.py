@@ -9,9 +9,6 @@ from flask import Response, flash, redirect, request, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import joinedload, selectinload
-from wtforms import DateField, MultipleFileField, RadioField, TextAreaField
-from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length, Optional
 
 from app import access, audit
 from app.errors import NotAllowed, NotFound
@@ -28,15 +25,15 @@ from app.models import (
 )
 from app.outside import paper
 from app.pages import pictures
-from app.pages.base import ActForm, allowed, expose, find, has_access, may, submitted
+from app.pages.base import allowed, expose, find, has_access, may, submitted
 from app.pages.browsers import here
-from app.pages.fields import not_in_the_future, text, words
+from app.pages.consent_forms import AttestForm, ReasonForm, ScanForm, WithdrawForm, question, sign_form
 from app.pages.lists import Filter, ListPage, words_filter
 from app.pages.security import acting
 from app.premises import premises
-from app.services import consents, patients
+from app.services import archives, consents, papers, patients, phones
 from app.services.days import day_at
-from app.words import LABELS, Answer, Channel, FormState, PatientState, Purpose, Relation, Role, Variant, _
+from app.words import Answer, FormState, PatientState, Purpose, Relation, Role, Variant, _
 
 OFFERED = (
     "consent.open",
@@ -57,84 +54,6 @@ LOAD = (
     selectinload(ConsentForm.decisions).joinedload(ConsentDecision.named_registry).joinedload(Registry.country),
     selectinload(ConsentForm.documents).joinedload(ArchivedDocument.key),
 )
-
-
-class ReasonForm(ActForm):
-    """A reason, for acts that need one."""
-
-    reason = text(_("Reason"), 300)
-
-
-class SignForm(ActForm):
-    """What stands on the signed paper. Nothing is answered beforehand."""
-
-    signed_on = DateField(_("Date beside the signature"), validators=[InputRequired(_("Fill this in."))])
-
-
-class AttestForm(ActForm):
-    """Where the signed original is kept."""
-
-    place = text(_("Where the signed original is kept"), 300, hint=_("Such as: paper archive, room 12, binder 2026-B."))
-
-
-class ScanForm(ActForm):
-    """The scan of the signed paper."""
-
-    files = MultipleFileField(
-        _("Scan of the signed form"),
-        description=_("One PDF of at most 20 pages, or a photograph of each page (JPEG, PNG). At most 50 MB."),
-        render_kw={"accept": ".pdf,.jpg,.jpeg,.png,application/pdf,image/jpeg,image/png", "required": ""},
-    )
-
-    def uploads(self) -> list[consents.Upload]:
-        """The chosen files; an empty choice is none."""
-        chosen = [file for file in self.files.data or [] if getattr(file, "filename", "")]
-        return [consents.Upload(file.stream.read(), file.filename) for file in chosen]
-
-
-class WithdrawForm(ActForm):
-    """A withdrawal as it reached the hospital."""
-
-    withdrawn_on = DateField(_("Received on"), validators=[InputRequired(_("Fill this in.")), not_in_the_future])
-    channel = words(_("How it came"), Channel)
-    reason = TextAreaField(
-        _("What the patient said"),
-        description=_("Nobody has to give a reason."),
-        validators=[Optional(), Length(max=300)],
-    )
-
-
-def sign_form(form: ConsentForm) -> SignForm:
-    """The signature's form for one paper: as many answers as it asks, the signer where there is a representative."""
-    fields: dict[str, Any] = {}
-    if form.variant is Variant.REPRESENTATIVE:
-        kinds = [kind for kind in Relation if kind is not Relation.SELF]
-        fields["relation"] = words(_("What the signer is to the patient"), kinds)
-        fields["names"] = text(_("Who signed"), 300, hint=_("Given and family name. With two parents, both names."))
-        fields["proof"] = text(
-            _("Proof seen"), 200, required=False, hint=_("Such as: identity card, court decision and its date.")
-        )
-    for decision in form.decisions:
-        fields[f"answer_{decision.public_id}"] = RadioField(
-            question(decision),
-            choices=_answers(decision),
-            validators=[InputRequired(_("Choose what is crossed on the paper."))],
-        )
-    signing: SignForm = type("SignForm", (SignForm,), fields)()
-    return signing
-
-
-def question(decision: ConsentDecision) -> object:
-    """What a decision is called: the purpose, and the registry where there is one."""
-    registry = decision.named_registry
-    return registry.name if registry is not None else LABELS[decision.purpose]
-
-
-def _answers(decision: ConsentDecision) -> list[SelectChoice]:
-    answers = [SelectChoice(Answer.GIVEN.value, _("Yes")), SelectChoice(Answer.REFUSED.value, _("No"))]
-    if decision.purpose is not Purpose.CARE:
-        answers.append(SelectChoice(Answer.NOT_ASKED.value, _("Left empty")))
-    return answers
 
 
 def _languages() -> list[tuple[str, object]]:
@@ -292,7 +211,7 @@ class ConsentPage(ListPage):
     def preview(self, key: str) -> Any:
         """The form in its language without the patient, as a PDF to look at."""
         form = self._form(key)
-        return _pdf(consents.set_paper(form, preview=True).pdf, form)
+        return _pdf(papers.set_paper(form, preview=True).pdf, form)
 
     @expose("/<key>/print", methods=["POST"])
     @has_access
@@ -300,7 +219,7 @@ class ConsentPage(ListPage):
         """Note the print and show the PDF."""
         form = self._form(key, "consent.print")
         consents.note_print(acting(), form, seen=_seen())
-        missing = " ".join(consents.set_paper(form).missing)
+        missing = " ".join(papers.set_paper(form).missing)
         if missing:
             sentence = _(
                 "Some letters of the name cannot be printed: %(signs)s. Write them by hand on the form.", signs=missing
@@ -316,7 +235,7 @@ class ConsentPage(ListPage):
         if form.printed_at is None:
             raise NotFound
         audit.note(acting(), "consent.open", form)
-        return _pdf(consents.set_paper(form).pdf, form)
+        return _pdf(papers.set_paper(form).pdf, form)
 
     @expose("/<key>/<any(sign, archive, attest, cancel, annul, phone):_act>")
     @has_access
@@ -358,7 +277,7 @@ class ConsentPage(ListPage):
         form = self._form(key, "consent.archive")
         scanning = ScanForm()
         saved = submitted(
-            scanning, lambda: consents.file_scan(acting(), form, scanning.uploads(), source="desk", seen=_seen())
+            scanning, lambda: archives.file_scan(acting(), form, scanning.uploads(), source="desk", seen=_seen())
         )
         if saved is None:
             return self._page(form, form=scanning, scanning=scanning)
@@ -370,7 +289,7 @@ class ConsentPage(ListPage):
         """Attest where the signed original is kept."""
         form = self._form(key, "consent.attest")
         attesting = AttestForm()
-        saved = submitted(attesting, lambda: consents.attest(acting(), form, place=attesting.place.data, seen=_seen()))
+        saved = submitted(attesting, lambda: archives.attest(acting(), form, place=attesting.place.data, seen=_seen()))
         if saved is None:
             return self._page(form, form=attesting, attesting=attesting)
         return self.done(_archived(form), "PatientPage.show", key=form.patient.public_id)
@@ -380,7 +299,7 @@ class ConsentPage(ListPage):
     def phone(self, key: str) -> Any:
         """Show the QR that opens the upload page on a phone."""
         form = self._form(key, "consent.offer-phone")
-        token = consents.offer_phone(acting(), form, login_id=here().login_id)
+        token = phones.offer_phone(acting(), form, login_id=here().login_id)
         address = premises().settings["PUBLIC_URL"] + url_for("PhonePage.upload", token=token)
         return self.page(
             "consents/phone.html",
@@ -388,7 +307,7 @@ class ConsentPage(ListPage):
             grouped=paper.grouped_code(form.code),
             address=address,
             picture=pictures.qr(address),
-            minutes=consents.PHONE_MINUTES,
+            minutes=phones.PHONE_MINUTES,
         )
 
     @expose("/<key>/state")
@@ -458,7 +377,7 @@ class ConsentPage(ListPage):
         document = find(ArchivedDocument, document_key, "document.open")
         if document.form_id != form.id or not allowed("document.open", document):
             raise NotFound
-        content = consents.read(document)
+        content = archives.read(document)
         audit.note(acting(), "document.open", document)
         ending = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}[document.media_type]
         name = f"consent-{form.code}-{document.position}.{ending}"

@@ -21,11 +21,11 @@ from app.models import AuditEntry, ConsentDecision, ConsentForm, Hospital, Patie
 from app.outside import paper
 from app.pages.acts import ACT_WORDS, OUTCOME_WORDS
 from app.pages.base import ActForm, allowed, expose, find, has_access, may, offer, once_key, submitted
-from app.pages.consents import question
+from app.pages.consent_forms import question
 from app.pages.fields import PickField, not_in_the_future, text, words
 from app.pages.lists import PAGE_ROWS, ListPage, words_filter
 from app.pages.security import acting
-from app.services import consents, patients
+from app.services import consents, patients, texts
 from app.words import Answer, PatientState, Procedure, Role, Sex, Variant, _
 
 OFFERED = ("patient.correct", "patient.delete", "consent.prepare")
@@ -295,7 +295,7 @@ class PatientPage(ListPage):
 
     def _prepare_form(self, patient: Patient) -> PrepareForm:
         person = db.session.get(Person, acting().user_id)
-        codes = consents.offered_languages(patient, person.consent_language if person else None)
+        codes = texts.offered_languages(patient, person.consent_language if person else None)
         form = PrepareForm(formdata=request.form if request.method == "POST" else None)
         form.language.choices = [SelectChoice(code, paper.language_name(code)) for code in codes]
         if request.method == "GET":

@@ -13,8 +13,8 @@ from app.errors import NotFound
 from app.models import ConsentForm, db
 from app.outside import paper
 from app.pages.base import Page, expose, submitted
-from app.pages.consents import ScanForm
-from app.services import consents
+from app.pages.consent_forms import ScanForm
+from app.services import archives, phones
 from app.words import _
 
 
@@ -29,7 +29,7 @@ class PhonePage(Page):
     @expose("/<token>", methods=["GET", "POST"])
     def upload(self, token: str) -> Any:
         """Photographs or a PDF of the signed form; archived in the name of who showed the QR."""
-        link, actor = consents.link_behind(token, request.remote_addr or "")
+        link, actor = phones.link_behind(token, request.remote_addr or "")
         sight.bind(db.session(), actor)
         g.actor = actor
         consent = (
@@ -44,7 +44,7 @@ class PhonePage(Page):
         if consent is None or consent.patient is None:
             raise NotFound(_("The person who showed this code may no longer open the form."))
         form = ScanForm()
-        saved = submitted(form, lambda: consents.file_scan(actor, consent, form.uploads(), source="phone", link=link))
+        saved = submitted(form, lambda: archives.file_scan(actor, consent, form.uploads(), source="phone", link=link))
         given = {
             "form": form,
             "grouped": paper.grouped_code(consent.code),

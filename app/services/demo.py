@@ -22,7 +22,6 @@ from app.errors import Conflict, NotAllowed
 from app.models import (
     Authorisation,
     Centre,
-    ConsentText,
     Country,
     Grant,
     GrantedPatient,
@@ -35,10 +34,10 @@ from app.models import (
     db,
     now,
 )
-from app.outside import paper, reference
+from app.outside import reference
 from app.outside.reference import Day, DemoWorld, HospitalStory, PersonStory
 from app.premises import premises
-from app.services import accounts, consents
+from app.services import accounts, texts
 from app.services.reference import load_reference
 from app.services.stories import Life, Stage, Turn
 from app.tables.base import clock_at
@@ -129,17 +128,8 @@ def _publish_texts(stage: Stage) -> None:
     db.session.remove()
     actor = actors.system("seed")
     sight.bind(db.session(), actor)
-    stored = set(db.session.scalars(select(ConsentText.sha256)))
-    texts = [
-        paper.compose(procedure, language, variant)
-        for procedure in paper.PROCEDURES
-        for language in paper.languages(procedure)
-        for variant in paper.VARIANTS
-    ]
     with clock_at(stage.start + dt.timedelta(days=TEXTS_PUBLISHED)):
-        for text in texts:
-            if text.sha256 not in stored:
-                consents.publish(actor, None, text=text)
+        texts.publish_new(actor)
     db.session.remove()
 
 

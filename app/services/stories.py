@@ -28,8 +28,9 @@ from app.outside.reference import (
     SignerStory,
     WithdrawalStory,
 )
-from app.services import consents, patients
-from app.services.consents import Signer, Upload
+from app.services import archives, consents, papers, patients
+from app.services.archives import Upload
+from app.services.consents import Signer
 from app.services.patients import Identity
 from app.words import Answer, Channel, Purpose, Relation, Sex, Variant
 
@@ -186,14 +187,14 @@ class Life:
 
     def _archive(self, number: int, actor: Actor) -> None:
         form, story = self._form(number)
-        pages = scribbles.fill_in(consents.set_paper(form), self._writing(form, story))
+        pages = scribbles.fill_in(papers.set_paper(form), self._writing(form, story))
         if self._seed % 4:
             document = scans.combine(scribbles.scan(pages, form.code))
-            consents.file_scan(actor, form, [Upload(document, "scan.pdf")], source="desk")
+            archives.file_scan(actor, form, [Upload(document, "scan.pdf")], source="desk")
             return
         pictures = scribbles.photograph(pages, form.code)
         uploads = [Upload(picture, f"page-{page}.jpg") for page, picture in enumerate(pictures, 1)]
-        consents.file_scan(actor, form, uploads, source="phone")
+        archives.file_scan(actor, form, uploads, source="phone")
 
     def _writing(self, form: ConsentForm, story: FormStory) -> scribbles.Writing:
         written = form.signed_on or today()
@@ -210,12 +211,12 @@ class Life:
         )
 
     def _keep(self, number: int, actor: Actor) -> None:
-        consents.attest(actor, self._form(number)[0], place="Folder of the ward")
+        archives.attest(actor, self._form(number)[0], place="Folder of the ward")
 
     def _attest(self, number: int, actor: Actor) -> None:
         form, story = self._form(number)
         if story.attested:
-            consents.attest(actor, form, place=story.attested.place)
+            archives.attest(actor, form, place=story.attested.place)
 
     # --- the other ends -------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import Any
 from app.models import ConsentForm, db
 from app.outside.paper import Renderer
 from app.outside.paper.renderers import checked_fonts
-from app.services import consents
+from app.services import papers
 from tests.bench.grounds import Ground
 from tests.bench.timings import Figure, high, in_turns, ms, timed, times
 from tests.houses import House, furnish
@@ -56,9 +56,9 @@ def _beside_plain(house: House, world: World) -> Figure:
         with house.acting(world.people["owner"]):
             form = db.session.get(ConsentForm, world.forms["printed"][0])
             assert form is not None
-            consents.set_paper(form)
+            papers.set_paper(form)
             jobs = {
-                "ours": times(timed(lambda: consents.set_paper(form))),
+                "ours": times(timed(lambda: papers.set_paper(form))),
                 "plain": times(timed(_plain(*watching.page))),
             }
             spent = in_turns(jobs, rounds=ROUNDS, each=1)

@@ -36,7 +36,7 @@ from app.models import (
 )
 from app.outside import paper, scans
 from app.scopes import care_in_force
-from app.services import consents, patients
+from app.services import archives, consents, papers, patients, phones, texts
 from app.words import (
     Answer,
     Channel,
@@ -84,7 +84,7 @@ def sign(actor: Any, form: Any, *answers: Answer, on: dt.date | None = None) -> 
 
 
 def scan(actor: Any, form: Any, content: bytes | None = None, name: str = "scan.pdf") -> None:
-    consents.file_scan(actor, form, [consents.Upload(content or document(), name)], source="desk")
+    archives.file_scan(actor, form, [archives.Upload(content or document(), name)], source="desk")
 
 
 def in_force(patient: Any) -> bool:
@@ -122,14 +122,14 @@ def files(world: Any) -> set[str]:
 
 def test_the_languages_offered_are_exactly_those_with_a_text_the_countrys_first(world: Any) -> None:
     with world.house.acting(world.people["owner"]):
-        assert consents.offered_languages(record(world, "draft"), None) == ["el", "en"]
+        assert texts.offered_languages(record(world, "draft"), None) == ["el", "en"]
     with world.house.system():
         make.consent_text("eu", "bg")
         make.consent_text("eu", "de")
     with world.house.acting(world.people["owner"]):
-        assert consents.offered_languages(record(world, "draft"), None) == ["el", "bg", "de", "en"]
+        assert texts.offered_languages(record(world, "draft"), None) == ["el", "bg", "de", "en"]
     with world.house.acting(world.people["ukrainian"]):
-        assert consents.offered_languages(record(world, "ukrainian draft"), None) == ["uk"]
+        assert texts.offered_languages(record(world, "ukrainian draft"), None) == ["uk"]
 
 
 def test_the_language_used_last_is_remembered_and_comes_first(world: Any) -> None:
@@ -138,8 +138,8 @@ def test_the_language_used_last_is_remembered_and_comes_first(world: Any) -> Non
         last = db.session.get(Person, actor.user_id).consent_language
 
         assert last == "en"
-        assert consents.offered_languages(record(world, "prepared"), last) == ["en", "el"]
-        assert consents.offered_languages(record(world, "prepared"), "mt") == ["el", "en"]  # has no text
+        assert texts.offered_languages(record(world, "prepared"), last) == ["en", "el"]
+        assert texts.offered_languages(record(world, "prepared"), "mt") == ["el", "en"]  # has no text
 
 
 def test_a_form_without_a_text_is_not_prepared(world: Any) -> None:
@@ -155,7 +155,7 @@ def test_a_form_keeps_the_text_it_was_prepared_with_for_ever(world: Any) -> None
     html = first.html.replace("consent", "CONSENT-OF-THE-NEXT-VERSION")
     newer = dataclasses.replace(first, version="2.0-test", html=html, sha256=hashlib.sha256(html.encode()).hexdigest())
     with world.house.system() as actor:
-        consents.publish(actor, None, text=newer)
+        texts.publish(actor, None, text=newer)
     with world.house.acting(world.people["owner"]) as actor:
         old, new = (
             form_of(world, "printed"),
@@ -164,8 +164,8 @@ def test_a_form_keeps_the_text_it_was_prepared_with_for_ever(world: Any) -> None
         consents.note_print(actor, new)
 
         assert (old.text.text_version, new.text.text_version) == (first.version, "2.0-test")
-        assert "CONSENT-OF-THE-NEXT-VERSION" not in words_of(consents.set_paper(old).pdf)
-        assert "CONSENT-OF-THE-NEXT-VERSION" in words_of(consents.set_paper(new).pdf)
+        assert "CONSENT-OF-THE-NEXT-VERSION" not in words_of(papers.set_paper(old).pdf)
+        assert "CONSENT-OF-THE-NEXT-VERSION" in words_of(papers.set_paper(new).pdf)
 
 
 def test_a_published_text_cannot_be_changed_or_deleted(world: Any) -> None:
@@ -177,7 +177,7 @@ def test_a_published_text_cannot_be_changed_or_deleted(world: Any) -> None:
 
 def test_only_the_system_publishes_texts(world: Any) -> None:
     with world.house.acting(world.people["admin"]) as actor, pytest.raises(NotAllowed):
-        consents.publish(actor, None, text=paper.compose("eu", "de", "adult"))
+        texts.publish(actor, None, text=paper.compose("eu", "de", "adult"))
 
 
 # --- prepare --------------------------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ def test_a_form_asks_each_purpose_and_each_registry_of_the_clinicians_networks_b
         assert questions(form) == ["care", "education", "Registry of nobody", "Registry of the network"]
         assert {decision.answer for decision in form.decisions} == {Answer.NOT_ASKED}
         consents.note_print(actor, form)
-        words = words_of(consents.set_paper(form).pdf)
+        words = words_of(papers.set_paper(form).pdf)
         for named in ("Registry of nobody", "Registry of the network"):
             assert named in words
             assert f"Controller of {named}" in words
@@ -258,7 +258,7 @@ def test_the_printed_form_says_who_where_for_whom_and_in_which_version(world: An
     known = world.identities["printed"]
     with world.house.acting(world.people["owner"]):
         form = form_of(world, "printed")
-        made = consents.set_paper(form)
+        made = papers.set_paper(form)
         pages = pages_of(made.pdf)
 
         assert len(pages) == made.pages >= 2
@@ -282,7 +282,7 @@ def test_the_printed_form_says_who_where_for_whom_and_in_which_version(world: An
 
 def test_in_demo_mode_every_page_carries_the_mark(world: Any) -> None:
     with settings(world.house.app, CPMS_MODE="demo"), world.house.acting(world.people["owner"]):
-        pages = pages_of(consents.set_paper(form_of(world, "printed")).pdf)
+        pages = pages_of(papers.set_paper(form_of(world, "printed")).pdf)
 
         assert len(pages) >= 2
         assert [page.count("DEMO") >= 1 for page in pages] == [True] * len(pages)
@@ -292,7 +292,7 @@ def test_a_preview_shows_the_text_and_nothing_of_the_patient(world: Any) -> None
     known = world.identities["prepared"]
     with world.house.acting(world.people["owner"]):
         form = form_of(world, "prepared")
-        words = words_of(consents.set_paper(form, preview=True).pdf)
+        words = words_of(papers.set_paper(form, preview=True).pdf)
 
         assert "Thessaloniki" in words
         for hidden in (
@@ -322,7 +322,7 @@ def test_names_like_code_stand_on_paper_letter_by_letter(world: Any) -> None:
             one = dataclasses.replace(world.identities["prepared"], family_name=typed, given_names="Given")
             patients.correct(actor, record(world, "prepared"), identity=one, sex=Sex.MALE)
             consents.note_print(actor, form)
-            made = consents.set_paper(form)
+            made = papers.set_paper(form)
             assert (typed, list(made.missing)) == (typed, [])
             assert "".join(read.split()) in "".join(words_of(made.pdf).split())
 
@@ -332,9 +332,9 @@ def test_a_correction_changes_no_paper_that_is_printed_already(world: Any) -> No
     with world.house.acting(world.people["owner"]) as actor:
         right = dataclasses.replace(world.identities["printed"], family_name="Rightspelt")
         patients.correct(actor, record(world, "printed"), identity=right, sex=Sex.MALE)
-        kept = words_of(consents.set_paper(form_of(world, "printed")).pdf)
+        kept = words_of(papers.set_paper(form_of(world, "printed")).pdf)
         consents.note_print(actor, form_of(world, "printed"))
-        anew = words_of(consents.set_paper(form_of(world, "printed")).pdf)
+        anew = words_of(papers.set_paper(form_of(world, "printed")).pdf)
 
     assert (was in kept, "Rightspelt" in kept) == (True, False)
     assert (was in anew, "Rightspelt" in anew) == (False, True)
@@ -353,7 +353,7 @@ def test_letters_no_font_of_ours_has_are_named_and_the_form_prints_all_the_same(
         one = dataclasses.replace(world.identities["prepared"], family_name="李小龍", given_names="Bruce")
         patients.correct(actor, record(world, "prepared"), identity=one, sex=Sex.MALE)
         consents.note_print(actor, form_of(world, "prepared"))
-        made = consents.set_paper(form_of(world, "prepared"))
+        made = papers.set_paper(form_of(world, "prepared"))
 
         assert set(made.missing) == set("李小龍")
         assert "Bruce" in words_of(made.pdf)
@@ -439,7 +439,7 @@ def test_each_act_out_of_turn_says_what_comes_first(world: Any) -> None:
         acts = {
             "sign": lambda form: sign(actor, form),
             "archive": lambda form: scan(actor, form),
-            "attest": lambda form: consents.attest(actor, form, place="Room 1"),
+            "attest": lambda form: archives.attest(actor, form, place="Room 1"),
             "print": lambda form: consents.note_print(actor, form),
         }
         for name, act, said in ORDER:
@@ -560,7 +560,7 @@ def test_a_scan_is_kept_byte_by_byte_encrypted_at_rest_and_enrols_the_patient(wo
         assert (kept.kind, kept.media_type, kept.pages, kept.size) == ("original", "application/pdf", 2, len(content))
         assert (kept.sha256, kept.source) == (hashlib.sha256(content).hexdigest(), "desk")
         assert kept.archived_by_id == actor.user_id
-        assert consents.read(kept) == content
+        assert archives.read(kept) == content
         name = kept.storage_key
     (stored,) = files(world) - before
     assert stored == name
@@ -574,10 +574,10 @@ def test_photographs_are_kept_as_they_are_and_as_one_document_to_read(world: Any
     with world.house.acting(world.people["owner"]) as actor:
         form = form_of(world, "signed")
         uploads = [
-            consents.Upload(content, f"IMG_{n}.{ending}")
+            archives.Upload(content, f"IMG_{n}.{ending}")
             for n, (content, ending) in enumerate(zip(pictures, ("jpg", "JPEG", "png"), strict=True))
         ]
-        consents.file_scan(actor, form, uploads, source="phone")
+        archives.file_scan(actor, form, uploads, source="phone")
 
         kinds = [(d.position, d.kind, d.media_type, d.pages) for d in form.documents]
         assert kinds == [
@@ -586,8 +586,8 @@ def test_photographs_are_kept_as_they_are_and_as_one_document_to_read(world: Any
             (3, "original", "image/png", 1),
             (4, "reading", "application/pdf", 3),
         ]
-        assert [consents.read(d) for d in form.documents[:3]] == pictures
-        reading = consents.read(form.documents[3])
+        assert [archives.read(d) for d in form.documents[:3]] == pictures
+        reading = archives.read(form.documents[3])
         assert scans.inspect(reading, "reading.pdf") == scans.Scan("pdf", 3, "application/pdf")
 
 
@@ -633,8 +633,8 @@ def test_what_cannot_be_archived_is_refused_in_plain_words_and_leaves_nothing(wo
     with world.house.acting(world.people["owner"]) as actor:
         for what, (sent, said) in UNFIT.items():
             with pytest.raises(Incomplete) as refusal:
-                uploads = [consents.Upload(content, name) for content, name in sent]
-                consents.file_scan(actor, form_of(world, "signed"), uploads, source="desk")
+                uploads = [archives.Upload(content, name) for content, name in sent]
+                archives.file_scan(actor, form_of(world, "signed"), uploads, source="desk")
             assert (what, sentence(refusal.value)) == (what, said)
             assert list(by_field(refusal.value)) == ["files"]
         assert (form_of(world, "signed").state, form_of(world, "signed").documents) == (FormState.SIGNED, [])
@@ -657,13 +657,13 @@ def test_a_scan_whose_file_was_changed_on_the_disk_is_not_shown(world: Any) -> N
         path.chmod(0o600)
         path.write_bytes(raw)
         with pytest.raises(Exception, match="damaged"):
-            consents.read(kept)
+            archives.read(kept)
 
 
 def test_one_attests_where_the_signed_original_is_kept(world: Any) -> None:
     with world.house.acting(world.people["owner"]) as actor:
         form = form_of(world, "signed")
-        consents.attest(actor, form, place="Paper archive, room 12")
+        archives.attest(actor, form, place="Paper archive, room 12")
 
         assert (form.state, form.patient.state) == (FormState.ARCHIVED, PatientState.ENROLLED)
         assert (form.attested_place, form.attested_by_id) == ("Paper archive, room 12", actor.user_id)
@@ -732,7 +732,7 @@ def test_a_wrong_scan_is_annulled_its_copy_locked_and_care_no_longer_in_force(wo
         assert not in_force(form.patient)
         (kept,) = form.documents
         with pytest.raises(NotFound) as refusal:
-            consents.read(kept)
+            archives.read(kept)
         assert sentence(refusal.value) == "This scan was annulled. Its copy is locked."
     assert kept.storage_key in files(world)  # evidence is kept
 
@@ -829,7 +829,7 @@ def test_the_ukrainian_form_asks_for_care_and_for_nothing_else(world: Any) -> No
 
         assert (questions(form), form.procedure) == (["care"], Procedure.UA)
         consents.note_print(actor, form)
-        assert "Registry" not in words_of(consents.set_paper(form).pdf)
+        assert "Registry" not in words_of(papers.set_paper(form).pdf)
         with pytest.raises(Incomplete):
             consents.prepare(actor, record(world, "ukrainian"), language="en", variant=ADULT)  # the EU's text
 
@@ -917,9 +917,9 @@ def test_a_representative_does_nothing_with_a_form(world: Any) -> None:
         form = form_of(world, "signed")
         for act in (
             lambda: consents.note_print(actor, form),
-            lambda: consents.attest(actor, form, place="x"),
+            lambda: archives.attest(actor, form, place="x"),
             lambda: consents.cancel(actor, form, reason="x"),
-            lambda: consents.offer_phone(actor, form, login_id=1),
+            lambda: phones.offer_phone(actor, form, login_id=1),
         ):
             with pytest.raises(NotAllowed):
                 act()
@@ -941,13 +941,13 @@ def offered(world: Any, **login: Any) -> tuple[str, int]:
         db.session.add(desk)
         db.session.commit()
         key = int(desk.id)
-        return consents.offer_phone(actor, form_of(world, "signed"), login_id=key), key
+        return phones.offer_phone(actor, form_of(world, "signed"), login_id=key), key
 
 
 def test_a_link_opens_in_the_name_of_who_showed_it(world: Any) -> None:
     token, _login = offered(world)
     with world.house.app.app_context():
-        link, actor = consents.link_behind(token, "10.0.0.7")
+        link, actor = phones.link_behind(token, "10.0.0.7")
 
         assert (link.form_id, actor.user_id) == (world.forms["signed"][0], world.people["owner"])
         assert actor.origin == "phone 10.0.0.7"
@@ -958,13 +958,13 @@ def test_a_link_opens_in_the_name_of_who_showed_it(world: Any) -> None:
 def test_a_link_works_once(world: Any) -> None:
     token, _login = offered(world)
     with world.house.app.app_context():
-        link, _actor = consents.link_behind(token, "")
+        link, _actor = phones.link_behind(token, "")
     with world.house.acting(world.people["owner"]) as actor:
-        upload = [consents.Upload(document(), "a.pdf")]
-        consents.file_scan(actor, form_of(world, "signed"), upload, source="phone", link=link)
+        upload = [archives.Upload(document(), "a.pdf")]
+        archives.file_scan(actor, form_of(world, "signed"), upload, source="phone", link=link)
         assert form_of(world, "signed").state is FormState.ARCHIVED
     with world.house.app.app_context(), pytest.raises(NotFound) as refusal:
-        consents.link_behind(token, "")
+        phones.link_behind(token, "")
     with world.house.app.app_context():
         assert sentence(refusal.value) == (
             "This link has been used or is older than ten minutes. Show a new QR code on the desk's screen."
@@ -974,13 +974,13 @@ def test_a_link_works_once(world: Any) -> None:
 def test_a_link_that_was_used_meanwhile_archives_nothing(world: Any) -> None:
     token, _login = offered(world)
     with world.house.app.app_context():
-        link, _actor = consents.link_behind(token, "")
+        link, _actor = phones.link_behind(token, "")
     write(world, PhoneLink.__table__.update().values(used_at=now()))
     before = files(world)
     with world.house.acting(world.people["owner"]) as actor:
         with pytest.raises(WrongStep):
-            upload = [consents.Upload(document(), "a.pdf")]
-            consents.file_scan(actor, form_of(world, "signed"), upload, source="phone", link=link)
+            upload = [archives.Upload(document(), "a.pdf")]
+            archives.file_scan(actor, form_of(world, "signed"), upload, source="phone", link=link)
         assert form_of(world, "signed").state is FormState.SIGNED
     assert files(world) == before
 
@@ -988,12 +988,12 @@ def test_a_link_that_was_used_meanwhile_archives_nothing(world: Any) -> None:
 def test_a_refused_scan_does_not_use_the_link_up(world: Any) -> None:
     token, _login = offered(world)
     with world.house.app.app_context():
-        link, _actor = consents.link_behind(token, "")
+        link, _actor = phones.link_behind(token, "")
     with world.house.acting(world.people["owner"]) as actor, pytest.raises(Incomplete):
-        upload = [consents.Upload(b"no scan", "a.pdf")]
-        consents.file_scan(actor, form_of(world, "signed"), upload, source="phone", link=link)
+        upload = [archives.Upload(b"no scan", "a.pdf")]
+        archives.file_scan(actor, form_of(world, "signed"), upload, source="phone", link=link)
     with world.house.app.app_context():
-        assert consents.link_behind(token, "")[0].id == link.id
+        assert phones.link_behind(token, "")[0].id == link.id
 
 
 def test_a_link_lives_ten_minutes(world: Any) -> None:
@@ -1003,10 +1003,10 @@ def test_a_link_lives_ten_minutes(world: Any) -> None:
     for minutes, lives in ((9.9, True), (10.1, False)):
         with time_machine.travel(start + dt.timedelta(minutes=minutes), tick=False), world.house.app.app_context():
             if lives:
-                assert consents.link_behind(token, "")
+                assert phones.link_behind(token, "")
             else:
                 with pytest.raises(NotFound):
-                    consents.link_behind(token, "")
+                    phones.link_behind(token, "")
 
 
 @pytest.mark.parametrize("gone", ["signed out", "login over", "idle", "disabled", "left"])
@@ -1028,7 +1028,7 @@ def test_a_link_dies_with_the_login_and_the_rights_of_who_showed_it(world: Any, 
         write(world, ends[gone])
 
     with world.house.app.app_context(), pytest.raises(Refusal):
-        link, actor = consents.link_behind(token, "")
+        link, actor = phones.link_behind(token, "")
         sight.bind(db.session(), actor)
         if db.session.get(ConsentForm, link.form_id) is None:
             raise NotFound  # what the page answers
@@ -1039,5 +1039,5 @@ def test_nobody_guesses_a_link(world: Any) -> None:
     with world.house.app.app_context():
         for token in ("", "x", world.phone_token[:-1], world.phone_token.swapcase(), "a" * 10_000, "\0", "é"):
             with pytest.raises(NotFound):
-                consents.link_behind(token, "")
-        assert consents.link_behind(world.phone_token, "")
+                phones.link_behind(token, "")
+        assert phones.link_behind(world.phone_token, "")

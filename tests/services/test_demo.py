@@ -20,7 +20,7 @@ from app.models import ArchivedDocument, AuditEntry, ConsentForm, Patient, Patie
 from app.outside import paper
 from app.outside.reference import FormStory, PatientStory
 from app.outside.reference import demo as stories
-from app.services import consents, demo, patients
+from app.services import archives, demo, papers, patients
 from app.words import FormState, PatientState, Procedure
 from tests.houses import House, furnish
 
@@ -270,7 +270,7 @@ def test_the_refugee_is_a_greek_patient_with_a_ukrainian_name_on_a_greek_form(sc
     with scanned.acting(id_of(scanned, "eleni-papadaki")):
         patient = one("Мельник")
         form = db.session.scalars(select(ConsentForm).where(ConsentForm.patient_id == patient.id)).one()
-        printed = consents.set_paper(form)
+        printed = papers.set_paper(form)
         identity = patients.identity_of(patient)
         found = (
             patient.procedure,
@@ -299,7 +299,7 @@ def test_every_archived_scan_reads_back_and_is_the_paper_of_that_very_form(scann
             for document in db.session.scalars(select(ArchivedDocument)):
                 if document.form.state is FormState.ANNULLED:
                     continue
-                content = consents.read(document)
+                content = archives.read(document)
                 kinds[document.kind, document.media_type, document.source] += 1
                 if hashlib.sha256(content).hexdigest() != document.sha256 or len(content) != document.size:
                     wrong.append(document.storage_key)
@@ -329,7 +329,7 @@ def test_the_copy_of_the_annulled_form_is_locked_and_care_is_no_longer_in_force(
         (document,) = form.documents
 
         with pytest.raises(NotFound):
-            consents.read(document)
+            archives.read(document)
         found = (form.state, form.end_reason, patient.state)
 
     assert found == (FormState.ANNULLED, "The scan shows another patient's form.", PatientState.RESTRICTED)

@@ -21,7 +21,7 @@ from app.act import ACTS
 from app.errors import Incomplete, NotAllowed, Refusal, WrongStep
 from app.models import ConsentForm, Hospital, Patient, db, now, today
 from app.scopes import care_in_force
-from app.services import consents, patients
+from app.services import archives, consents, patients
 from app.words import Answer, Channel, FormState, PatientState, Relation, Sex, Variant
 from tests import factories as make
 from tests.conftest import Tally
@@ -205,7 +205,7 @@ class Desk:
             "sign no": lambda: self._sign(form, Answer.REFUSED),
             "sign nothing": lambda: self._sign(form, Answer.NOT_ASKED),
             "archive": lambda: file_bytes(self.actor, form),
-            "attest": lambda: consents.attest(self.actor, form, place="a room"),
+            "attest": lambda: archives.attest(self.actor, form, place="a room"),
             "cancel": lambda: consents.cancel(self.actor, form, reason="a test"),
             "annul": lambda: consents.annul(self.actor, form, reason="a test"),
             "withdraw care": lambda: self._withdraw(form, 0),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.models import ArchivedDocument, ConsentForm, Hospital, db
-from app.services import consents, patients
+from app.services import archives, consents, patients
 from app.words import FormState, PatientState, Sex, Variant
 from tests.conftest import Tally
 from tests.trust.servers import Reply, scan, serving
@@ -60,7 +60,7 @@ def check_form(world: World, key: str, reply: Reply, content: bytes, tally: Tall
         enrolled = form.patient.state is PatientState.ENROLLED
         tally.check(enrolled == whole, f"{key}: the patient is {form.patient.state}")
         for document in documents:
-            kept = consents.read(document)
+            kept = archives.read(document)
             same = hashlib.sha256(kept).digest() == hashlib.sha256(content).digest()
             tally.check(same, f"{key}: the archived file differs")
 

@@ -1,0 +1,93 @@
+"""What a person fills in about a consent form: its signature, its scan, where it is kept, why it ends, a withdrawal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wtforms import DateField, MultipleFileField, RadioField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length, Optional
+
+from app.models import ConsentDecision, ConsentForm
+from app.pages.base import ActForm
+from app.pages.fields import not_in_the_future, text, words
+from app.services import archives
+from app.words import LABELS, Answer, Channel, Purpose, Relation, Variant, _
+
+
+class ReasonForm(ActForm):
+    """A reason, for acts that need one."""
+
+    reason = text(_("Reason"), 300)
+
+
+class SignForm(ActForm):
+    """What stands on the signed paper. Nothing is answered beforehand."""
+
+    signed_on = DateField(_("Date beside the signature"), validators=[InputRequired(_("Fill this in."))])
+
+
+class AttestForm(ActForm):
+    """Where the signed original is kept."""
+
+    place = text(_("Where the signed original is kept"), 300, hint=_("Such as: paper archive, room 12, binder 2026-B."))
+
+
+class ScanForm(ActForm):
+    """The scan of the signed paper."""
+
+    files = MultipleFileField(
+        _("Scan of the signed form"),
+        description=_("One PDF of at most 20 pages, or a photograph of each page (JPEG, PNG). At most 50 MB."),
+        render_kw={"accept": ".pdf,.jpg,.jpeg,.png,application/pdf,image/jpeg,image/png", "required": ""},
+    )
+
+    def uploads(self) -> list[archives.Upload]:
+        """The chosen files; an empty choice is none."""
+        chosen = [file for file in self.files.data or [] if getattr(file, "filename", "")]
+        return [archives.Upload(file.stream.read(), file.filename) for file in chosen]
+
+
+class WithdrawForm(ActForm):
+    """A withdrawal as it reached the hospital."""
+
+    withdrawn_on = DateField(_("Received on"), validators=[InputRequired(_("Fill this in.")), not_in_the_future])
+    channel = words(_("How it came"), Channel)
+    reason = TextAreaField(
+        _("What the patient said"),
+        description=_("Nobody has to give a reason."),
+        validators=[Optional(), Length(max=300)],
+    )
+
+
+def sign_form(form: ConsentForm) -> SignForm:
+    """The signature's form for one paper: as many answers as it asks, the signer where there is a representative."""
+    fields: dict[str, Any] = {}
+    if form.variant is Variant.REPRESENTATIVE:
+        kinds = [kind for kind in Relation if kind is not Relation.SELF]
+        fields["relation"] = words(_("What the signer is to the patient"), kinds)
+        fields["names"] = text(_("Who signed"), 300, hint=_("Given and family name. With two parents, both names."))
+        fields["proof"] = text(
+            _("Proof seen"), 200, required=False, hint=_("Such as: identity card, court decision and its date.")
+        )
+    for decision in form.decisions:
+        fields[f"answer_{decision.public_id}"] = RadioField(
+            question(decision),
+            choices=_answers(decision),
+            validators=[InputRequired(_("Choose what is crossed on the paper."))],
+        )
+    signing: SignForm = type("SignForm", (SignForm,), fields)()
+    return signing
+
+
+def question(decision: ConsentDecision) -> object:
+    """What a decision is called: the purpose, and the registry where there is one."""
+    registry = decision.named_registry
+    return registry.name if registry is not None else LABELS[decision.purpose]
+
+
+def _answers(decision: ConsentDecision) -> list[SelectChoice]:
+    answers = [SelectChoice(Answer.GIVEN.value, _("Yes")), SelectChoice(Answer.REFUSED.value, _("No"))]
+    if decision.purpose is not Purpose.CARE:
+        answers.append(SelectChoice(Answer.NOT_ASKED.value, _("Left empty")))
+    return answers

@@ -1,0 +1,126 @@
+"""The paper of a form: what stands on it, kept sealed from the print on, and set as PDF again at any time.
+
+The words are ``outside.paper`` and ``app/consent_templates``; who may print is an act of ``consents``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import config
+from app.errors import Incomplete, NotFound
+from app.models import ConsentForm
+from app.outside import paper
+from app.premises import premises
+from app.services import patients
+from app.words import _
+
+
+def refuse_without_operator() -> None:
+    """Refuse outside demo mode while a setting of the operator is empty.
+
+    Raises:
+        Incomplete: naming the settings, for the operator to fill in.
+    """
+    empty = [name for name in config.OPERATOR if not premises().settings[name]]
+    if empty:
+        raise Incomplete(
+            _(
+                "No form can be printed yet: the operator has not filled in %(settings)s. Tell the operator of this platform.",
+                settings=", ".join(empty),
+            )
+        )
+
+
+def keep(form: ConsentForm) -> None:
+    """Keep what stands on the form when it is printed now, sealed with the form's key.
+
+    Raises:
+        NotFound: the patient is erased.
+    """
+    identity = patients.identity_of(form.patient)
+    if identity is None:
+        raise NotFound
+    printed = {"values": _values(form) | _personal(form, identity), "registries": _registries(form)}
+    form.sealed_paper = sealed(form, printed)
+
+
+def set_paper(form: ConsentForm, *, preview: bool = False) -> paper.Rendered:
+    """The form as PDF: with what stood on it when it was last printed.
+
+    A preview has neither the patient nor the form's code, so that nobody signs it and no identity is opened by looking.
+
+    Raises:
+        NotFound: it is not printed, or the patient is erased.
+        paper.PaperFault: the paper cannot be set.
+    """
+    if preview:
+        printed: dict[str, Any] = {"values": _values(form), "registries": _registries(form)}
+    elif form.sealed_paper is not None:
+        printed = opened(form, form.sealed_paper)
+    else:
+        raise NotFound
+    settings, text = premises().settings, form.text
+    html = paper.fill(
+        text.html,
+        printed["values"],
+        [paper.Registry(*facts) for facts in printed["registries"]],
+        role=settings["OPERATOR_LEGAL_ROLE"] or "joint_controller",
+        demo=settings.demo,
+    )
+    return premises().printer.render(
+        html, text.css, title=text.title, language=form.language, created=form.printed_at or form.prepared_at
+    )
+
+
+def _registries(form: ConsentForm) -> list[tuple[str, str, str]]:
+    named = [decision.named_registry for decision in form.decisions if decision.named_registry is not None]
+    return [(registry.name, registry.controller, registry.country.code) for registry in named]
+
+
+def _personal(form: ConsentForm, identity: patients.Identity) -> dict[str, str]:
+    """The fields that make a form this patient's."""
+    return {
+        "form.code": form.code,
+        "patient.family_name": identity.family_name,
+        "patient.given_names": identity.given_names,
+        "patient.birth_date": paper.long_date(identity.birth_date, form.language),
+        "patient.file_number": identity.file_number,
+    }
+
+
+def _values(form: ConsentForm) -> dict[str, str]:
+    """The fields that are the hospital's, the operator's and the country's."""
+    settings, hospital, country = premises().settings, form.hospital, form.hospital.country
+    clinician = form.patient.clinician
+    return {
+        "form.version": form.text.text_version,
+        "form.language": paper.language_name(form.language),
+        "operator.name": settings["OPERATOR_NAME"],
+        "operator.address": settings["OPERATOR_ADDRESS"],
+        "operator.dpo_contact": settings["OPERATOR_DPO"],
+        "operator.arrangement": settings["ARRANGEMENT_REFERENCE"],
+        "hospital.name": hospital.name,
+        "hospital.address": f"{hospital.address}, {hospital.city}",
+        "hospital.dpo_contact": f"{hospital.dpo_name}, {hospital.dpo_contact}",
+        "hospital.withdrawal_address": f"{hospital.name}, {hospital.address}, {hospital.city}",
+        "hospital.withdrawal_phone": hospital.phone,
+        "hospital.withdrawal_email": hospital.email,
+        "authority.name": country.authority_name,
+        "authority.contact": f"{country.authority_address}, {country.authority_contact}",
+        "country.paragraph": "",
+        "clinician.name": str(clinician) if clinician else "",
+    }
+
+
+def sealed(form: ConsentForm, words: dict[str, Any]) -> bytes:
+    """Words sealed with the key of a form."""
+    plain = json.dumps(words, ensure_ascii=False).encode()
+    return premises().vault.seal(form.wrapped_key, plain, form.public_id.encode())
+
+
+def opened(form: ConsentForm, sealed: bytes) -> dict[str, Any]:
+    """What was sealed with the key of a form."""
+    opened: dict[str, Any] = json.loads(premises().vault.open(form.wrapped_key, sealed, form.public_id.encode()))
+    return opened
