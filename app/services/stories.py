@@ -103,6 +103,8 @@ class Life:
             if form.attested:
                 yield form.attested.day, False, partial(self._attest, number)
             yield from self._ends(number, form)
+        if self.story.deleted is not None:
+            yield self.story.deleted, True, self._delete
 
     def _ends(self, number: int, form: FormStory) -> Iterator[tuple[Day, bool, Callable[[Actor], None]]]:
         if form.cancelled:
@@ -149,6 +151,9 @@ class Life:
         clinician = db.session.get_one(Person, stage.people[story.clinician])
         patient = patients.enrol(actor, hospital, identity=identity, sex=Sex(story.sex), clinician=clinician)
         self.patient_id = patient.id
+
+    def _delete(self, actor: Actor) -> None:
+        patients.delete(actor, self._patient())
 
     def _patient(self) -> Patient:
         return db.session.get_one(Patient, self.patient_id)
