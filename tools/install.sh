@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 
 TO_RUN="libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fontconfig"
 TO_TEST="chromium poppler-utils"
+TO_SPELL="libenchant-2-2 libenchant-2-voikko voikko-fi myspell-et myspell-ga \
+$(printf 'hunspell-%s ' bg cs da de-de el en-gb es fr hr hu it lt lv nl no pl pt-pt ro sk sl sv uk)"
 
 missing() {
   local name
@@ -61,7 +63,7 @@ bundles() {
 
 case "${1:-}" in
   run) debian $TO_RUN && venv ;;
-  tests) debian $TO_TEST ;;
+  tests) debian $TO_TEST $TO_SPELL ;;
   packages) packages "$2" ;;
   bundles) bundles ;;
   *) echo "usage: tools/install.sh run|tests|packages FILE|bundles" >&2; exit 2 ;;

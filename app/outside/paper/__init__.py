@@ -2,12 +2,14 @@
 
 The rooms: ``fields`` (what a form must say and what is filled in), ``texts`` (a language's words composed with the
 skeleton), ``fills`` (one patient's values put in), ``codes`` (the QR on each page), ``renderers`` (the warm child
-seen from outside), ``setting`` (WeasyPrint, inside the child), ``blanks`` (forms without a patient), ``faults``.
+seen from outside), ``setting`` (WeasyPrint, inside the child), ``compiling`` and ``stamps`` (a patient's words put into
+a paper that was set before), ``blanks`` (forms without a patient), ``faults``.
 The words and the layout themselves are in app/consent_templates. Reading scans back is not here: ``scans``.
 
     text = compose("eu", "el", "adult")                      # published: kept for ever
     html = fill(text.html, {"hospital.name": "..."}, [Registry("...", "...", "...")])
     paper = renderer.render(html, text.css, title=text.title, language="el", created=now)
+    paper = press.print(text.html, text.css, {...}, [...], role="processor", ...)    # the same, 200 times as fast
 """
 
 from app.outside.paper.blanks import render_all_blanks, render_blank
@@ -16,6 +18,7 @@ from app.outside.paper.faults import CODES, PaperFault
 from app.outside.paper.fields import FIELDS, POINTS, PROCEDURES, ROLES, VARIANTS
 from app.outside.paper.fills import Registry, fill, long_date
 from app.outside.paper.renderers import Attached, Place, Rendered, Renderer, checked_fonts
+from app.outside.paper.stamps import Press
 from app.outside.paper.texts import ComposedText, compose, language_name, languages
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "ComposedText",
     "PaperFault",
     "Place",
+    "Press",
     "Registry",
     "Rendered",
     "Renderer",

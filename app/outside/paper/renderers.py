@@ -18,7 +18,9 @@ from app.outside.paper.faults import PaperFault
 from app.outside.paper.texts import font_pins
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from app.outside.paper.compiling import Compiled
 
 FONTS: Final = Path(__file__).resolve().parents[2] / "fonts"
 MOST_CHARACTERS: Final = 1_000_000
@@ -99,26 +101,31 @@ class Renderer:
         Raises:
             PaperFault: every code but ``text_missing``, ``text_broken``, ``unknown_field``.
         """
-        if len(html) + len(css) > MOST_CHARACTERS:
-            raise PaperFault("too_big", "characters")
         moment = created.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         files = [(one.name, one.description, one.content) for one in attachments]
-        answer = self._ask(html, css, checked_fonts(self._fonts), title, language, moment, files)
-        if len(answer) == 2:
-            raise PaperFault(*answer)
-        pdf, pages, missing, places = answer
+        pdf, pages, missing, places = self._ask(set_in_child, html, css, title, language, moment, files)
         return Rendered(pdf, pages, missing, {name: Place(*place) for name, place in places.items()})
+
+    def compile(self, html: str, css: str, *, title: str, language: str, marks: Mapping[str, str]) -> Compiled:
+        """Compile a page that is filled with ``marks`` (by field); see ``compiling``. Faults are those of ``render``."""
+        compiled: Compiled = self._ask(compile_in_child, html, css, title, language, dict(marks))
+        return compiled
 
     def close(self) -> None:
         """End the children; a later paper starts them again."""
         for child in self._children:
             child.close()
 
-    def _ask(self, *job: Any) -> Any:
+    def _ask(self, work: Callable[..., Any], html: str, css: str, *rest: Any) -> Any:
+        if len(html) + len(css) > MOST_CHARACTERS:
+            raise PaperFault("too_big", "characters")
         try:
-            return next(self._turns).call(set_in_child, *job)
+            answer = next(self._turns).call(work, html, css, checked_fonts(self._fonts), *rest)
         except ChildFault as fault:
             raise PaperFault(CODES_OF_CHILD.get(fault.code, "crashed"), fault.detail) from None
+        if len(answer) == 2:
+            raise PaperFault(*answer)
+        return answer
 
 
 def set_in_child(*job: Any) -> Any:
@@ -127,6 +134,16 @@ def set_in_child(*job: Any) -> Any:
 
     try:
         return setting.set_paper(*job)
+    except setting.Refused as fault:
+        return fault.args
+
+
+def compile_in_child(*job: Any) -> Any:
+    """Runs in the child: ``compile_paper``'s answer, or the code and detail of a fault."""
+    from app.outside.paper import compiling, setting  # noqa: PLC0415 - import WeasyPrint, which only the child may
+
+    try:
+        return compiling.compile_paper(*job)
     except setting.Refused as fault:
         return fault.args
 
