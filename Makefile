@@ -7,7 +7,6 @@ PY := .venv/bin/python
 FLASK := .venv/bin/flask
 CATALOGUES := $(wildcard translations/*/LC_MESSAGES/*.po)
 PAGES := $(shell find app/templates app/pages -name '*.html' -o -name '*.py')
-BENCHES := $(notdir $(basename $(wildcard tests/bench/[!_]*.py)))
 DONE := .venv/.done
 
 .PHONY: help setup run test test-full check seed docs bench lock
@@ -44,7 +43,7 @@ docs: setup  ## docs/house.md from the maps
 	$(FLASK) house
 
 bench: setup $(DONE)/tests  ## the benchmarks; the table is docs/benchmarks.md
-	@for one in $(BENCHES); do $(PY) -m "tests.bench.$$one"; done
+	$(PY) -m tests.bench
 
 lock:  ## requirements*.txt and package-lock.json anew, with hashes and without addresses
 	tools/lock.sh

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import ipaddress
 import os
 import secrets
@@ -116,7 +117,7 @@ SETTINGS: dict[str, Setting] = {
     "DATABASE_URL": Setting(_database, "", "PostgreSQL in production; empty: SQLite in var/"),
     "DATABASE_OWNER_URL": Setting(_database, "", "the role that owns the tables, for migrations; empty: the same"),
     "WEB_WORKERS": Setting(_number(1, 64), "2", "web processes"),
-    "WEB_THREADS": Setting(_number(1, 64), "4", "threads of a web process"),
+    "WEB_THREADS": Setting(_number(1, 64), "16", "threads of a web process; who waits for a print occupies one"),
     "PRINTERS": Setting(_number(1, 4), "1", "processes of a web process that set consent forms"),
     "LOGIN_HOURS": Setting(_number(1, 24), "10", "how long a login lasts at most"),
     "IDLE_MINUTES": Setting(_number(5, 240), "60", "how long an idle login lasts"),
@@ -155,6 +156,10 @@ class Settings:
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
+
+    def key(self, use: str) -> bytes:
+        """32 bytes made from SECRET_KEY for one use alone: whoever learns one of them knows none of the others."""
+        return hmac.digest(self.values["SECRET_KEY"].encode(), f"cpms 1 {use}".encode(), "sha256")
 
     @property
     def demo(self) -> bool:

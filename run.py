@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import signal
 import subprocess
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flask import Flask
 
 HERE = Path(__file__).resolve().parent
@@ -109,7 +112,8 @@ def supervise() -> int:
 def program(words: list[str]) -> int:
     """``python run.py``, ``python run.py jobs``."""
     if words == ["jobs"]:
-        from app.commands import work  # noqa: PLC0415  the supervisor itself stays small
+        with starting():
+            from app.commands import work  # noqa: PLC0415  the supervisor itself stays small
 
         return work()
     import config  # noqa: PLC0415  the same
@@ -125,7 +129,17 @@ def application() -> Flask:
     return commands.without_settings() if commands.needs_no_settings(sys.argv) else create_app()
 
 
+@contextlib.contextmanager
+def starting() -> Iterator[None]:
+    """Inside, nobody looks for garbage: what a start makes stays, and looking for it takes a fifth of the time."""
+    gc.disable()
+    yield
+    gc.freeze()  # nor afterwards, so that the pages of memory stay shared with the processes forked from this one
+    gc.enable()
+
+
 if __name__ == "__main__":
     sys.exit(program(sys.argv[1:]))
 
-app = application()
+with starting():
+    app = application()

@@ -71,9 +71,14 @@ def _flask_config(settings: Settings) -> dict[str, object]:
     secure = not settings.plain_http
     return {
         "SETTINGS": settings,
-        "SECRET_KEY": settings["SECRET_KEY"],
+        "SECRET_KEY": settings.key("cookies of visitors"),
+        "WTF_CSRF_SECRET_KEY": settings.key("tokens of forms"),
         "SQLALCHEMY_DATABASE_URI": settings["DATABASE_URL"],
-        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": True, "hide_parameters": True},
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "pool_pre_ping": True,
+            "hide_parameters": True,
+            "max_overflow": 2 * settings["WEB_THREADS"],  # a request holds two at most: its own and a wide one
+        },
         "TRUSTED_HOSTS": settings["TRUSTED_HOSTS"],
         "SESSION_COOKIE_NAME": "__Host-cpms" if secure else "cpms",
         "SESSION_COOKIE_SECURE": secure,

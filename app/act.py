@@ -30,12 +30,15 @@ R = TypeVar("R")
 
 NOT_HERE = _("Your role does not allow this here.")
 CHANGED_MEANWHILE = _("Somebody else changed this meanwhile. Compare both versions and save again.")
+NOT_SEEN = _("What was sent does not say what was on the screen. Open the page again, check what it shows and send it.")
 
 ACTS: dict[str, Callable[..., Any]] = {}
 """Every act by name: what a page calls and the house tests walk."""
 
 
-def act(name: str, *, creates: type[Any] | None = None, gives_away: bool = False) -> Callable[..., Any]:
+def act(
+    name: str, *, creates: type[Any] | None = None, gives_away: bool = False, blind: bool = False
+) -> Callable[..., Any]:
     """Make a service function an act.
 
     The function takes ``(actor, thing, **given)``; ``thing`` is the record acted on, or the parent of what it makes.
@@ -46,6 +49,7 @@ def act(name: str, *, creates: type[Any] | None = None, gives_away: bool = False
         name: a row of ``access.ACCESS``.
         creates: the table of the record the function returns; its ``see`` right is asked at the end.
         gives_away: the actor may lose the right by this act, so it is not asked again.
+        blind: it is meant whatever the record looks like by now, so a page need not say which version it showed.
     """
 
     def decorate(function: Callable[..., R]) -> Callable[..., R]:
@@ -53,7 +57,7 @@ def act(name: str, *, creates: type[Any] | None = None, gives_away: bool = False
         def perform(
             actor: Actor, thing: Any, /, *, seen: int | None = None, once: str | None = None, **given: Any
         ) -> R:
-            call = Call(name, function, creates, gives_away, actor)
+            call = Call(name, function, creates, gives_away, blind, actor)
             outermost = "acting" not in db.session.info
             result = _transaction(call, thing, seen, once, given) if outermost else call.run(thing, seen, given)
             return cast("R", result)
@@ -72,6 +76,7 @@ class Call:
     function: Callable[..., Any]
     creates: type[Any] | None
     gives_away: bool
+    blind: bool
     actor: Actor
     session: Session = field(default_factory=lambda: db.session())  # noqa: PLW0108  the proxy is asked at the call
 
@@ -84,8 +89,8 @@ class Call:
             self._refuse_unless_consequence()
             session.flush()  # what the outer act changed is noted as its own
         stored = thing if nested or thing is None else self._stored(thing)
-        if seen is not None and stored.version != seen:
-            raise Conflict(CHANGED_MEANWHILE)
+        if not nested:
+            self._refuse_unless_seen(stored, seen)
         entry = audit.Entry.of(self.name, self.actor, stored)
         session.info["entries"].append(entry)
         session.info["acting"].append(entry)
@@ -104,6 +109,13 @@ class Call:
         if not self.actor.system and not access.is_consequence(self.name):
             message = f"{self.name} is no consequence: it cannot happen inside another act"
             raise RuntimeError(message)
+
+    def _refuse_unless_seen(self, stored: Any, seen: int | None) -> None:
+        """Refuse what was decided before an older version of the record, or before none that is known."""
+        if seen is None and "asks_versions" in self.session.info and not (self.creates or self.blind):
+            raise Conflict(NOT_SEEN)
+        if seen is not None and stored.version != seen:
+            raise Conflict(CHANGED_MEANWHILE)
 
     def _stored(self, thing: Any) -> Any:
         """The record as the database has it now, locked; refused without the right.
@@ -144,6 +156,14 @@ class Call:
         found = self.session.execute(select(table.id).where(table.id == thing.id, access.right(self.actor, name)))
         if found.first() is None:
             raise NotAllowed(_("This would take the record out of your reach."))
+
+
+def ask_versions(session: Session) -> None:
+    """From now on an act of this session says which version of the record was on the screen, or is refused.
+
+    For pages: there a person decided by what stood before them. A job or a command reads and acts at once.
+    """
+    session.info["asks_versions"] = True
 
 
 @event.listens_for(Session, "before_flush")
@@ -211,14 +231,17 @@ class Once(NamedTuple):
     @classmethod
     def of(cls, call: Call, thing: Any, once: str, given: dict[str, Any]) -> Once:
         """Both as keyed hashes: what was typed must not be guessed from the table."""
-        secret = premises().settings["SECRET_KEY"].encode()
         words = [
             call.name,
             str(call.actor.user_id),
             _plain(thing),
             *(f"{k}={_plain(v)}" for k, v in sorted(given.items())),
         ]
-        return cls(*(hmac.digest(secret, text.encode(), "sha256") for text in (once, "\x1f".join(words))))
+        return cls(_hashed("keys of forms", once), _hashed("contents of forms", "\x1f".join(words)))
+
+
+def _hashed(use: str, text: str) -> bytes:
+    return hmac.digest(premises().settings.key(use), text.encode(), "sha256")
 
 
 def _plain(value: Any) -> str:

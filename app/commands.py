@@ -119,7 +119,7 @@ def add_user(email: str, first_name: str, last_name: str, *, password: bool) -> 
 @user.command("link")
 @click.argument("email")
 def offer_link(email: str) -> None:
-    """Print a one-time link with which somebody sets a password; good for a day."""
+    """Print a one-time link with which somebody sets a password; good for two hours."""
     with operating() as actor:
         _print_link(actor, db.session.get(Person, accounts.matching(email) or 0))
 

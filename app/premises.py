@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from flask import current_app
 
-from app.outside.paper import Renderer
+from app.outside.paper import Press, Renderer
 from app.outside.storage import LocalStore
 from app.outside.vault import Vault
 from config import Settings
@@ -22,7 +22,7 @@ class Premises:
     settings: Settings
     vault: Vault
     store: LocalStore
-    printer: Renderer
+    printer: Press
 
 
 def furnish(settings: Settings) -> Premises:
@@ -31,7 +31,7 @@ def furnish(settings: Settings) -> Premises:
         settings=settings,
         vault=Vault({"1": settings["MASTER_KEY"]}, "1"),
         store=LocalStore(settings["VAR"] / "files"),
-        printer=Renderer(children=settings["PRINTERS"]),
+        printer=Press(Renderer(children=settings["PRINTERS"]), settings["VAR"] / "papers"),
     )
 
 

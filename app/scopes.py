@@ -323,12 +323,13 @@ def _hosts(actor: Actor, of: FromClause | None = None) -> Select[Any]:
 
 def hosted(actor: Actor, thing: type[Any]) -> Reach:
     """Guests of clinicians of the hospital one represents and of the network one coordinates."""
-    return Reach("host_id", (_hosts(actor),)) if thing is Mandate else of_people(thing, _guests(actor))
+    return Reach("id", (_guests(actor, "id"),)) if thing is Mandate else of_people(thing, _guests(actor))
 
 
-def _guests(actor: Actor) -> Select[Any]:
+def _guests(actor: Actor, column: str = "person_id") -> Select[Any]:
+    """Begins with the guests: they are few, and the clinicians of a network are many."""
     mandate = known_as("guest", Mandate)
-    guests = select(mandate.c.person_id).where(mandate.c.host_id.is_not(None))
+    guests = select(mandate.c[column]).where(mandate.c.host_id.is_not(None))
     return guests.where(mandate.c.host_id.in_(_hosts(actor, mandate))).correlate(None)
 
 

@@ -29,7 +29,7 @@ REASONS: dict[str, tuple[str, str]] = {
     # reason              tables it reads                          what may leave
     "login": ("Login, Person, Mandate, Membership", "the signed-in person"),
     "limits": ("Attempt", "a count"),
-    "password-link": ("PasswordLink, Person", "the person the link was made for"),
+    "password-link": ("PasswordLink, Person", "the person the link was made for, and to that person when"),
     "phone-link": ("PhoneLink, Person", "the form's code and the person who showed the QR"),
     "refusal": ("AuditEntry", "a count"),
     "reading": ("AuditEntry", "nothing"),
@@ -101,6 +101,13 @@ def begin(session: Session, act: str) -> ColumnElement[bool]:
     if (session.scalar(start.counting, actors.values(actor)) or 0) <= FEW:
         return start.few
     return start.many
+
+
+def of_row(session: Session, act: str) -> ColumnElement[bool]:
+    """Whether the session's actor may do ``act`` on a row that a statement of this session names by its key."""
+    actor: Actor = session.info["actor"]
+    start = None if actor.system else _start(actor.roles, act)
+    return true() if start is None else start.many
 
 
 class Start(NamedTuple):

@@ -35,7 +35,7 @@ from app.models import (
     today,
 )
 from app.outside import paper
-from app.premises import premises
+from app.services import papers
 from app.words import (
     Answer,
     CentreKind,
@@ -222,7 +222,7 @@ def form(of: Patient, text: ConsentText, **given: Any) -> ConsentForm:
         language=text.language,
         variant=text.variant,
         state=state,
-        wrapped_key=premises().vault.new_key(b"consent"),
+        wrapped_key=papers.new_key(),
         prepared_at=now(),
         print_count=0,
         **facts | given,

@@ -34,7 +34,7 @@ import config
 from app import actors, create_app, sight
 from app.actors import Actor
 from app.models import Login, db
-from app.outside.paper import Renderer
+from app.outside.paper import Press, Renderer
 from app.pages.browsers import MARK
 
 SITE = "https://cpms.test"
@@ -105,7 +105,8 @@ class Visitor(FlaskClient):
 
 def form_token(raw: str) -> str:
     """What a form carries for a session that holds ``raw``."""
-    return str(URLSafeTimedSerializer(SECRET, salt="wtf-csrf-token").dumps(raw))
+    key = config.Settings({"SECRET_KEY": SECRET}).key("tokens of forms")
+    return str(URLSafeTimedSerializer(key, salt="wtf-csrf-token").dumps(raw))
 
 
 RAW = hashlib.sha256(SECRET.encode()).hexdigest()
@@ -353,7 +354,8 @@ def furnish(dialect: str, shared: Path, worker: str, printer: Renderer, **change
     backend, urls = _backend(dialect, shared, worker, var)
     settings = config.load(environment(var, **urls, **changes), path=var / "none.env")
     app = create_app(settings)
-    app.extensions["premises"] = dataclasses.replace(app.extensions["premises"], printer=printer)
+    press = Press(printer, shared / "papers")  # compiled once for all houses of a run
+    app.extensions["premises"] = dataclasses.replace(app.extensions["premises"], printer=press)
     app.testing = False  # faults are shown as in production: as a page
     house = House(dialect, app, var, shared, backend)
     with locked(shared, f"{dialect}-{EMPTY}") as done:

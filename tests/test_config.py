@@ -51,6 +51,14 @@ def test_a_weak_master_key_is_refused(tmp_path: Path, key: str) -> None:
     assert faults(tmp_path, MASTER_KEY=key) == ["MASTER_KEY is not 32 random bytes in base64"]
 
 
+def test_each_use_of_the_secret_has_a_key_of_its_own(tmp_path: Path) -> None:
+    settings, other = load(tmp_path), load(tmp_path, SECRET_KEY=GOOD["SECRET_KEY"] + "!")
+    keys = {settings.key("cookies"), settings.key("forms"), other.key("cookies"), settings["SECRET_KEY"].encode()}
+    assert len(keys) == 4
+    assert settings.key("cookies") == load(tmp_path).key("cookies")
+    assert len(settings.key("cookies")) == 32
+
+
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     path = tmp_path / "settings.env"
     path.write_text("WEB_WORKERS=3\nWEB_THREADS=5\n")

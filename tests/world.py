@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from app.models import ConsentForm, Hospital, Job, Mandate, Membership, Patient, Person, PhoneLink, db, now, today
 from app.outside.scans import Scan
+from app.outside.storage import PURPOSE
 from app.premises import premises
 from app.services import archives, consents, patients, phones
 from app.words import Answer, Channel, JobState, MandateKind, Relation, Sex, Variant
@@ -225,7 +226,7 @@ def bring_form(actor: Any, form: ConsentForm, far: int, care: Answer = Answer.GI
 def file_bytes(actor: Any, form: ConsentForm, content: bytes = b"%PDF-1.7 a scan of a test") -> None:
     """Archive a form with a stored file, past the scanner, which ``test_scans`` tries."""
     vault, store = premises().vault, premises().store
-    key = vault.new_key(b"document")
+    key = vault.new_key(PURPOSE)
     scan = Scan("pdf", 1, "application/pdf")
     archives.archive(actor, form, stored=[(store.put(content, key, vault), scan, "original", key)], source="desk")
 

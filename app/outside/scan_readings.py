@@ -40,6 +40,10 @@ ACTING: Final = frozenset(
         *("/Rendition", "/RichMediaExecute", "/Movie", "/Sound"),
     }
 )
+BY_ITSELF: Final = frozenset({"/OpenAction", "/AA"})
+"""Where stands what happens without a click: on opening, on turning a page, on leaving."""
+REACHING_OUT: Final = frozenset({"/URI"})
+"""Fit for a link that somebody clicks; by itself it would tell an address that the form is being read."""
 ACTING_ANNOTATIONS: Final = frozenset({"/RichMedia", "/Movie", "/Screen", "/Sound", "/3D", "/FileAttachment"})
 ACTING_KEYS: Final = frozenset({"/JS", "/JavaScript", "/XFA", "/RichMedia"})
 QUIET_ATTACHMENTS: Final = frozenset({".json", ".xml", ".txt", ".csv"})
@@ -134,6 +138,8 @@ def _check_objects(pdf: pikepdf.Pdf) -> None:
     for thing in pdf.objects:
         for dictionary in _dictionaries(thing, 0):
             _check_acting(dictionary)
+            for key in BY_ITSELF & set(dictionary.keys()):
+                _check_unasked(dictionary[key])
             _check_attachment(dictionary)
             if dictionary.get("/Subtype") == "/Image":
                 width, height = int(dictionary.get("/Width", 0)), int(dictionary.get("/Height", 0))
@@ -164,6 +170,25 @@ def _check_acting(dictionary: Any) -> None:
     shows = isinstance(subtype, pikepdf.Name) and str(subtype) in ACTING_ANNOTATIONS
     if acts or shows or keys & ACTING_KEYS:
         raise ScanRefused("active")
+
+
+def _check_unasked(first: Any) -> None:
+    """Refuse what reaches out without a click: an action that opens something, those of each occasion, what follows them."""
+    waiting, seen = [first, *(first.values() if _is_dictionary(first) and "/S" not in first else ())], set()
+    while waiting:
+        action = waiting.pop()
+        if isinstance(action, pikepdf.Array) and action is not first:  # one that is first is a place to go to
+            waiting += list(action)
+        if not _is_dictionary(action) or (action.is_indirect and action.objgen in seen):
+            continue
+        seen.add(action.objgen)
+        if str(action.get("/S", "")) in REACHING_OUT:
+            raise ScanRefused("active", "reaches out by itself")
+        waiting.append(action.get("/Next"))
+
+
+def _is_dictionary(thing: Any) -> bool:
+    return isinstance(thing, pikepdf.Dictionary)
 
 
 def _check_attachment(dictionary: Any) -> None:

@@ -41,6 +41,8 @@ MAGIC: Final = b"CPF1"
 SALT_BYTES: Final = 32
 CHUNK_BYTES: Final = 1 << 20
 TAG_BYTES: Final = 16
+PURPOSE: Final = b"document"
+"""What the keys of files are made for; no other key opens one."""
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 KEY_SHAPE: Final = re.compile(r"[0-9a-f]{32}")
 PARTIAL_SHAPE: Final = re.compile(r"\.[0-9a-f]{32}\.part")
@@ -114,13 +116,13 @@ class LocalStore:
         Raises:
             StorageFull: no room; nothing is kept.
             StorageFault: ``broken``; nothing is kept.
-            VaultFault: the wrapped key does not open.
+            VaultFault: the wrapped key does not open, or is of no file.
             Exception: what reading ``content`` raises goes on as it is; nothing is kept.
         """
         key = secrets.token_hex(16)
         source = _Measured(io.BytesIO(content) if isinstance(content, bytes) else content)
         salt = os.urandom(SALT_BYTES)
-        cipher = vault.file_cipher(wrapped_key, salt)
+        cipher = vault.file_cipher(wrapped_key, PURPOSE, salt)
         self._write_once(key, _encrypt(source, cipher, key, salt))
         return Stored(key, source.sha256.hexdigest(), source.size)
 
@@ -139,7 +141,7 @@ class LocalStore:
             header = file.read(len(MAGIC) + SALT_BYTES)
         if header[: len(MAGIC)] != MAGIC or len(header) < len(MAGIC) + SALT_BYTES:
             raise StorageFault("damaged")
-        cipher = vault.file_cipher(wrapped_key, header[len(MAGIC) :])
+        cipher = vault.file_cipher(wrapped_key, PURPOSE, header[len(MAGIC) :])
         return _decrypt(path, cipher, header + key.encode())
 
     def exists(self, key: str) -> bool:

@@ -11,7 +11,11 @@ in every copy and backup that does not hold the wrapped key itself.
 Bytes on disk, all authenticated by AES-256-GCM with random 96-bit nonces:
     wrapped key  "W1" | length, key id | length, purpose | nonce 12 | encrypted data key 32 + 16
     sealed value "S1" | nonce 12 | ciphertext + 16
+A wrapped key opens for the purpose it was made for alone; a sealed value opens in its place (table, column, row) alone.
 No key is used for two things: each use has its own key, derived with HKDF-SHA256 (RFC 5869).
+
+This is the first released form of these bytes: there is no older data, so nothing is migrated. Whoever changes it counts
+the marks up ("W2", "S2") and reads the old ones too.
 """
 
 from __future__ import annotations
@@ -41,7 +45,7 @@ LABEL_BYTES: Final = 255
 class VaultFault(Exception):
     """Something in the locks does not fit; never says which bytes.
 
-    ``code`` is ``damaged`` (changed, cut, wrong key or wrong associated data: these cannot be told apart),
+    ``code`` is ``damaged`` (changed, cut, wrong key, made for another purpose or sealed in another place),
     ``unknown_key`` (wrapped by a master key that is not here), ``bad_master_key`` (not 32 bytes, bad or
     unknown key id) or ``nothing_to_index`` (a name or number of which nothing is left).
     """
@@ -50,6 +54,19 @@ class VaultFault(Exception):
         """Keep the code."""
         super().__init__(code)
         self.code = code
+
+
+class Place(NamedTuple):
+    """Where a sealed value belongs: table, column, and the public id of the row."""
+
+    table: str
+    column: str
+    row: str
+
+    @property
+    def aad(self) -> bytes:
+        """As associated data: each part with its length, so that no two places look alike."""
+        return b"".join(len(part).to_bytes(2, "big") + part for part in (name.encode() for name in self))
 
 
 class _Wrapped(NamedTuple):
@@ -93,40 +110,57 @@ class Vault:
         """Wrap a new random data key; ``purpose`` (at most 255 bytes, not secret) says whose key it is."""
         return self._wrap(os.urandom(KEY_BYTES), purpose)
 
-    def purpose(self, wrapped: bytes) -> bytes:
-        """The purpose a wrapped key was made for, after checking that the key is whole."""
-        self._unwrap(wrapped)
-        return _take_apart(wrapped).purpose
+    def check(self, wrapped: bytes, purpose: bytes) -> None:
+        """Nothing, when the wrapped key is whole and was made for this purpose.
+
+        Raises:
+            VaultFault: ``damaged`` or ``unknown_key``.
+        """
+        self._unwrap(wrapped, purpose)
 
     def rewrap(self, wrapped: bytes) -> bytes:
         """The same data key wrapped by the current master key; what it has sealed opens as before."""
-        return self._wrap(self._unwrap(wrapped), _take_apart(wrapped).purpose)
+        purpose = _take_apart(wrapped).purpose
+        data_key = self._unwrap(wrapped, purpose)
+        anew = self._wrap(data_key, purpose)
+        if self._unwrap(anew, purpose) != data_key:  # the old one is about to be overwritten
+            raise VaultFault("damaged")
+        return anew
+
+    @staticmethod
+    def wrapped_by(wrapped: bytes) -> str:
+        """Id of the master key that wrapped this one; it need not be here.
+
+        Raises:
+            VaultFault: ``damaged``, as far as that shows without the key.
+        """
+        return _take_apart(wrapped).key_id
 
     def is_current(self, wrapped: bytes) -> bool:
         """Whether the current master key wrapped this one; a rewrap changes nothing then."""
         return _take_apart(wrapped).key_id == self.current
 
-    def seal(self, wrapped: bytes, plaintext: bytes, aad: bytes) -> bytes:
-        """Encrypt a small value; ``aad`` (table, column, row) says where it belongs and opens it again."""
+    def seal(self, wrapped: bytes, purpose: bytes, plaintext: bytes, place: Place) -> bytes:
+        """Encrypt a small value with a key made for ``purpose``; it opens in its place alone."""
         nonce = os.urandom(NONCE_BYTES)
-        cipher = AESGCM(_derive(self._unwrap(wrapped), b"seal"))
-        return SEALED + nonce + cipher.encrypt(nonce, plaintext, SEALED + aad)
+        cipher = AESGCM(_derive(self._unwrap(wrapped, purpose), b"seal"))
+        return SEALED + nonce + cipher.encrypt(nonce, plaintext, SEALED + place.aad)
 
-    def open(self, wrapped: bytes, sealed: bytes, aad: bytes) -> bytes:
+    def open(self, wrapped: bytes, purpose: bytes, sealed: bytes, place: Place) -> bytes:
         """The value as it was sealed.
 
         Raises:
             VaultFault: ``damaged`` or ``unknown_key``; nothing of the value is given then.
         """
-        cipher = AESGCM(_derive(self._unwrap(wrapped), b"seal"))
+        cipher = AESGCM(_derive(self._unwrap(wrapped, purpose), b"seal"))
         start = len(SEALED) + NONCE_BYTES
         if sealed[: len(SEALED)] != SEALED or len(sealed) < start + TAG_BYTES:
             raise VaultFault("damaged")
-        return _decrypt(cipher, sealed[len(SEALED) : start], sealed[start:], SEALED + aad)
+        return _decrypt(cipher, sealed[len(SEALED) : start], sealed[start:], SEALED + place.aad)
 
-    def file_cipher(self, wrapped: bytes, salt: bytes) -> AESGCM:
+    def file_cipher(self, wrapped: bytes, purpose: bytes, salt: bytes) -> AESGCM:
         """The cipher of one file, for ``storage``: its key is for this salt only, so nonces may count."""
-        return AESGCM(_derive(self._unwrap(wrapped), b"file", salt))
+        return AESGCM(_derive(self._unwrap(wrapped, purpose), b"file", salt))
 
     def blind_identity(self, scope: bytes, family_name: str, birth_date: dt.date) -> bytes:
         """32 bytes, equal for equal persons of one hospital (``scope``, its public id) and useless elsewhere.
@@ -158,8 +192,10 @@ class Vault:
         nonce = os.urandom(NONCE_BYTES)
         return header + nonce + self._wrappers[self.current].encrypt(nonce, data_key, header)
 
-    def _unwrap(self, wrapped: bytes) -> bytes:
+    def _unwrap(self, wrapped: bytes, purpose: bytes) -> bytes:
         parts = _take_apart(wrapped)
+        if parts.purpose != purpose:
+            raise VaultFault("damaged")
         if parts.key_id not in self._wrappers:
             raise VaultFault("unknown_key")
         return _decrypt(self._wrappers[parts.key_id], parts.nonce, parts.ciphertext, parts.header)

@@ -92,6 +92,16 @@ def has_access(method: Callable[..., Any]) -> Callable[..., Any]:
     return opened
 
 
+def version(sent: str | None) -> int | None:
+    """A record's version as a form carries it."""
+    return int(sent) if sent and sent.isdecimal() and len(sent) < 10 else None
+
+
+def sent_version() -> int | None:
+    """The version that was on the screen, of a request with or without a form of its own."""
+    return version(request.form.get("seen"))
+
+
 class ActForm(FlaskForm):  # type: ignore[misc]
     """What every form of ours carries beside its fields: the version seen, the one-time key."""
 
@@ -100,11 +110,7 @@ class ActForm(FlaskForm):  # type: ignore[misc]
 
     def words(self) -> dict[str, Any]:
         """``seen`` and ``once`` as an act takes them."""
-        seen, once = self.seen.data or "", self.once.data or ""
-        return {
-            "seen": int(seen) if seen.isdecimal() and len(seen) < 10 else None,
-            "once": once[:64] or None,
-        }
+        return {"seen": version(self.seen.data), "once": (self.once.data or "")[:64] or None}
 
     def given(self) -> dict[str, Any]:
         """The values of the form's own fields."""

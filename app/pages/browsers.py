@@ -6,6 +6,7 @@ Passwords and rows are ``services.logins``.
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from flask import Flask, Request, Response, session
@@ -31,6 +32,14 @@ class Browser(SecureCookieSession):
     signed_out = False
     fault: OperationalError | None = None
     """Why nobody knows who is there: the first thing of the request raises it, as its page."""
+
+    def beginning(self) -> dict[str, Any]:
+        """What the session of a new login holds: the language chosen before, and what its forms' tokens are made from.
+
+        Each page would make the latter if there were none, and of two opened at once only one would be right.
+        """
+        kept = {"locale": self["locale"]} if "locale" in self else {}
+        return {"csrf_token": secrets.token_hex(20), **kept}
 
     def sign_in(self, token: str) -> None:
         """Take a new identity: nothing of the visitor's session stays."""

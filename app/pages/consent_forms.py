@@ -18,7 +18,7 @@ from app.words import LABELS, Answer, Channel, Purpose, Relation, Variant, _
 class ReasonForm(ActForm):
     """A reason, for acts that need one."""
 
-    reason = text(_("Reason"), 300)
+    reason = text(_("Reason"), 300, hint=_("Kept with the record. Write no patient's name."))
 
 
 class SignForm(ActForm):
@@ -30,7 +30,11 @@ class SignForm(ActForm):
 class AttestForm(ActForm):
     """Where the signed original is kept."""
 
-    place = text(_("Where the signed original is kept"), 300, hint=_("Such as: paper archive, room 12, binder 2026-B."))
+    place = text(
+        _("Where the signed original is kept"),
+        300,
+        hint=_("Such as: paper archive, room 12, binder 2026-B. Write no patient's name here."),
+    )
 
 
 class ScanForm(ActForm):
@@ -55,7 +59,7 @@ class WithdrawForm(ActForm):
     channel = words(_("How it came"), Channel)
     reason = TextAreaField(
         _("What the patient said"),
-        description=_("Nobody has to give a reason."),
+        description=_("Nobody has to give a reason. Write no patient's name here."),
         validators=[Optional(), Length(max=300)],
     )
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from flask import Response, flash, redirect, request, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
+from markupsafe import Markup
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import joinedload, selectinload
 
@@ -25,7 +26,7 @@ from app.models import (
 )
 from app.outside import paper
 from app.pages import pictures
-from app.pages.base import allowed, expose, find, has_access, may, submitted
+from app.pages.base import allowed, expose, find, has_access, may, sent_version, submitted
 from app.pages.browsers import here
 from app.pages.consent_forms import AttestForm, ReasonForm, ScanForm, WithdrawForm, question, sign_form
 from app.pages.lists import Filter, ListPage, words_filter
@@ -33,7 +34,7 @@ from app.pages.security import acting
 from app.premises import premises
 from app.services import archives, consents, papers, patients, phones
 from app.services.days import day_at
-from app.words import Answer, FormState, PatientState, Purpose, Relation, Role, Variant, _
+from app.words import Answer, FormState, PatientState, Purpose, Relation, Variant, _
 
 OFFERED = (
     "consent.open",
@@ -116,7 +117,6 @@ class ConsentPage(ListPage):
         "patient",
         "state",
         "language",
-        "prepared_at",
         "printed_at",
         "signed_on",
     ]
@@ -126,7 +126,6 @@ class ConsentPage(ListPage):
         "state": _("State"),
         "language": _("Language"),
         "hospital": _("Hospital"),
-        "prepared_at": _("Prepared"),
         "printed_at": _("Printed"),
         "signed_on": _("Signed"),
     }
@@ -141,12 +140,17 @@ class ConsentPage(ListPage):
         "printed": Filter(_("Printed"), lambda: PRINTED, _printed),
     }
     load: ClassVar[tuple[Any, ...]] = (joinedload(ConsentForm.patient), joinedload(ConsentForm.hospital))
-    empty: ClassVar[object] = _("No consent form here yet. Open a patient and prepare one.")
+
+    @property
+    def empty(self) -> object:  # type: ignore[override]
+        """What to do; who prepares none is told where they come from."""
+        if may("consent.prepare"):
+            return _("No consent form here yet. Open a patient and prepare one.")
+        return _("No consent form here yet. The forms of the hospital you represent or protect appear here.")
 
     def columns(self) -> Any:
         """A coordinator sees no patient; who only treats needs no hospital."""
-        treats = acting().is_(Role.CLINICIAN) or acting().is_(Role.ASSISTANT)
-        return [name for name in self.list_columns if name != "patient" or treats]
+        return [name for name in self.list_columns if name != "patient" or may("consent.prepare")]
 
     def typed(self, text: str) -> str:
         """A form code as it is stored: without the dashes it is read with."""
@@ -159,9 +163,10 @@ class ConsentPage(ListPage):
     def cell(self, record: Any, column: str) -> Any:
         """Codes grouped for reading, languages by their names."""
         if column == "code":
-            return paper.grouped_code(record.code)
+            return Markup('<span class="code">{}</span>').format(paper.grouped_code(record.code))
         if column == "language":
-            return paper.language_name(record.language)
+            name = paper.language_name(record.language)
+            return Markup('<span lang="{}">{}</span>').format(record.language, name)
         return super().cell(record, column)
 
     # --- one form ---
@@ -183,8 +188,10 @@ class ConsentPage(ListPage):
     def _page(self, consent: ConsentForm, **forms: Any) -> Any:
         """The form's page; ``forms`` are those a refusal sends back."""
         signing = forms.get("signing") or (sign_form(consent) if may("consent.sign", consent) else None)
-        if signing is not None and request.method == "GET" and signing.signed_on.data is None:
+        if signing is not None and "signing" not in forms and signing.signed_on.data is None:
             signing.signed_on.data = consent.signed_on or day_at(consent.hospital)
+        if request.method == "POST":  # a refused form shows who the patient is as well
+            audit.note(acting(), "consent.open", consent)
         given = {
             "form": forms.get("form"),
             "signing": signing,
@@ -218,7 +225,7 @@ class ConsentPage(ListPage):
     def print(self, key: str) -> Any:
         """Note the print and show the PDF."""
         form = self._form(key, "consent.print")
-        consents.note_print(acting(), form, seen=_seen())
+        consents.note_print(acting(), form, seen=sent_version())
         missing = " ".join(papers.set_paper(form).missing)
         if missing:
             sentence = _(
@@ -252,10 +259,7 @@ class ConsentPage(ListPage):
         saved = submitted(signing, lambda: self._sign(form, signing))
         if saved is None:
             return self._page(form, form=signing, signing=signing)
-        sentence = _("The signature is recorded. Archive the scan next.")
-        if consents.care_answer(form) is Answer.REFUSED:
-            sentence = _("The refusal is recorded. The draft will be erased in thirty days.")
-        return self.done(sentence, ".show", key=key)
+        return self.done(_recorded(form), ".show", key=key)
 
     def _sign(self, form: ConsentForm, signing: Any) -> None:
         adult = form.variant is Variant.ADULT
@@ -267,7 +271,7 @@ class ConsentPage(ListPage):
             relation=Relation.SELF if adult else signing.relation.data,
             signer=None if adult else consents.Signer(signing.names.data, signing.proof.data),
             answers=answers,
-            seen=_seen(),
+            seen=sent_version(),
         )
 
     @expose("/<key>/archive", methods=["POST"])
@@ -277,7 +281,7 @@ class ConsentPage(ListPage):
         form = self._form(key, "consent.archive")
         scanning = ScanForm()
         saved = submitted(
-            scanning, lambda: archives.file_scan(acting(), form, scanning.uploads(), source="desk", seen=_seen())
+            scanning, lambda: archives.file_scan(acting(), form, scanning.uploads(), source="desk", seen=sent_version())
         )
         if saved is None:
             return self._page(form, form=scanning, scanning=scanning)
@@ -289,7 +293,9 @@ class ConsentPage(ListPage):
         """Attest where the signed original is kept."""
         form = self._form(key, "consent.attest")
         attesting = AttestForm()
-        saved = submitted(attesting, lambda: archives.attest(acting(), form, place=attesting.place.data, seen=_seen()))
+        saved = submitted(
+            attesting, lambda: archives.attest(acting(), form, place=attesting.place.data, seen=sent_version())
+        )
         if saved is None:
             return self._page(form, form=attesting, attesting=attesting)
         return self.done(_archived(form), "PatientPage.show", key=form.patient.public_id)
@@ -333,7 +339,7 @@ class ConsentPage(ListPage):
     def _end(self, key: str, act: str, perform: Any, sentence: object) -> Any:
         form = self._form(key, act)
         ending = ReasonForm()
-        saved = submitted(ending, lambda: perform(acting(), form, reason=ending.reason.data, seen=_seen()))
+        saved = submitted(ending, lambda: perform(acting(), form, reason=ending.reason.data, seen=sent_version()))
         if saved is None:
             return self._page(form, form=ending, ending=ending)
         return self.done(sentence, "PatientPage.show", key=form.patient.public_id)
@@ -359,7 +365,7 @@ class ConsentPage(ListPage):
                 withdrawn_on=asked.withdrawn_on.data,
                 channel=asked.channel.data,
                 reason=asked.reason.data or None,
-                seen=_seen(),
+                seen=sent_version(),
             ),
         )
         if saved is None:
@@ -388,10 +394,12 @@ class ConsentPage(ListPage):
         )
 
 
-def _seen() -> int | None:
-    """The version of the form or decision that was on the screen."""
-    text_ = request.form.get("seen", "")
-    return int(text_) if text_.isdecimal() and len(text_) < 10 else None
+def _recorded(form: ConsentForm) -> object:
+    if consents.care_answer(form) is not Answer.REFUSED:
+        return _("The signature is recorded. Archive the scan next.")
+    if form.patient.state is PatientState.DRAFT:
+        return _("The refusal is recorded. The draft will be erased in thirty days.")
+    return _("The refusal is recorded. Nothing of this record is shared any more.")
 
 
 def _archived(form: ConsentForm) -> object:

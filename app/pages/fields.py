@@ -16,6 +16,7 @@ from wtforms.validators import Optional as Empty
 
 from app import access
 from app.models import db
+from app.pages import names
 from app.pages.security import acting
 from app.words import LABELS, _
 
@@ -84,6 +85,7 @@ class PickField(SelectField):  # type: ignore[misc]
         describe: Callable[[Any], object] = str,
         narrow: Callable[[Select[Any]], Select[Any]] | None = None,
         required: bool = True,
+        by_name: bool = False,
         **given: Any,
     ) -> None:
         """Take the act that says which records are offered.
@@ -94,11 +96,13 @@ class PickField(SelectField):  # type: ignore[misc]
             describe: what to call a record.
             narrow: a further filter and the order.
             required: whether something must be chosen.
+            by_name: sort by what the records are called, which the database cannot where a translation says it.
             **given: as for any field.
         """
         checks = [InputRequired(_("Choose one."))] if required else [Empty()]
         super().__init__(label, validators=checks, validate_choice=False, coerce=str, **given)
         self.act, self.describe, self.narrow, self.required = act, describe, narrow, required
+        self.by_name = by_name
 
     def rows(self) -> Select[Any]:
         """The records that may be chosen."""
@@ -111,8 +115,12 @@ class PickField(SelectField):  # type: ignore[misc]
         chosen = self.data.public_id if hasattr(self.data, "public_id") else self.data
         if not self.required or chosen is None:
             yield "", "", chosen is None, {}
-        for record in db.session.scalars(self.rows().limit(MOST)).unique():
-            yield record.public_id, str(self.describe(record)), record.public_id == chosen, {}
+        rows = db.session.scalars(self.rows().limit(MOST)).unique()
+        called = [(record, str(self.describe(record))) for record in rows]
+        if self.by_name:
+            called.sort(key=lambda pair: names.by_letters(pair[1]))
+        for record, name in called:
+            yield record.public_id, name, record.public_id == chosen, {}
 
     def process_data(self, value: Any) -> None:
         """Take the record as it is."""

@@ -186,6 +186,10 @@ def _failed(error: HTTPException) -> Any:
         500: _("Something broke on our side. It is noted. Try again, or tell the operator what you were doing."),
     }
     code = error.code or 500
+    if code == 413 and not acting().user_id and request.endpoint != "PhonePage.upload":
+        return _error_page(
+            413, str(_("Only somebody who has signed in can send this much. Sign in and send it again."))
+        )
     return _error_page(code, str(sentences.get(code, sentences[400])))
 
 

@@ -153,6 +153,10 @@ class AssistantPage(PlacePage):
         "Nobody acts for you. Your hospital's representative adds assistants; then let one act here."
     )
 
+    def named(self, record: Any) -> object:
+        """Who assists."""
+        return self.cell(record, "assistant")
+
     def _make(self, form: Any) -> Any:
         given = form.given()
         mandate = given.pop("assistant")
@@ -176,21 +180,20 @@ class AssistantPage(PlacePage):
     def end(self, key: str) -> Any:
         """End a grant."""
         grant = reach(Grant, key, "grant.end", options=self.load)
-        return spells.end(self, grant, people.end_grant, spells.EndForm(), **_ending(grant, "AssistantPage.show"))
+        return spells.end(
+            self,
+            grant,
+            people.end_grant,
+            spells.EndForm(),
+            title=_("End the grant"),
+            warnings=[_("The assistant no longer sees these records, in open logins too. What was done stays.")],
+            back=("AssistantPage.show", key),
+        )
 
 
 def _chosen(grant: Grant) -> list[Patient]:
     found = select(Patient).join(GrantedPatient, GrantedPatient.patient_id == Patient.id)
     return list(db.session.scalars(found.where(GrantedPatient.grant_id == grant.id)).unique())
-
-
-def _ending(grant: Grant, back: str) -> dict[str, Any]:
-    """What the page says before a grant ends."""
-    return {
-        "title": _("End the grant"),
-        "warnings": [_("The assistant no longer sees these records, in open logins too. What was done stays.")],
-        "back": (back, grant.public_id),
-    }
 
 
 class AssistedPage(PlacePage):
@@ -210,10 +213,21 @@ class AssistedPage(PlacePage):
         "You act for nobody yet. A clinician of your hospital lets you, on their page “My assistants”."
     )
 
+    def named(self, record: Any) -> object:
+        """Whom one assists."""
+        return self.cell(record, "clinician")
+
     @expose("/<key>/give-back", methods=["GET", "POST"])
     @has_access
     def end(self, key: str) -> Any:
         """Give a grant back, at once."""
         grant = reach(Grant, key, "grant.return", options=self.load)
-        form = spells.EndNowForm()
-        return spells.end(self, grant, people.give_back, form, **_ending(grant, "AssistedPage.show"))
+        return spells.end(
+            self,
+            grant,
+            people.give_back,
+            spells.EndNowForm(),
+            title=_("Give the grant back"),
+            warnings=[_("You no longer see these records, in open logins too. What you did stays.")],
+            back=("AssistedPage.show", key),
+        )

@@ -12,7 +12,7 @@ from app.outside import paper
 from app.pages import names
 from app.pages.base import Page, expose, has_access, may
 from app.pages.security import acting
-from app.services import worklist
+from app.services import logins, worklist
 from app.words import FormState, MandateKind, Role, _
 
 
@@ -36,7 +36,8 @@ class HomePage(Page):
     def index(self) -> Any:
         """What waits for me."""
         groups = [group for group in self._groups() if group.items or group.empty]
-        return self.page("home.html", groups=groups, nothing=not any(group.items for group in groups))
+        made = logins.link_made(acting().user_id)
+        return self.page("home.html", groups=groups, nothing=not any(group.items for group in groups), link_made=made)
 
     def _groups(self) -> list[Group]:
         actor = acting()
@@ -121,7 +122,7 @@ def _unrepresented() -> Group:
     items: list[dict[str, object]] = [
         {
             "title": hospital.name,
-            "url": url_for("HospitalPage.show", key=hospital.public_id),
+            "url": url_for("MandatePage.appoint_representative", place=hospital.public_id),
             "note": _("Nobody represents this hospital, so nobody can add its people."),
             "act": _("Appoint"),
         }
@@ -141,7 +142,7 @@ def _operating() -> list[Group]:
         for country in worklist.unchecked_countries(acting())
     ]
     settings: list[dict[str, object]] = [
-        {"title": name, "url": url_for("HomePage.index"), "note": _("Empty: no consent form prints.")}
+        {"title": name, "note": _("Empty: no consent form prints. Fill it in among the settings of the server.")}
         for name in worklist.empty_settings()
     ]
     return [Group(_("Settings to fill in"), settings), Group(_("Countries to check"), countries)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from flask import g
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import ngettext
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 from wtforms import TextAreaField
 from wtforms.validators import Length, Optional
@@ -42,12 +42,7 @@ class HospitalWords(ActForm):
 class HospitalForm(HospitalWords):
     """A new hospital."""
 
-    country = PickField(
-        _("Country"),
-        "hospital.add",
-        narrow=lambda rows: rows.order_by(Country.code),
-        describe=lambda c: names.country(c.code),
-    )
+    country = PickField(_("Country"), "hospital.add", describe=lambda c: names.country(c.code), by_name=True)
     from_on = spells.first_day()
     to_on = spells.last_day()
 
@@ -87,13 +82,16 @@ def _once_a_request(read: Callable[[], list[tuple[str, object]]]) -> Callable[[]
 @_once_a_request
 def _countries() -> list[tuple[str, object]]:
     codes = db.session.scalars(select(Country.code).join(Country.hospitals).distinct())
-    return sorted(((code, names.country(code)) for code in codes), key=lambda pair: str(pair[1]))
+    return sorted(((code, names.country(code)) for code in codes), key=lambda pair: names.by_letters(str(pair[1])))
 
 
 @_once_a_request
 def network_choices() -> list[tuple[str, object]]:
     """The networks, for a filter."""
-    return [(key, name) for key, name in db.session.execute(select(Network.code, Network.name).order_by(Network.name))]
+    return [
+        (key, name)
+        for key, name in db.session.execute(select(Network.code, Network.name).order_by(func.lower(Network.name)))
+    ]
 
 
 def _in_country(code: str) -> Any:
@@ -203,14 +201,7 @@ class HospitalPage(ListPage):
             networks.end_hospital,
             spells.EndForm(),
             title=_("End the hospital's part"),
-            warnings=[
-                ngettext(
-                    "%(num)s centre leaves its network.", "%(num)s centres leave their networks.", hanging["centres"]
-                ),
-                ngettext("%(num)s membership ends.", "%(num)s memberships end.", hanging["members"]),
-                ngettext("%(num)s mandate ends.", "%(num)s mandates end.", hanging["mandates"]),
-                _("Nobody reaches its patients' records any more."),
-            ],
+            warnings=[*_what_ends(hanging), _("Nobody reaches its patients' records any more.")],
             back=("HospitalPage.show", key),
         )
 
@@ -230,6 +221,17 @@ class HospitalPage(ListPage):
         return self.done(_("Recorded. Your hospital may enrol patients."), ".show", key=key)
 
 
+def _what_ends(hanging: Mapping[str, int]) -> list[object]:
+    """What ends with a hospital, in numbers; what it has none of is not named."""
+    centres, members, mandates = hanging["centres"], hanging["members"], hanging["mandates"]
+    told = [
+        (centres, ngettext("%(num)s centre leaves its network.", "%(num)s centres leave their networks.", centres)),
+        (members, ngettext("%(num)s membership ends.", "%(num)s memberships end.", members)),
+        (mandates, ngettext("%(num)s mandate ends.", "%(num)s mandates end.", mandates)),
+    ]
+    return [sentence for number, sentence in told if number]
+
+
 def _counts(authorisation: Authorisation) -> bool:
     """Whether an authorisation is in force today."""
     return not is_over(authorisation) and authorisation.from_on <= acting().on
@@ -238,7 +240,7 @@ def _counts(authorisation: Authorisation) -> bool:
 def authorised_until(hospital: Hospital) -> object:
     """The state of a hospital's authorisation, in words."""
     found = next((one for one in hospital.authorisations if _counts(one)), None)
-    return _("Not in force") if found is None else spells.standing(found).sentence
+    return _("Not in force") if found is None else spells.standing(found, "medium").sentence
 
 
 def _centres(hospital: Hospital) -> list[Centre]:
@@ -276,6 +278,7 @@ class AuthorisationPage(Page):
             title=_("End the authorisation at once"),
             warnings=[_("Nobody of %(hospital)s enrols patients any more.", hospital=authorisation.hospital.name)],
             back=("HospitalPage.show", authorisation.hospital.public_id),
+            named=authorisation.hospital,
         )
 
 

@@ -61,6 +61,7 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
     add_act: ClassVar[Callable[..., Any] | None] = None
     edit_act: ClassVar[Callable[..., Any] | None] = None
     parent_field: ClassVar[str] = ""  # the add form's field that is the act's parent
+    unsaid: ClassVar[tuple[str, ...]] = ()  # columns a record leaves out while they are empty
     empty: ClassVar[object] = _("Nothing here yet.")
     added: ClassVar[object] = _("Added.")
     edited: ClassVar[object] = _("Saved.")
@@ -159,9 +160,10 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
             statement = statement.where(further)
         down = downwards != backwards
         order = [column.desc() if down else column.asc() for column in key]
-        page = statement.with_only_columns(table.id).order_by(*order).limit(PAGE_ROWS + 1).subquery()
-        # what the rows show is joined to this page of them, not to all that were found
-        shown = select(table, counted).join(page, page.c.id == table.id).order_by(*order).options(*self.needs())
+        needs, shown = self.needs(), statement.with_only_columns(table, counted).order_by(*order).limit(PAGE_ROWS + 1)
+        if needs:  # what the rows show is joined to this page of them, not to all that were found
+            page = shown.with_only_columns(table.id).subquery()
+            shown = select(table, counted).join(page, page.c.id == table.id).order_by(*order).options(*needs)
         found = db.session.execute(shown).unique().all()
         rows, count = [row[0] for row in found], found[0][1] if found else None
         more, rows = len(rows) > PAGE_ROWS, rows[:PAGE_ROWS]
@@ -175,7 +177,7 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
         """The sort key of the row a page starts from."""
         if not public_id:
             return None
-        right = access.right_here(acting(), self.acts["list"])
+        right = sight.of_row(db.session(), self.acts["list"])
         row = db.session.execute(select(*key).where(self.datamodel.obj.public_id == public_id, right)).first()
         return None if row is None else tuple(row)
 
@@ -187,6 +189,10 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
         """One record, with what may be done to it."""
         record = find(self.datamodel.obj, key, *self.offered, options=self.load)
         return self.page(self.show_template, record=record)
+
+    def named(self, record: Any) -> object:
+        """What a page beside the record's own calls it."""
+        return record
 
     def cell(self, record: Any, column: str) -> Any:
         """What a person reads in a column; ``hospital.name`` goes through a relation."""

@@ -69,14 +69,12 @@ class LoginPage(Page):
         token = submitted(form, lambda: self._token(form)) if "demo" not in request.form else self._demo_token()
         if token is None:
             return self.page("login.html", form=form, people=_demo_people() if demo else [])
-        locale = here().get("locale")
         here().sign_in(token)
-        if locale:
-            here()["locale"] = locale
         return redirect(inside(request.args.get("next")))
 
     def _token(self, form: LoginForm) -> str:
-        return logins.sign_in(form.name.data, form.password.data, request.remote_addr or "", request.user_agent.string)
+        address, browser = request.remote_addr or "", request.user_agent.string
+        return logins.sign_in(form.name.data, form.password.data, address, browser, here().beginning())
 
     def _demo_token(self) -> str | None:
         """Enter as one of the demo accounts, in demo mode only."""
@@ -88,7 +86,7 @@ class LoginPage(Page):
             ).one_or_none()
         if person is None or not person.active or person.disabled_at is not None:
             return None
-        return logins.start(person, request.remote_addr or "", request.user_agent.string)
+        return logins.start(person, request.remote_addr or "", request.user_agent.string, here().beginning())
 
     @expose("/logout/", methods=["POST"])
     @has_access

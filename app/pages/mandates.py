@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import get_locale
+from sqlalchemy import func
 from sqlalchemy.orm import joinedload
 from wtforms import SelectField
 from wtforms.validators import InputRequired
@@ -36,7 +37,9 @@ from app.words import MandateKind, Procedure, _
 class CoordinatorForm(AppointForm):
     """A coordinator of a network."""
 
-    place = place_field(_("Network"), "mandate.appoint-coordinator", lambda rows: rows.order_by(Network.name))
+    place = place_field(
+        _("Network"), "mandate.appoint-coordinator", lambda rows: rows.order_by(func.lower(Network.name))
+    )
     from_on = spells.first_day()
     to_on = spells.last_day()
 
@@ -96,7 +99,7 @@ def _territories() -> list[tuple[str, str]]:
     known = locale.territories if locale else {}
     pairs = [(code, str(name)) for code, name in known.items() if re.fullmatch("[A-Z]{2}", code)]
     pairs = [pair for pair in pairs if pair[0] not in NO_COUNTRIES]
-    return [("", ""), *sorted(pairs, key=lambda pair: pair[1])]
+    return [("", ""), *sorted(pairs, key=lambda pair: names.by_letters(pair[1]))]
 
 
 class MandatePage(PlacePage):
@@ -208,6 +211,8 @@ class MandatePage(PlacePage):
 
 
 def place_of(mandate: Mandate) -> str | None:
-    """Where a mandate holds."""
+    """Where a mandate holds; for a guest and for the hub it is the institution they come from."""
     place = mandate.hospital or mandate.network
-    return None if place is None else str(place.name)
+    if place is not None:
+        return str(place.name)
+    return mandate.person.institution if mandate.person else None

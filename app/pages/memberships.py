@@ -10,6 +10,7 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload
 
+from app import access
 from app.models import (
     Centre,
     Hospital,
@@ -27,7 +28,7 @@ from app.pages.security import acting
 from app.services import people
 from app.services.accounts import Typed
 from app.services.spells import not_over
-from app.words import MandateKind, _
+from app.words import _
 
 
 class AppointForm(ActForm):
@@ -66,6 +67,7 @@ def appoint(page: Page, form: AppointForm, perform: Callable[..., Any], place: s
         prefill(form, place)
     places = db.session.scalars(form[place].rows().limit(2)).unique().all()
     only = places[0] if len(places) == 1 else None
+    called = None if only is None else form[place].describe(only)
     if only is not None:
         delattr(form, place)
     made = submitted(
@@ -79,20 +81,11 @@ def appoint(page: Page, form: AppointForm, perform: Callable[..., Any], place: s
         ),
     )
     if made is None:
-        return page.page("people/appoint.html", form=form, record=None, only=only, nowhere=not places, **shown)
+        return page.page("people/appoint.html", form=form, record=None, only=called, nowhere=not places, **shown)
     sentence = _(
         "Recorded. If this person cannot sign in yet, the operator of the platform gives them a one-time link."
     )
     return page.done(sentence, ".show", key=made.public_id)
-
-
-APPOINTERS = {
-    "add": MandateKind.HOSPITAL_REPRESENTATIVE,
-    "appoint_representative": MandateKind.ERN_COORDINATOR,
-    "appoint_protection": MandateKind.HOSPITAL_REPRESENTATIVE,
-    "appoint_assistant": MandateKind.HOSPITAL_REPRESENTATIVE,
-}
-"""Of the mandates that make a Coordinator, the one whose holder has a place to appoint to."""
 
 
 SPELLS: list[tuple[str, object]] = [("now", _("In force or to begin")), ("over", _("Ended"))]
@@ -107,17 +100,21 @@ class PlacePage(spells.SpellPage):
     """People's places: their names are theirs, or nobody's whom the reader may know."""
 
     def ways(self) -> list[str]:
-        """The methods that appoint, of which this reader has a use."""
-        mandates = acting().mandates
-        only_protects = mandates == {MandateKind.DATA_PROTECTION_CONTACT}
-        return [
-            method
-            for method, act in self.acts.items()
-            if act.startswith(("mandate.a", "membership.add"))
-            and may(act)
-            and (method not in APPOINTERS or APPOINTERS[method] in mandates)
-            and not (method == "admit_guest" and only_protects)
+        """The methods that appoint, where this reader has a place to appoint to; asked in one statement."""
+        acts = {method: act for method, act in self.acts.items() if act.startswith(("mandate.a", "membership.add"))}
+        acts = {method: act for method, act in acts.items() if may(act)}
+        if not acts:
+            return []
+        places = [
+            select(access.on(act).id).where(access.right(acting(), act)).limit(1).scalar_subquery()
+            for act in acts.values()
         ]
+        found = db.session.execute(select(*places)).one()
+        return [method for method, place in zip(acts, found, strict=True) if place is not None]
+
+    def named(self, record: Any) -> object:
+        """Whose it is."""
+        return self.cell(record, "person")
 
     def cell(self, record: Any, column: str) -> Any:
         """Whose it is."""

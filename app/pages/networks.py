@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 from flask import redirect, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import joinedload
 from wtforms import BooleanField, IntegerField
 from wtforms.validators import InputRequired, NumberRange, Optional
 
-from app.models import Centre, Country, Hospital, Mandate, Network, Registry, ThematicArea
+from app.models import Centre, Country, Hospital, Mandate, Network, Registry, ThematicArea, db
 from app.pages import names, spells
 from app.pages.base import ActForm, allowed, expose, find, has_access, offer, once_key, submitted
 from app.pages.fields import PickField, text, words
@@ -92,6 +92,19 @@ class CountryPage(ListPage):
     edit_act = staticmethod(networks.amend_country)
     show_template = "networks/country.html"
 
+    def _page_of(self, statement: Select[Any]) -> tuple[Any, str | None, str | None, int | None]:
+        """All of them, as the reader's language orders their names; there are some thirty."""
+        rows = db.session.scalars(statement).unique().all()
+        return sorted(rows, key=lambda country: names.by_letters(names.country(country.code))), None, None, None
+
+    def named(self, record: Country) -> object:
+        """The country by its name."""
+        return names.country(record.code)
+
+    def cell(self, record: Country, column: str) -> Any:
+        """Languages by their names."""
+        return names.languages(record.languages) if column == "languages" else super().cell(record, column)
+
 
 class NetworkForm(ActForm):
     """A network's own words."""
@@ -112,12 +125,7 @@ class RegistryWords(ActForm):
 
     name = text(_("Name"), 150)
     controller = text(_("Controller"), 200, hint=_("Who answers for the data in the registry."))
-    country = PickField(
-        _("Country"),
-        "country.see",
-        narrow=lambda rows: rows.order_by(Country.code),
-        describe=lambda c: names.country(c.code),
-    )
+    country = PickField(_("Country"), "country.see", describe=lambda c: names.country(c.code), by_name=True)
 
 
 class RegistryForm(RegistryWords):
@@ -162,7 +170,7 @@ class NetworkPage(ListPage):
     list_columns: ClassVar[list[str]] = ["name", "field"]
     show_columns: ClassVar[list[str]] = ["name", "field", "website"]
     label_columns: ClassVar[dict[str, object]] = {"name": _("Name"), "field": _("Diseases"), "website": _("Website")}
-    order: ClassVar[tuple[Any, ...]] = (Network.name,)
+    order: ClassVar[tuple[Any, ...]] = (func.lower(Network.name),)
     search_in: ClassVar[tuple[Any, ...]] = (Network.name, Network.field)
     edit_form = NetworkForm
     edit_act = staticmethod(networks.amend_network)

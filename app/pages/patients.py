@@ -19,8 +19,9 @@ from app import access, audit, sight
 from app.errors import Conflict, NotAllowed
 from app.models import AuditEntry, ConsentDecision, ConsentForm, Hospital, Patient, Person, db
 from app.outside import paper
+from app.pages import names
 from app.pages.acts import ACT_WORDS, OUTCOME_WORDS
-from app.pages.base import ActForm, allowed, expose, find, has_access, may, offer, once_key, submitted
+from app.pages.base import ActForm, allowed, expose, find, has_access, may, offer, once_key, sent_version, submitted
 from app.pages.consent_forms import question
 from app.pages.fields import PickField, not_in_the_future, text, words
 from app.pages.lists import PAGE_ROWS, ListPage, words_filter
@@ -162,7 +163,8 @@ class PatientPage(ListPage):
             closed = [hospital for hospital in hospitals if not patients.authorised(hospital)]
             if hospitals and all(hospital.country.procedure is Procedure.UA for hospital in hospitals):
                 form.given_names.description = WITH_PATRONYMIC
-            return self.page("patients/enrol.html", form=form, duplicate=asked, closed=closed)
+            shut = request.method == "GET" and bool(closed) and len(closed) == len(hospitals)
+            return self.page("patients/enrol.html", form=form, duplicate=asked, closed=closed, shut=shut)
         return self.done(
             _("%(nickname)s is a draft now. Print the consent form next.", nickname=made.nickname),
             ".show",
@@ -232,7 +234,7 @@ class PatientPage(ListPage):
     def delete(self, key: str) -> Any:
         """Erase an abandoned draft."""
         patient = self._patient(key, "patient.delete")
-        patients.delete(acting(), patient)
+        patients.delete(acting(), patient, seen=sent_version())
         return self.done(_("The draft is erased. Nobody can read who it was."), ".list")
 
     # --- the record ---
@@ -297,7 +299,7 @@ class PatientPage(ListPage):
         person = db.session.get(Person, acting().user_id)
         codes = texts.offered_languages(patient, person.consent_language if person else None)
         form = PrepareForm(formdata=request.form if request.method == "POST" else None)
-        form.language.choices = [SelectChoice(code, paper.language_name(code)) for code in codes]
+        form.language.choices = [SelectChoice(code, names.both(code, paper.language_name(code))) for code in codes]
         if request.method == "GET":
             form.once.data = once_key()
             form.language.data = codes[0] if codes else None

@@ -11,7 +11,6 @@ from wtforms import EmailField
 from wtforms.validators import InputRequired, Length
 
 from app.models import (
-    Country,
     Login,
     Person,
     now,
@@ -24,7 +23,7 @@ from app.pages.lists import ListPage, offered_rows, reach
 from app.pages.security import acting
 from app.services import accounts, logins, people
 from app.services.accounts import LONGEST_EMAIL
-from app.words import Role, _
+from app.words import LABELS, Role, _
 
 NAME = Person.first_name + " " + Person.last_name
 
@@ -47,12 +46,7 @@ class PersonForm(ActForm):
 class NewPersonForm(PersonForm):
     """A new account."""
 
-    country = PickField(
-        _("Country"),
-        "person.add",
-        narrow=lambda rows: rows.order_by(Country.code),
-        describe=lambda c: names.country(c.code),
-    )
+    country = PickField(_("Country"), "person.add", describe=lambda c: names.country(c.code), by_name=True)
 
 
 class PersonPage(ListPage):
@@ -113,11 +107,16 @@ class PersonPage(ListPage):
             "people/record.html",
             record=person,
             link=link,
+            hours=logins.LINK_HOURS,
             memberships=_standing(memberships),
             mandates=_standing(mandates),
             grants=_standing(grants),
             own=person.id == acting().user_id,
         )
+
+    def roles(self) -> list[str]:
+        """The reader's own roles, in words."""
+        return [str(LABELS[role]) for role in sorted(acting().roles) if role is not Role.ANY]
 
     @expose("/<key>/disable", methods=["POST"])
     @has_access

@@ -15,10 +15,15 @@ from flask_appbuilder.security.sqla.manager import SecurityManager
 from flask_login import LoginManager
 
 from app import access, sight
+from app import act as acts
 from app.actors import Actor, nobody
 from app.models import Person, db
 from app.pages.browsers import here
+from app.services import phones
 from app.words import Role
+
+VISITORS_BODY = 512 * 1024
+"""Bytes taken from somebody who has not signed in: they have nothing to send but short forms."""
 
 
 class RoleName(NamedTuple):
@@ -73,11 +78,16 @@ def _signed_in() -> Person | None:
 def enter() -> None:
     """Let the request's database session see what the visitor may see."""
     if request.endpoint == "PhonePage.upload":
+        token = str((request.view_args or {})["token"])
+        g.phone = phones.link_behind(token, request.remote_addr or "")  # before a byte of the upload is read
         return  # the page binds the actor who showed the QR
     if (fault := here().fault) is not None:
         raise fault
     actor = here().actor if request.endpoint != "static" else nobody()
+    if not actor.user_id:
+        request.max_content_length = VISITORS_BODY
     sight.bind(db.session(), actor)
+    acts.ask_versions(db.session())
     g.actor = actor
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from flask import request, url_for
 from flask_babel import format_date
@@ -54,13 +54,15 @@ def last_day() -> Any:
 class SpellPage(ListPage):
     """A list of what is in force for a time. ``standing`` is a column."""
 
+    unsaid: ClassVar[tuple[str, ...]] = ("to_on", "end_reason")
+
     def standing(self, record: Any) -> Standing:
         """How a record stands today."""
         return standing(record)
 
     def cell(self, record: Any, column: str) -> Any:
         """How it stands, in words."""
-        return standing(record).sentence if column == "standing" else super().cell(record, column)
+        return standing(record, "medium").sentence if column == "standing" else super().cell(record, column)
 
 
 class EndForm(ActForm):
@@ -85,21 +87,21 @@ class Standing(NamedTuple):
     sentence: str
 
 
-def standing(spell: Any) -> Standing:
-    """How a spell stands today."""
+def standing(spell: Any, width: str = "long") -> Standing:
+    """How a spell stands today; ``width`` is Babel's: "medium" writes months short."""
     if spell.ended_at is not None:
-        return _over(spell.ended_at.date())
+        return _over(spell.ended_at.date(), width)
     if spell.to_on is not None and spell.to_on < today():
-        return _over(spell.to_on)
+        return _over(spell.to_on, width)
     if spell.from_on > today():
-        return Standing(_("Not yet"), "info", "clock", str(_("From %(day)s", day=format_date(spell.from_on, "long"))))
+        return Standing(_("Not yet"), "info", "clock", str(_("From %(day)s", day=format_date(spell.from_on, width))))
     if spell.to_on is not None:
-        return Standing(_("In force"), "good", "check", str(_("Until %(day)s", day=format_date(spell.to_on, "long"))))
-    return Standing(_("In force"), "good", "check", str(_("Since %(day)s", day=format_date(spell.from_on, "long"))))
+        return Standing(_("In force"), "good", "check", str(_("Until %(day)s", day=format_date(spell.to_on, width))))
+    return Standing(_("In force"), "good", "check", str(_("Since %(day)s", day=format_date(spell.from_on, width))))
 
 
-def _over(on: dt.date) -> Standing:
-    return Standing(_("Ended"), "quiet", "clock", str(_("Ended on %(day)s", day=format_date(on, "long"))))
+def _over(on: dt.date, width: str) -> Standing:
+    return Standing(_("Ended"), "quiet", "clock", str(_("Ended on %(day)s", day=format_date(on, width))))
 
 
 def end(page: Page, record: Any, perform: Callable[..., Any], form: ActForm, **shown: Any) -> Any:
@@ -110,7 +112,8 @@ def end(page: Page, record: Any, perform: Callable[..., Any], form: ActForm, **s
         record: what ends.
         perform: the act.
         form: ``EndForm`` or ``EndNowForm``.
-        **shown: ``title``, ``warnings`` (what ends with it) and ``back`` (endpoint and key to go on to).
+        **shown: ``title``, ``warnings`` (what ends with it), ``back`` (endpoint and key to go on to), and ``named``
+            where the way back leads to another record.
 
     Returns:
         The form's page, or the way on.
@@ -119,6 +122,7 @@ def end(page: Page, record: Any, perform: Callable[..., Any], form: ActForm, **s
         form.seen.data = str(record.version)
     ended = submitted(form, lambda: perform(acting(), record, **form.given(), seen=form.words()["seen"]))
     endpoint, key = shown["back"]
+    shown.setdefault("named", page.named(record) if isinstance(page, ListPage) else record)
     if ended is None:
         return page.page("people/end.html", form=form, record=record, leave=url_for(endpoint, key=key), **shown)
     return page.done(_("Ended."), endpoint, key=key)

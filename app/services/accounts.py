@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from flask_appbuilder.security.sqla.models import Role as FabRole
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from app import audit, sight
 from app.act import act
@@ -48,9 +48,7 @@ def add(
     """
     check_names({"first_name": first_name, "last_name": last_name})
     check_email(email)
-    if matching(email) is not None:
-        sentence = _("There is an account with this e-mail address already.")
-        raise Incomplete(sentence, fields={"email": sentence})
+    _refuse_taken(email)
     return new_person(
         first_name=first_name, last_name=last_name, email=email, job_title=job_title, country_code=country.code
     )
@@ -58,7 +56,12 @@ def add(
 
 @act("person.make", creates=Person, gives_away=True)
 def make(_actor: Actor, _place: object, *, typed: Typed) -> Person:
-    """Make the account of a person appointed to a place by an e-mail address nobody has yet."""
+    """Make the account of a person appointed to a place by an e-mail address nobody has yet.
+
+    Raises:
+        Incomplete: somebody signs in by this address.
+    """
+    _refuse_taken(typed.email)
     return new_person(**asdict(typed))
 
 
@@ -66,7 +69,7 @@ def found_or_made(actor: Actor, typed: Typed, place: object = None) -> int:
     """The id of the account with the typed e-mail address; its names stay as they are, a new one gets the typed ones.
 
     Raises:
-        Incomplete: the e-mail address is none, or a name has no letter.
+        Incomplete: the e-mail address is none, or somebody else's user name, or a name has no letter.
     """
     check_names({"first_name": typed.first_name, "last_name": typed.last_name})
     check_email(typed.email)
@@ -110,6 +113,21 @@ def matching(email: str) -> int | None:
     return found
 
 
+def _refuse_taken(email: str, but: int = 0) -> None:
+    """Refuse an e-mail address that another account has, or signs in by: a name to sign in by leads to one account.
+
+    Raises:
+        Incomplete: with the sentence by ``email``.
+    """
+    names, wanted = (func.lower(Person.email), func.lower(Person.username)), email.strip().lower()
+    with sight.wide("account-match") as session:
+        taken = select(Person.id).where(or_(*(name == wanted for name in names)), Person.id != but)
+        found = session.scalar(taken.limit(1))
+    if found is not None:
+        sentence = _("There is another account with this e-mail address.")
+        raise Incomplete(sentence, fields={"email": sentence})
+
+
 @act("person.amend")
 def amend(_actor: Actor, person: Person, **changes: Any) -> None:
     """Correct a person's name, job title, institution or e-mail address.
@@ -129,20 +147,18 @@ def amend(_actor: Actor, person: Person, **changes: Any) -> None:
 def _move(person: Person, email: str) -> None:
     """Check a new e-mail address; a user name that was the old one follows, so that nobody else's can meet it."""
     check_email(email)
-    if matching(email) not in (None, person.id):
-        sentence = _("There is another account with this e-mail address.")
-        raise Incomplete(sentence, fields={"email": sentence})
+    _refuse_taken(email, but=person.id)
     if person.username == person.email:
         person.username = email
 
 
-@act("person.prefer")
+@act("person.prefer", blind=True)
 def prefer(_actor: Actor, person: Person, *, language: str) -> None:
     """Keep the language a person reads the screens in."""
     person.language = language
 
 
-@act("person.disable")
+@act("person.disable", blind=True)
 def disable(actor: Actor, person: Person) -> None:
     """Lock an account at once: its logins end.
 
@@ -155,7 +171,7 @@ def disable(actor: Actor, person: Person) -> None:
     logins.end_all(person.id)
 
 
-@act("person.enable")
+@act("person.enable", blind=True)
 def enable(_actor: Actor, person: Person) -> None:
     """Open a locked account again."""
     person.disabled_at = None

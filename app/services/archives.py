@@ -14,7 +14,7 @@ from app.act import act, undo_on_rollback
 from app.actors import Actor
 from app.errors import Incomplete, NoRoom, NotFound, Refusal
 from app.models import ArchivedDocument, ConsentForm, DocumentKey, PhoneLink, now
-from app.outside import scans
+from app.outside import scans, storage
 from app.outside.children import ChildFault
 from app.outside.storage import StorageFault, StorageFull, Stored
 from app.premises import premises
@@ -54,7 +54,7 @@ def file_scan(
     store, vault = premises().store, premises().vault
     try:
         for content, scan, kind in checked:
-            key = vault.new_key(b"document")
+            key = vault.new_key(storage.PURPOSE)
             kept.append((store.put(content, key, vault), scan, kind, key))
     except StorageFull as error:
         _discard(kept)

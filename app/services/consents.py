@@ -56,7 +56,7 @@ def prepare(actor: Actor, patient: Patient, *, language: str, variant: Variant) 
         procedure=patient.procedure,
         language=language,
         variant=variant,
-        wrapped_key=premises().vault.new_key(b"consent"),
+        wrapped_key=papers.new_key(),
         prepared_at=now(),
         print_count=0,
     )
@@ -203,14 +203,14 @@ def _answer(decision: ConsentDecision, answers: Mapping[str, Answer]) -> Answer:
 
 
 def _sealed_signer(form: ConsentForm, signer: Signer | None) -> bytes | None:
-    return None if signer is None else papers.sealed(form, asdict(signer))
+    return None if signer is None else papers.sealed(form, "sealed_signer", asdict(signer))
 
 
 def signer_of(form: ConsentForm) -> Signer | None:
     """The representative who signed."""
     if form.sealed_signer is None:
         return None
-    return Signer(**papers.opened(form, form.sealed_signer))
+    return Signer(**papers.opened(form, "sealed_signer"))
 
 
 def care_answer(form: ConsentForm) -> Answer:

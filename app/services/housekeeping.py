@@ -38,11 +38,12 @@ from app.models import (
     now,
     today,
 )
+from app.outside import storage
 from app.outside.storage import StorageFault
 from app.outside.vault import VaultFault
 from app.premises import premises
 from app.scopes import care_in_force
-from app.services import consents, logins, patients
+from app.services import consents, logins, papers, patients
 from app.services.jobs import Every, job, report
 from app.words import JobState, PatientState
 
@@ -97,6 +98,12 @@ def sweep_partials(_actor: Actor, _payload: Mapping[str, Any]) -> None:
     for finding in _partials():
         if finding.repair:
             finding.repair()
+
+
+@job("papers.sweep", every=Every.DAY)
+def sweep_papers(_actor: Actor, _payload: Mapping[str, Any]) -> None:
+    """Delete compiled papers nobody printed for a season; one that is wanted again is compiled again."""
+    premises().printer.sweep(now() - dt.timedelta(days=KEPT_DAYS))
 
 
 # --- fsck ------------------------------------------------------------------------------------------------------------
@@ -154,7 +161,7 @@ def _file_fault(document: ArchivedDocument, wrapped_key: bytes, *, deep: bool) -
     """What is wrong with a document's file."""
     store, vault = premises().store, premises().vault
     try:
-        vault.purpose(wrapped_key)
+        vault.check(wrapped_key, storage.PURPOSE)
         if store.facts(document.storage_key).size != document.size:
             return f"its file {document.storage_key} has another size"
         if deep:
@@ -189,20 +196,17 @@ def _partials() -> Iterator[Finding]:
 
 
 def _identities(session: Session) -> Iterator[Finding]:
-    for row in _each(session, PatientIdentity):
-        public_id = session.scalar(select(Patient.public_id).where(Patient.id == row.patient_id)) or ""
+    for row in _each(session, PatientIdentity, joinedload(PatientIdentity.patient)):
         try:
-            premises().vault.open(row.wrapped_key, row.sealed, public_id.encode())
+            patients.opened(row.patient, row)
         except VaultFault as fault:
-            yield Finding("identity", public_id, f"it does not open ({fault.code})")
+            yield Finding("identity", row.patient.public_id, f"it does not open ({fault.code})")
 
 
 def _form_keys(session: Session) -> Iterator[Finding]:
     for form in _each(session, ConsentForm):
         try:
-            premises().vault.purpose(form.wrapped_key)
-            if form.sealed_signer is not None:
-                premises().vault.open(form.wrapped_key, form.sealed_signer, form.public_id.encode())
+            papers.check_key(form)
         except VaultFault as fault:
             yield Finding("form", form.public_id, f"its key does not open ({fault.code})")
 

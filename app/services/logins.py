@@ -11,7 +11,8 @@ import hashlib
 import hmac
 import secrets
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -35,11 +36,15 @@ ATTEMPTS = {"pair": 10, "account": 10, "address": 50}
 """Failures within the window: of one account from one address, of one account, from one address."""
 SEEN_EVERY = dt.timedelta(minutes=1)
 LINK_HOURS = 2
+LINK_TOLD = dt.timedelta(days=14)
+"""How long Home tells a person that an operator made a link for them: by it the operator could have been them."""
 SHORTEST = 12
 LONGEST = 256
 
 _hashes = PasswordHash((Argon2Hasher(),))
 _hashing = threading.BoundedSemaphore(2)  # a storm of logins must not starve the pages
+TURN_SECONDS = 2.0
+"""How long a login waits for its turn to be hashed; it holds a thread of the web server meanwhile."""
 
 
 class TooMany(Refusal):
@@ -69,7 +74,7 @@ def _hash(token: str) -> bytes:
 
 
 def _subject(kind: str, value: str) -> bytes:
-    return hmac.digest(premises().settings["SECRET_KEY"].encode(), f"{kind}:{value.casefold()}".encode(), "sha256")
+    return hmac.digest(premises().settings.key("failed logins"), f"{kind}:{value.casefold()}".encode(), "sha256")
 
 
 def _writing(session: Session) -> None:
@@ -124,19 +129,14 @@ def keep(login_id: int, contents: dict[str, Any]) -> None:
 # --- signing in ----------------------------------------------------------------------------------------------------
 
 
-def sign_in(name: str, password: str, address: str, browser: str) -> str:
-    """Check a password and start a login. Gives the token for the cookie.
+def sign_in(name: str, password: str, address: str, browser: str, contents: dict[str, Any]) -> str:
+    """Check a password and start a login (as ``start`` does). Gives the token for the cookie.
 
     Raises:
         TooMany: the account or the address failed too often lately.
         Incomplete: name or password is wrong; which one is not said.
     """
-    with sight.wide("login") as session:
-        person = session.execute(
-            select(Person).where(
-                (func.lower(Person.username) == name.lower()) | (func.lower(Person.email) == name.lower())
-            )
-        ).scalar_one_or_none()
+    person = _named(name)
     limits = Limits.of(person.public_id if person is not None else name, address)
     limits.refuse_if_reached(person)
     known = person.password if person is not None and person.password else _nobodys_hash()
@@ -145,11 +145,26 @@ def sign_in(name: str, password: str, address: str, browser: str) -> str:
         limits.count(person, "login.start", address)
         raise Incomplete(_("The name or the password is not right. Check both and try again."))
     limits.forget()
-    return start(person, address, browser)
+    return start(person, address, browser, contents)
 
 
-def start(person: Person, address: str, browser: str) -> str:
-    """Start a login for a person whose identity is proved. Gives the token for the cookie."""
+def _named(name: str) -> Person | None:
+    """Who signs in by this name: the e-mail address counts before somebody else's user name that reads the same."""
+    by_email, by_name = func.lower(Person.email) == name.lower(), func.lower(Person.username) == name.lower()
+    with sight.wide("login") as session:
+        found = select(Person).where(by_email | by_name).order_by(by_email.desc(), Person.id)
+        return session.scalars(found.limit(1)).one_or_none()
+
+
+def start(person: Person, address: str, browser: str, contents: dict[str, Any]) -> str:
+    """Start a login for a person whose identity is proved. Gives the token for the cookie.
+
+    Args:
+        person: who has signed in.
+        address: of the browser.
+        browser: as it calls itself.
+        contents: what the browser's session holds from the start.
+    """
     token, moment = secrets.token_urlsafe(32), now()
     with sight.wide("login") as session:
         _writing(session)
@@ -162,7 +177,7 @@ def start(person: Person, address: str, browser: str) -> str:
                 expires_at=moment + dt.timedelta(hours=premises().settings["LOGIN_HOURS"]),
                 address=address[:45],
                 browser=browser[:200],
-                contents={},
+                contents=contents,
             )
         )
         session.flush()
@@ -172,17 +187,36 @@ def start(person: Person, address: str, browser: str) -> str:
 
 
 def verify(password: str, known: str) -> bool:
-    """Whether the password fits the hash. At most two are computed at a time."""
+    """Whether the password fits the hash.
+
+    Raises:
+        TooMany: others are being hashed, and the turn did not come.
+    """
     if len(password) > LONGEST:
         return False
-    with _hashing:
+    with _turn():
         return bool(_hashes.verify(password, known))
 
 
 def hashed(password: str) -> str:
-    """The hash to store."""
-    with _hashing:
+    """The hash to store.
+
+    Raises:
+        TooMany: as with ``verify``.
+    """
+    with _turn():
         return str(_hashes.hash(password))
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """One of the two that are hashed at a time."""
+    if not _hashing.acquire(timeout=TURN_SECONDS):
+        raise TooMany(_("Many people are signing in at this moment. Wait a moment and try again."))
+    try:
+        yield
+    finally:
+        _hashing.release()
 
 
 def _log(session: Session, word: str, person: Person | None, address: str, outcome: str = "done") -> None:
@@ -258,7 +292,7 @@ class Limits:
 # --- leaving -------------------------------------------------------------------------------------------------------
 
 
-@act("login.end")
+@act("login.end", blind=True)
 def end(_actor: Actor, login: Login) -> None:
     """End one login: its cookie stops working."""
     login.ended_at = now()
@@ -323,14 +357,14 @@ def change_password(actor: Actor, person: Person, *, old: str, password: str, ag
     set_password(actor, person, known=hashed(password), login_id=login_id)
 
 
-@act("person.change-password")
+@act("person.change-password", blind=True)
 def set_password(_actor: Actor, person: Person, *, known: str, login_id: int | None) -> None:
     """Keep the hash of a new password; every other login of the person ends."""
     person.password = known
     end_all(person.id, but=login_id)
 
 
-@act("person.offer-link")
+@act("person.offer-link", blind=True)
 def offer_link(_actor: Actor, person: Person) -> str:
     """Make a one-time link to set a password, good for two hours. Gives its token; earlier links end."""
     token = secrets.token_urlsafe(32)
@@ -342,6 +376,16 @@ def offer_link(_actor: Actor, person: Person) -> str:
         PasswordLink(person_id=person.id, token_hash=_hash(token), expires_at=now() + dt.timedelta(hours=LINK_HOURS))
     )
     return token
+
+
+def link_made(person_id: int) -> dt.datetime | None:
+    """When an operator last made a link to set this person's password, if that is not long ago: the person is told."""
+    with sight.wide("password-link") as session:
+        expires_at = session.scalar(
+            select(func.max(PasswordLink.expires_at)).where(PasswordLink.person_id == person_id)
+        )
+    made_at = None if expires_at is None else expires_at - dt.timedelta(hours=LINK_HOURS)
+    return made_at if made_at is not None and made_at > now() - LINK_TOLD else None
 
 
 def link_owner(token: str) -> Person:

@@ -12,9 +12,14 @@ import config
 from app.errors import Incomplete, NotFound
 from app.models import ConsentForm
 from app.outside import paper
+from app.outside.vault import Place
 from app.premises import premises
 from app.services import patients
 from app.words import _
+
+PURPOSE = b"consent"
+SEALED = ("sealed_paper", "sealed_signer")
+"""The columns of a form that its key opens."""
 
 
 def refuse_without_operator() -> None:
@@ -43,7 +48,7 @@ def keep(form: ConsentForm) -> None:
     if identity is None:
         raise NotFound
     printed = {"values": _values(form) | _personal(form, identity), "registries": _registries(form)}
-    form.sealed_paper = sealed(form, printed)
+    form.sealed_paper = sealed(form, "sealed_paper", printed)
 
 
 def set_paper(form: ConsentForm, *, preview: bool = False) -> paper.Rendered:
@@ -58,19 +63,20 @@ def set_paper(form: ConsentForm, *, preview: bool = False) -> paper.Rendered:
     if preview:
         printed: dict[str, Any] = {"values": _values(form), "registries": _registries(form)}
     elif form.sealed_paper is not None:
-        printed = opened(form, form.sealed_paper)
+        printed = opened(form, "sealed_paper")
     else:
         raise NotFound
     settings, text = premises().settings, form.text
-    html = paper.fill(
+    return premises().printer.print(
         text.html,
+        text.css,
         printed["values"],
         [paper.Registry(*facts) for facts in printed["registries"]],
         role=settings["OPERATOR_LEGAL_ROLE"] or "joint_controller",
         demo=settings.demo,
-    )
-    return premises().printer.render(
-        html, text.css, title=text.title, language=form.language, created=form.printed_at or form.prepared_at
+        title=text.title,
+        language=form.language,
+        created=form.printed_at or form.prepared_at,
     )
 
 
@@ -114,13 +120,35 @@ def _values(form: ConsentForm) -> dict[str, str]:
     }
 
 
-def sealed(form: ConsentForm, words: dict[str, Any]) -> bytes:
-    """Words sealed with the key of a form."""
+def new_key() -> bytes:
+    """The key of a new form."""
+    return premises().vault.new_key(PURPOSE)
+
+
+def check_key(form: ConsentForm) -> None:
+    """Open a form's key, and what is sealed with it.
+
+    Raises:
+        VaultFault: something does not open.
+    """
+    premises().vault.check(form.wrapped_key, PURPOSE)
+    for column in SEALED:
+        if getattr(form, column) is not None:
+            opened(form, column)
+
+
+def sealed(form: ConsentForm, column: str, words: dict[str, Any]) -> bytes:
+    """Words sealed with the key of a form, for one of its columns."""
     plain = json.dumps(words, ensure_ascii=False).encode()
-    return premises().vault.seal(form.wrapped_key, plain, form.public_id.encode())
+    return premises().vault.seal(form.wrapped_key, PURPOSE, plain, _place(form, column))
 
 
-def opened(form: ConsentForm, sealed: bytes) -> dict[str, Any]:
-    """What was sealed with the key of a form."""
-    opened: dict[str, Any] = json.loads(premises().vault.open(form.wrapped_key, sealed, form.public_id.encode()))
-    return opened
+def opened(form: ConsentForm, column: str) -> dict[str, Any]:
+    """What is sealed in a column of a form."""
+    plain = premises().vault.open(form.wrapped_key, PURPOSE, getattr(form, column), _place(form, column))
+    words: dict[str, Any] = json.loads(plain)
+    return words
+
+
+def _place(form: ConsentForm, column: str) -> Place:
+    return Place(form.__tablename__, column, form.public_id)

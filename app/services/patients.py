@@ -19,7 +19,7 @@ from app.actors import Actor, in_force
 from app.errors import Incomplete, NotAllowed, WrongStep
 from app.models import Authorisation, ConsentForm, Grant, Hospital, Patient, PatientIdentity, Person, db, now, today
 from app.outside import nicknames
-from app.outside.vault import VaultFault
+from app.outside.vault import Place, VaultFault
 from app.premises import premises
 from app.scopes import clause, own_hospital
 from app.services import days
@@ -97,7 +97,7 @@ def enrol(
     patient.identity = PatientIdentity(
         patient_id=patient.id,
         hospital_id=hospital.id,
-        wrapped_key=premises().vault.new_key(b"patient:" + patient.public_id.encode()),
+        wrapped_key=premises().vault.new_key(_purpose(patient)),
         sealed=b"",
         person_index=b"",
         file_index=b"",
@@ -216,7 +216,7 @@ def _nickname() -> str:
 def _seal(patient: Patient, row: PatientIdentity, identity: Identity) -> None:
     words = asdict(identity) | {"birth_date": identity.birth_date.isoformat()}
     plain = json.dumps(words, ensure_ascii=False).encode()
-    row.sealed = premises().vault.seal(row.wrapped_key, plain, patient.public_id.encode())
+    row.sealed = premises().vault.seal(row.wrapped_key, _purpose(patient), plain, _place(patient))
     row.person_index, row.file_index = _indexes(patient.hospital, identity)
 
 
@@ -225,9 +225,27 @@ def identity_of(patient: Patient) -> Identity | None:
     row = patient.identity
     if row is None:
         return None
-    plain = premises().vault.open(row.wrapped_key, row.sealed, patient.public_id.encode())
+    return opened(patient, row)
+
+
+def opened(patient: Patient, row: PatientIdentity) -> Identity:
+    """The identity that is sealed in a row.
+
+    Raises:
+        VaultFault: it does not open.
+    """
+    plain = premises().vault.open(row.wrapped_key, _purpose(patient), row.sealed, _place(patient))
     words = json.loads(plain)
     return Identity(**words | {"birth_date": dt.date.fromisoformat(words["birth_date"])})
+
+
+def _purpose(patient: Patient) -> bytes:
+    """What the key of a patient's identity is made for."""
+    return b"patient:" + patient.public_id.encode()
+
+
+def _place(patient: Patient) -> Place:
+    return Place(PatientIdentity.__tablename__, "sealed", patient.public_id)
 
 
 def find(

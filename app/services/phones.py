@@ -6,7 +6,8 @@ import datetime as dt
 import hashlib
 import secrets
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
 
 from app import actors, sight
 from app.act import act
@@ -14,14 +15,14 @@ from app.actors import Actor
 from app.errors import NotFound, WrongStep
 from app.models import ConsentForm, Login, Person, PhoneLink, db, now
 from app.premises import premises
-from app.words import _
+from app.words import FormState, _
 
 PHONE_MINUTES = 10
 
 
 @act("consent.offer-phone", blind=True)
 def offer_phone(actor: Actor, form: ConsentForm, *, login_id: int) -> str:
-    """Open an upload page for one phone, for ten minutes. Gives the token of its address."""
+    """Open an upload page for one phone, for ten minutes; one opened before for this form ends. Gives its address's token."""
     token = secrets.token_urlsafe(24)
     db.session.add(
         PhoneLink(
@@ -39,16 +40,21 @@ def link_behind(token: str, address: str) -> tuple[PhoneLink, Actor]:
     """The link of a phone's address and the actor who showed it, with today's rights.
 
     Raises:
-        NotFound: unknown, used, too old, or its desk has signed out.
+        NotFound: unknown, used, too old, not the form's newest; its desk has signed out, or its form waits for no scan.
     """
+    other = aliased(PhoneLink)
+    newest = select(func.max(other.id)).where(other.form_id == PhoneLink.form_id).correlate(PhoneLink)
     digest = hashlib.sha256(token.encode()).digest()
     with sight.wide("phone-link") as session:
         row = session.execute(
             select(PhoneLink, Person)
             .join(Person, PhoneLink.person_id == Person.id)
             .join(Login, PhoneLink.login_id == Login.id)
+            .join(ConsentForm, PhoneLink.form_id == ConsentForm.id)
             .where(
                 PhoneLink.token_hash == digest,
+                PhoneLink.id == newest.scalar_subquery(),
+                ConsentForm.state == FormState.SIGNED,
                 PhoneLink.used_at.is_(None),
                 PhoneLink.expires_at > now(),
                 Login.ended_at.is_(None),

@@ -17,17 +17,20 @@ from app.words import FormState, MandateKind, PatientState
 
 SHOWN = 10
 RENEW_DAYS = 60
+UNDER_WAY = (FormState.PREPARED, FormState.PRINTED, FormState.SIGNED, FormState.ARCHIVED)  # archived: refused
 
 
 def forms(actor: Actor, state: FormState) -> list[ConsentForm]:
     """The oldest open forms in a state, of the patients one treats or whose clinician one assists."""
-    statement = (
-        select(ConsentForm)
+    oldest = (  # the patients are joined to these few, not to all that are open
+        select(ConsentForm.id)
         .where(ConsentForm.state == state, access.right(actor, "consent.open"))
         .order_by(ConsentForm.id)
-        .options(joinedload(ConsentForm.patient))
+        .limit(SHOWN)
+        .subquery()
     )
-    return list(db.session.scalars(statement.limit(SHOWN)).unique())
+    statement = select(ConsentForm).join(oldest, oldest.c.id == ConsentForm.id).order_by(ConsentForm.id)
+    return list(db.session.scalars(statement.options(joinedload(ConsentForm.patient))).unique())
 
 
 def is_late(form: ConsentForm, on: dt.date) -> bool:
@@ -39,13 +42,15 @@ def is_late(form: ConsentForm, on: dt.date) -> bool:
 def drafts(actor: Actor) -> list[Patient]:
     """Drafts for which no form is under way."""
     form = ConsentForm.__table__.alias()
-    under_way = select(form.c.patient_id).where(
-        form.c.state.in_(
-            [FormState.PREPARED, FormState.PRINTED, FormState.SIGNED, FormState.ARCHIVED]
-        )  # archived: refused
+    under_way = (  # of the patient at hand: the forms of all patients are many
+        select(form.c.id)
+        .where(form.c.patient_id == Patient.id, form.c.state.in_(UNDER_WAY))
+        .correlate(Patient)
+        .limit(1)
+        .scalar_subquery()
     )
     statement = select(Patient).where(
-        Patient.state == PatientState.DRAFT, access.right(actor, "patient.open"), Patient.id.not_in(under_way)
+        Patient.state == PatientState.DRAFT, access.right(actor, "patient.open"), under_way.is_(None)
     )
     return list(db.session.scalars(statement.order_by(Patient.id).limit(SHOWN)))
 

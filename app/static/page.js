@@ -27,7 +27,8 @@
   });
 
   // --- typed text: asked before it is lost, kept while a login has ended ---
-  // Kept only from a submit to the answer (over login and error pages), in this tab, for the same person, an hour at most; never passwords or files.
+  // Kept only from a submit to the answer (over login and error pages), in this tab, for the same person; never passwords or files.
+  // Gone after an hour, whether a page is loaded or not, and when somebody signs out in any tab.
 
   const STORE = "cpms.typed";
   const HOUR = 3600e3;
@@ -60,6 +61,19 @@
     try { sessionStorage.removeItem(STORE); } catch { /* nothing was kept */ }
   }
 
+  function forgetOld() {
+    const kept = stashed();
+    if (kept && !(Math.abs(Date.now() - kept.at) < HOUR)) forget();
+  }
+
+  const leaving = new BroadcastChannel("cpms.leaving");
+  leaving.addEventListener("message", forget);
+
+  function leave() {
+    forget();
+    leaving.postMessage("");
+  }
+
   function putBack(form, values) {
     for (const control of all("input, select, textarea", form).filter(keepable)) {
       const texts = values.filter(([name]) => name === control.name).map(([, value]) => value);
@@ -78,13 +92,13 @@
   }
 
   function restore() {
+    forgetOld();
     const kept = stashed();
     if (!kept) return;
     if (["login", "error"].includes(body.dataset.kind)) { keep({ ...kept, refused: true }); return; }
     forget();
     const form = all(KEPT).find((one) => target(one) === kept.action);
-    const other = kept.person !== body.dataset.person || Date.now() - kept.at > HOUR;
-    if (!kept.refused || !form || other || document.querySelector(".summary")) return;
+    if (!kept.refused || !form || kept.person !== body.dataset.person || document.querySelector(".summary")) return;
     form.closest("details")?.setAttribute("open", "");
     putBack(form, kept.values);
     tellBack(form);
@@ -106,7 +120,7 @@
     if (event.defaultPrevented || form.method !== "post") return;
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "yes";
-    if (form.matches("[data-leaving]")) forget();
+    if (form.matches("[data-leaving]")) leave();
     if (form.matches(KEPT) && body.dataset.person) stash(form);
     dirty = false;
     const button = event.submitter;
@@ -219,4 +233,6 @@
   searchSelects();
   tellAges();
   setInterval(tellAges, 60000);
+  setInterval(forgetOld, 60000);
+  document.addEventListener("visibilitychange", forgetOld);  // a machine that slept counted no minutes
 })();

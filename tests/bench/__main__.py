@@ -22,6 +22,7 @@ from tests.bench.starts import started
 from tests.bench.timings import Figure
 
 TABLE = config.ROOT / "docs" / "benchmarks.md"
+KEPT = {True: "yes", False: "**no**", None: "–"}
 PARTS: dict[str, tuple[str, Callable[[Ground], Iterator[Figure]]]] = {
     "lists": ("Lists do not grow with the tables", grown),
     "stock": ("Beside stock Flask-AppBuilder", beside_stock),
@@ -44,7 +45,7 @@ def main(chosen: list[str]) -> int:
     if not chosen:
         TABLE.write_text(table(found))
         print(f"wrote {TABLE}")
-    return 0 if all(figure.kept for figures in found.values() for figure in figures) else 1
+    return 0 if all(figure.kept is not False for figures in found.values() for figure in figures) else 1
 
 
 def shown(figure: Figure) -> Figure:
@@ -58,27 +59,33 @@ def table(found: dict[str, list[Figure]]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench`. Medians of jobs measured in turns in one run, so that a busy minute falls on both sides;",
-        "what counts is the ratio, not the milliseconds. A missed goal is said, not hidden.",
+        "Written by `make bench`. Lists and prints are measured in turns in one run, so that a busy minute falls on both",
+        "sides: what counts is the ratio, not the milliseconds (lower quartiles; where other pages are watched while people",
+        "print, medians). Starts are the best of several, for a busy machine only makes them longer. A missed goal is said,",
+        "not hidden. The interactions by hand (at most 12 and 8) are counted by `tests/browser/test_journey.py`.",
         "",
         f"- {dt.datetime.now(dt.UTC):%Y-%m-%d}; {_machine()}",
         f"- {_versions()}",
     ]
     for title, figures in found.items():
-        lines += ["", f"## {title}", "", "| what | ours | beside | ratio | goal | kept |", "|---|---|---|---|---|---|"]
+        missed = sum(figure.kept is False for figure in figures)
+        lines += ["", f"## {title}" + (f" ({missed} of {len(figures)} goals missed)" if missed else "")]
+        lines += ["", "| what | ours | beside | ratio | goal | kept |", "|---|---|---|---|---|---|"]
         lines += [_row(figure) for figure in figures]
     return "\n".join(lines) + "\n"
 
 
 def _row(figure: Figure) -> str:
     what, ours, peer, ratio, goal, kept = figure
-    return f"| {what} | {ours} | {peer} | {ratio:.2f} | {goal} | {'yes' if kept else '**no**'} |"
+    said = f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
+    return f"| {what} | {ours} | {peer} | {said} | {goal} | {KEPT[kept]} |"
 
 
 def _machine() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-    return f"{os.cpu_count()} cores of {name}, load {os.getloadavg()[0]:.1f} at the end"
+    loads = ", ".join(f"{load:.1f}" for load in os.getloadavg())
+    return f"{os.cpu_count()} cores of {name}; load of the last 1, 5, 15 minutes: {loads} (a bench alone makes 1 to 2)"
 
 
 def _versions() -> str:

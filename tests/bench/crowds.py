@@ -73,7 +73,7 @@ def _analyse(house: House) -> None:
     """Let the planner know what is there, as autovacuum does; on PostgreSQL the tables' owner has to ask."""
     owner = create_engine(house.app.config["SETTINGS"]["DATABASE_OWNER_URL"], isolation_level="AUTOCOMMIT")
     with owner.connect() as connection:
-        connection.execute(text("ANALYZE"))
+        connection.execute(text("ANALYZE" if house.dialect == "sqlite" else "VACUUM ANALYZE"))
     owner.dispose()
 
 

@@ -36,7 +36,8 @@ def ground() -> Iterator[Ground]:
     """A ground, cleared at the end."""
     folder = Path(tempfile.mkdtemp(prefix="cpms-bench-"))
     folder.chmod(0o711)  # PostgreSQL, which never runs as root, must pass through
-    os.environ["XDG_RUNTIME_DIR"] = str(folder)
+    (folder / "runtime").mkdir(mode=0o700)
+    os.environ["XDG_RUNTIME_DIR"] = str(folder / "runtime")
     for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "VAR_DIR", "CPMS_MODE"):
         os.environ.pop(name, None)
     made = Ground(folder, Renderer())

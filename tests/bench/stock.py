@@ -132,7 +132,8 @@ def fill(engine: Engine, patients: int, memberships: int, people: int) -> None:
     with engine.begin() as connection:
         connection.execute(insert(User.__table__), [person(n) for n in range(2, people + 2)])
         connection.execute(insert(Centre.__table__), centres)
-        connection.execute(insert(Patient.__table__), [patient(n) for n in range(1, patients + 1)])
+        if patients:
+            connection.execute(insert(Patient.__table__), [patient(n) for n in range(1, patients + 1)])
         if memberships:
             connection.execute(insert(Membership.__table__), [membership(n) for n in range(1, memberships + 1)])
         connection.execute(text("ANALYZE"))

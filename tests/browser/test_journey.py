@@ -126,8 +126,8 @@ def test_a_patient_is_enrolled_by_a_signed_form_photographed_with_a_phone(
 
     # enrol -> printed
     record = enrol(hand)
-    offered = hand.page.get_by_label("Language of the form").locator("option").all_inner_texts()
-    assert offered[0] == language
+    proposed = hand.page.locator("select[name=language] option:checked").text_content() or ""
+    assert proposed.split(" · ")[0] == language
     form = prepare_and_print(hand)
     assert hand.count <= TO_PRINTED, f"{hand.count} interactions from enrol to printed"
     check_paper(hand, form, "Ελένη", "<b>")
@@ -248,6 +248,46 @@ def test_what_was_typed_is_back_after_the_login_ended_in_mid_form(screens: Calla
     expect(hand.page.locator("input[name=given_names]")).to_have_value("Άννα")
 
 
+KEPT = "() => JSON.stringify(sessionStorage)"
+
+
+def type_and_be_signed_out(hand: Hand) -> None:
+    """A name is typed and sent after the login has ended; the login page is on the screen."""
+    hand.enter(GREEK)
+    hand.click("link", "Enrol a patient", hand.page.get_by_role("main"))
+    hand.fill("Family name", "Μακρή")
+    hand.page.context.clear_cookies()
+    hand.click("button", "Enrol")
+    hand.page.get_by_role("link", name="Open the form again").click()
+    expect(hand.page.locator("body")).to_have_attribute("data-kind", "login")
+    assert "Μακρή" in hand.page.evaluate(KEPT)
+
+
+@SQLITE
+def test_what_was_typed_is_gone_after_an_hour_on_the_login_page_although_nothing_is_loaded(
+    screens: Callable[..., Hand],
+) -> None:
+    hand = screens()
+    hand.page.clock.install()
+    type_and_be_signed_out(hand)
+    hand.page.clock.run_for(55 * 60 * 1000)
+    assert "Μακρή" in hand.page.evaluate(KEPT)
+    hand.page.clock.run_for(6 * 60 * 1000)
+    assert "Μακρή" not in hand.page.evaluate(KEPT)
+
+
+@SQLITE
+def test_what_was_typed_is_gone_when_somebody_signs_out_in_another_tab(screens: Callable[..., Hand]) -> None:
+    hand = screens()
+    type_and_be_signed_out(hand)
+    other = Hand(hand.page.context.new_page(), hand.site)
+    other.enter(GREEK)
+    other.page.locator("header details.drop summary").last.click()
+    other.page.get_by_role("button", name="Sign out").click()
+    expect(other.page.locator("body")).to_have_attribute("data-kind", "login")
+    hand.page.wait_for_function("() => !JSON.stringify(sessionStorage).includes('Μακρή')")
+
+
 @SQLITE
 def test_the_language_menu_changes_the_language_of_the_page(screens: Callable[..., Hand]) -> None:
     hand = screens()
@@ -304,7 +344,7 @@ def test_the_keyboard_alone_enrols_and_prints(screens: Callable[..., Hand]) -> N
     keys.press("Space")
     tab_to(hand, "^File number")
     keys.type("KEY-1")
-    tab_to(hand, "^Enrol$")
+    tab_to(hand, "^Enrol a patient$")
     keys.press("Enter")
     expect(hand.page.get_by_text("is a draft now")).to_be_visible()
     tab_to(hand, "^Prepare the form$")

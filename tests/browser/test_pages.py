@@ -180,7 +180,13 @@ def walk(hand: Hand, looked_at: set[str], *, again: bool, start: str = "/") -> l
     asked: set[str] = set()
     hand.page.on("request", lambda request: asked.add(request.url))
     faults = [fault for path in crawl(hand, start) for fault in look(hand, path, looked_at, again=again)]
-    own = (hand.site.address, "data:", "blob:", "chrome-extension:")
+    own = (
+        hand.site.address,
+        "data:",
+        "blob:",
+        "chrome-extension:",
+        "chrome://resources/",
+    )  # the last two: its PDF viewer
     return faults + [f"asked from elsewhere: {url}" for url in asked if not url.startswith(own)]
 
 

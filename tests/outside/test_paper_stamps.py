@@ -235,3 +235,12 @@ def test_a_folder_without_room_or_with_rubbish_stops_no_paper(renderer: Renderer
     (kept,) = (tmp_path / "others").iterdir()
     kept.write_bytes(b"rubbish\n" + kept.read_bytes()[:1000])
     assert stamped(Press(renderer, tmp_path / "others"), FITTING).pdf == good
+
+
+def test_compiled_papers_nobody_wants_are_swept_and_made_again(renderer: Renderer, tmp_path: Path) -> None:
+    moment = dt.datetime.now(dt.UTC)
+    press = Press(renderer, tmp_path)
+    good = stamped(press, FITTING).pdf
+    assert [press.sweep(moment - dt.timedelta(days=1)), press.sweep(moment + dt.timedelta(days=1))] == [0, 1]
+    assert list(tmp_path.iterdir()) == []
+    assert stamped(Press(renderer, tmp_path), FITTING).pdf == good

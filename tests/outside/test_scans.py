@@ -197,11 +197,20 @@ def test_a_bomb_of_bytes_gets_an_answer() -> None:
 
 JAVASCRIPT = {"/S": pikepdf.Name.JavaScript, "/JS": pikepdf.String("app.alert(1)")}
 LAUNCH = {"/S": pikepdf.Name.Launch, "/F": pikepdf.String("cmd.exe")}
+FETCH = {"/S": pikepdf.Name.URI, "/URI": pikepdf.String("http://x")}
+GO = {"/S": pikepdf.Name.GoTo, "/D": pikepdf.String("next")}
 
 
 def catalogue(key: str, value: dict[str, Any]) -> Callable[[pikepdf.Pdf], None]:
     def change(made: pikepdf.Pdf) -> None:
         made.Root[key] = pikepdf.Dictionary(value)
+
+    return change
+
+
+def shown(value: dict[str, Any]) -> Callable[[pikepdf.Pdf], None]:
+    def change(made: pikepdf.Pdf) -> None:
+        made.pages[0].AA = pikepdf.Dictionary(value)
 
     return change
 
@@ -242,6 +251,17 @@ def attach(name: str, content: bytes) -> Callable[[pikepdf.Pdf], None]:
         ("a program inside that lies", attach("form.json", b"MZ\x90")),
         ("an archive inside", attach("form.zip", b"PK\x03\x04")),
         ("a PDF inside", attach("form.pdf", pdf())),
+        ("an address fetched at opening", catalogue("/OpenAction", FETCH)),
+        ("an address fetched on leaving", catalogue("/AA", {"/WC": FETCH})),
+        ("an address fetched when a page is shown", shown({"/O": FETCH})),
+        (
+            "an address fetched after going to a page",
+            catalogue("/OpenAction", {"/S": pikepdf.Name.GoTo, "/Next": [FETCH]}),
+        ),
+        ("an address fetched third", catalogue("/OpenAction", GO | {"/Next": GO | {"/Next": FETCH}})),
+        ("another file opened at opening", catalogue("/OpenAction", FETCH | {"/S": pikepdf.Name.GoToR})),
+        ("a form sent on leaving", catalogue("/AA", {"/WC": FETCH | {"/S": pikepdf.Name.SubmitForm}})),
+        ("a program started at opening", catalogue("/OpenAction", LAUNCH)),
         ("a script no page leads to", lambda made: made.make_indirect(pikepdf.Dictionary(JAVASCRIPT))),
     ],
 )
@@ -252,11 +272,22 @@ def test_a_pdf_that_acts_is_refused(what: str, change: Callable[[pikepdf.Pdf], o
 
 
 def test_a_pdf_with_an_ordinary_link_is_taken() -> None:
-    link = annotation(
-        {"/Subtype": pikepdf.Name.Link, "/A": {"/S": pikepdf.Name.URI, "/URI": pikepdf.String("http://x")}}
-    )
+    link = annotation({"/Subtype": pikepdf.Name.Link, "/A": FETCH})
 
     assert inspect(pdf(link), "a.pdf").kind == "pdf"
+
+
+@pytest.mark.parametrize("how", ["a place", "an action", "an action in a circle"])
+def test_a_pdf_that_opens_at_a_page_with_a_link_is_taken(how: str) -> None:
+    def change(made: pikepdf.Pdf) -> None:
+        annotation({"/Subtype": pikepdf.Name.Link, "/A": FETCH})(made)
+        place = pikepdf.Array([made.pages[0].obj, pikepdf.Name.Fit])
+        action = made.make_indirect(pikepdf.Dictionary({"/S": pikepdf.Name.GoTo, "/D": place}))
+        if "circle" in how:
+            action.Next = action
+        made.Root.OpenAction = place if how == "a place" else action
+
+    assert inspect(pdf(change), "a.pdf").kind == "pdf"
 
 
 def test_damage_anywhere_never_costs_a_process_and_never_raises_anything_else() -> None:

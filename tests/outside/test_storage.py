@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.outside.storage import CHUNK_BYTES, TAG_BYTES, LocalStore, StorageFault, StorageFull
+from app.outside.storage import CHUNK_BYTES, PURPOSE, TAG_BYTES, LocalStore, StorageFault, StorageFull
 from app.outside.vault import Vault, VaultFault
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def vault() -> Vault:
 
 @pytest.fixture
 def wrapped(vault: Vault) -> bytes:
-    return vault.new_key(b"patient/1")
+    return vault.new_key(PURPOSE)
 
 
 @pytest.fixture
@@ -159,11 +159,21 @@ def test_two_files_of_one_patient_cannot_change_places(
 
 def test_the_wrong_key_reads_nothing(store: LocalStore, vault: Vault, wrapped: bytes) -> None:
     stored = store.put(b"x" * (CHUNK_BYTES + 1), wrapped, vault)
-    other_patient = vault.new_key(b"patient/2")
+    another = vault.new_key(PURPOSE)
 
-    assert fault_of_reading(store, stored.key, other_patient, vault) == "damaged"
+    assert fault_of_reading(store, stored.key, another, vault) == "damaged"
     with pytest.raises(VaultFault):
         store.get(stored.key, wrapped[:-1], vault)
+
+
+def test_a_key_that_was_made_for_no_file_keeps_and_reads_none(store: LocalStore, vault: Vault, wrapped: bytes) -> None:
+    stored = store.put(b"x", wrapped, vault)
+    patients = vault.new_key(b"patient:1")
+
+    for use in (lambda: store.put(b"x", patients, vault), lambda: store.get(stored.key, patients, vault)):
+        with pytest.raises(VaultFault):
+            use()
+    assert list(store.keys()) == [stored.key]
 
 
 def test_a_missing_file_and_a_path_are_both_missing_at_once(

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.outside.vault import Vault, VaultFault
+from app.outside.vault import Place, Vault, VaultFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 NAME = "Παπαδοπούλου".encode()
-PLACE = b"patient_identity.family_name/7f1c"
+WHOSE = b"patient:7f1c"
+PLACE = Place("patient_identity", "sealed", "7f1c")
 BORN = dt.date(2019, 3, 7)
 HOSPITAL, OTHER_HOSPITAL = b"hospital-a", b"hospital-b"
 
@@ -26,24 +27,23 @@ def vault() -> Vault:
 
 
 def test_what_was_sealed_opens_and_does_not_show(vault: Vault) -> None:
-    key = vault.new_key(b"patient/7f1c")
-    sealed = vault.seal(key, NAME, PLACE)
+    key = vault.new_key(WHOSE)
+    sealed = vault.seal(key, WHOSE, NAME, PLACE)
 
-    assert vault.open(key, sealed, PLACE) == NAME
+    assert vault.open(key, WHOSE, sealed, PLACE) == NAME
     assert NAME not in sealed
-    assert vault.purpose(key) == b"patient/7f1c"
 
 
 def test_sealing_twice_gives_different_bytes(vault: Vault) -> None:
-    key = vault.new_key(b"patient/7f1c")
+    key = vault.new_key(WHOSE)
 
-    assert vault.seal(key, NAME, PLACE) != vault.seal(key, NAME, PLACE)
-    assert vault.new_key(b"patient/7f1c") != key
+    assert vault.seal(key, WHOSE, NAME, PLACE) != vault.seal(key, WHOSE, NAME, PLACE)
+    assert vault.new_key(WHOSE) != key
 
 
 def test_every_changed_byte_of_a_sealed_value_is_found(vault: Vault) -> None:
-    key = vault.new_key(b"p")
-    sealed = vault.seal(key, NAME, PLACE)
+    key = vault.new_key(WHOSE)
+    sealed = vault.seal(key, WHOSE, NAME, PLACE)
 
     codes = {fault_of_opening(vault, key, changed, PLACE) for changed in each_changed(sealed)}
 
@@ -51,8 +51,8 @@ def test_every_changed_byte_of_a_sealed_value_is_found(vault: Vault) -> None:
 
 
 def test_every_changed_byte_of_a_wrapped_key_is_found(vault: Vault) -> None:
-    key = vault.new_key(b"patient/7f1c")
-    sealed = vault.seal(key, NAME, PLACE)
+    key = vault.new_key(WHOSE)
+    sealed = vault.seal(key, WHOSE, NAME, PLACE)
 
     codes = {fault_of_opening(vault, changed, sealed, PLACE) for changed in each_changed(key)}
 
@@ -60,8 +60,8 @@ def test_every_changed_byte_of_a_wrapped_key_is_found(vault: Vault) -> None:
 
 
 def test_every_cut_and_every_addition_is_found(vault: Vault) -> None:
-    key = vault.new_key(b"p")
-    sealed = vault.seal(key, NAME, PLACE)
+    key = vault.new_key(WHOSE)
+    sealed = vault.seal(key, WHOSE, NAME, PLACE)
     cuts = [sealed[:length] for length in range(len(sealed))] + [sealed + b"\0"]
     key_cuts = [key[:length] for length in range(len(key))] + [key + b"\0"]
 
@@ -71,34 +71,69 @@ def test_every_cut_and_every_addition_is_found(vault: Vault) -> None:
     assert (codes, key_codes) == ({"damaged"}, {"damaged"})
 
 
-def test_a_value_moved_to_another_place_or_another_patient_does_not_open(vault: Vault) -> None:
-    key, other = vault.new_key(b"patient/1"), vault.new_key(b"patient/2")
-    sealed = vault.seal(key, NAME, PLACE)
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        Place("consent_form", "sealed", "7f1c"),
+        Place("patient_identity", "sealed_paper", "7f1c"),
+        Place("patient_identity", "sealed", "7f1d"),
+        Place("patient_identit", "ysealed", "7f1c"),
+        Place("patient_identity", "sealed7", "f1c"),
+    ],
+)
+def test_a_value_moved_to_another_table_column_or_row_does_not_open(vault: Vault, elsewhere: Place) -> None:
+    key = vault.new_key(WHOSE)
+    sealed = vault.seal(key, WHOSE, NAME, PLACE)
 
-    assert fault_of_opening(vault, key, sealed, b"patient_identity.given_names/7f1c") == "damaged"
+    assert fault_of_opening(vault, key, sealed, elsewhere) == "damaged"
+
+
+def test_the_key_of_another_patient_opens_nothing(vault: Vault) -> None:
+    key, other = vault.new_key(WHOSE), vault.new_key(WHOSE)
+    sealed = vault.seal(key, WHOSE, NAME, PLACE)
+
     assert fault_of_opening(vault, other, sealed, PLACE) == "damaged"
 
 
+def test_a_key_works_for_what_it_was_made_for_and_for_nothing_else(vault: Vault) -> None:
+    key, other = vault.new_key(WHOSE), b"patient:7f1d"
+    sealed = vault.seal(key, WHOSE, NAME, PLACE)
+    asked: list[Callable[[], object]] = [
+        lambda: vault.check(key, other),
+        lambda: vault.seal(key, other, NAME, PLACE),
+        lambda: vault.open(key, other, sealed, PLACE),
+        lambda: vault.file_cipher(key, other, bytes(32)),
+        lambda: vault.check(key, b""),
+    ]
+    codes = []
+    for ask in asked:
+        with pytest.raises(VaultFault) as caught:
+            ask()
+        codes.append(caught.value.code)
+
+    assert codes == ["damaged"] * 5
+    vault.check(key, WHOSE)
+
+
 def test_another_master_key_opens_nothing(vault: Vault) -> None:
-    key = vault.new_key(b"p")
-    sealed = vault.seal(key, NAME, PLACE)
+    key = vault.new_key(WHOSE)
+    sealed = vault.seal(key, WHOSE, NAME, PLACE)
 
     assert fault_of_opening(Vault({"2026": NEW}, "2026"), key, sealed, PLACE) == "damaged"
     assert fault_of_opening(Vault({"2027": OLD}, "2027"), key, sealed, PLACE) == "unknown_key"
 
 
 def test_after_a_rotation_old_values_open_and_the_old_master_key_can_go(vault: Vault) -> None:
-    key = vault.new_key(b"patient/7f1c")
-    sealed = vault.seal(key, NAME, PLACE)
+    key = vault.new_key(WHOSE)
+    sealed = vault.seal(key, WHOSE, NAME, PLACE)
     both = Vault({"2026": OLD, "2027": NEW}, "2027")
 
     rewrapped = both.rewrap(key)
 
     assert (both.is_current(key), both.is_current(rewrapped)) == (False, True)
-    assert both.open(key, sealed, PLACE) == NAME
+    assert both.open(key, WHOSE, sealed, PLACE) == NAME
     only_new = Vault({"2027": NEW}, "2027")
-    assert only_new.open(rewrapped, sealed, PLACE) == NAME
-    assert only_new.purpose(rewrapped) == b"patient/7f1c"
+    assert only_new.open(rewrapped, WHOSE, sealed, PLACE) == NAME
 
 
 @pytest.mark.parametrize(
@@ -183,7 +218,7 @@ def each_changed(whole: bytes) -> list[bytes]:
     return [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(len(whole))]
 
 
-def fault_of_opening(vault: Vault, wrapped: bytes, sealed: bytes, aad: bytes) -> str:
+def fault_of_opening(vault: Vault, wrapped: bytes, sealed: bytes, place: Place) -> str:
     with pytest.raises(VaultFault) as caught:
-        vault.open(wrapped, sealed, aad)
+        vault.open(wrapped, WHOSE, sealed, place)
     return caught.value.code

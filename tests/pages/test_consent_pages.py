@@ -57,6 +57,11 @@ def send(client: Any, world: Any, name: str, act: str, **typed: Any) -> Any:
     return client.post(f"{form(world, name)}/{act}", data=shown.form(f"/{act}") | typed)
 
 
+def print_form(client: Any, address: str, **how: Any) -> Any:
+    """Press the button on the form's page."""
+    return client.post(f"{address}/print", data=Screen(client.get(address)).form("/print"), **how)
+
+
 def upload(client: Any, world: Any, *files: tuple[bytes, str], name: str = "signed") -> Any:
     shown = Screen(client.get(form(world, name)))
     return post(client, f"{form(world, name)}/archive", shown.form("/archive"), *files)
@@ -79,10 +84,10 @@ def settings(app: Any, **changes: Any) -> Iterator[None]:
 
 def test_the_languages_offered_are_those_with_a_text_by_their_own_names(world: Any) -> None:
     shown = Screen(world.client("owner").get(f"/patients/{world.patients['draft'][1]}"))
-    assert shown.texts("//select[@name='language']/option") == ["Ελληνικά", "English"]
+    assert shown.texts("//select[@name='language']/option") == ["Ελληνικά · Greek", "English"]
 
     ukrainian = Screen(world.client("ukrainian").get(f"/patients/{world.patients['ukrainian draft'][1]}"))
-    assert ukrainian.texts("//select[@name='language']/option") == ["українська"]
+    assert ukrainian.texts("//select[@name='language']/option") == ["українська · Ukrainian"]
 
 
 def test_preparing_leads_to_the_preview_and_one_button_prints(world: Any) -> None:
@@ -109,7 +114,7 @@ def test_a_language_that_is_not_offered_is_refused(world: Any) -> None:
 def test_printing_is_one_click_gives_the_filled_pdf_and_is_noted(world: Any) -> None:
     client, known = world.client("owner"), world.identities["prepared"]
     code = column(world, "prepared", "code")
-    answer = client.post(form(world, "prepared") + "/print", follow_redirects=True)
+    answer = print_form(client, form(world, "prepared"), follow_redirects=True)
 
     assert (answer.status_code, answer.mimetype) == (200, "application/pdf")
     assert answer.headers["Content-Disposition"] == f'inline; filename="consent-{code}-en.pdf"'
@@ -118,7 +123,7 @@ def test_printing_is_one_click_gives_the_filled_pdf_and_is_noted(world: Any) -> 
     assert [paper.grouped_code(code) in page for page in pages] == [True] * len(pages)
     assert known.family_name.lower() in " ".join(pages).lower()
     assert (state(world, "prepared"), column(world, "prepared", "print_count")) == ("printed", 1)
-    client.post(form(world, "prepared") + "/print")
+    print_form(client, form(world, "prepared"))
     assert column(world, "prepared", "print_count") == 2
     noted = "SELECT count(*) FROM audit_entry WHERE act = 'consent.print' AND thing_id = :key"
     assert world.house.value(noted, key=world.forms["prepared"][1]) == 2
@@ -147,11 +152,11 @@ def test_outside_demo_mode_nothing_prints_while_a_setting_of_the_operator_is_emp
     choice = Screen(client.get(record)).form("/prepare")
     sentence = f"the operator has not filled in {name}"
     with settings(world.house.app, **{name: ""}):
-        refused = client.post(form(world, "prepared") + "/print")
+        refused = print_form(client, form(world, "prepared"))
         assert (refused.status_code, sentence in Screen(refused).main) == (422, True)
         refused = client.post(f"{record}/prepare", data=choice)
         assert (refused.status_code, sentence in Screen(refused).main) == (422, True)
-        again = client.post(form(world, "printed") + "/print")
+        again = print_form(client, form(world, "printed"))
         assert (again.status_code, again.mimetype) == (422, "text/html")
     assert (state(world, "prepared"), column(world, "printed", "print_count")) == ("prepared", 1)
 
@@ -159,7 +164,7 @@ def test_outside_demo_mode_nothing_prints_while_a_setting_of_the_operator_is_emp
 def test_in_demo_mode_every_page_on_paper_and_on_screen_says_so(world: Any) -> None:
     client = world.client("owner")
     with settings(world.house.app, CPMS_MODE="demo"):
-        pages = pages_of(client.post(form(world, "prepared") + "/print", follow_redirects=True).data)
+        pages = pages_of(print_form(client, form(world, "prepared"), follow_redirects=True).data)
         assert [page.count("DEMO") >= 1 for page in pages] == [True] * len(pages)
         assert Screen(client.get("/")).texts("//p[@class='demo']") == ["Demo: everything here is invented"]
     assert "DEMO" not in words_of(client.get(form(world, "prepared") + "/paper").data)
@@ -231,7 +236,7 @@ def test_a_representatives_signature_names_who_signed_and_in_which_place(world: 
     record = f"/patients/{world.patients['draft'][1]}"
     choice = Screen(client.get(record)).form("/prepare") | {"language": "en", "variant": "representative"}
     address = client.post(f"{record}/prepare", data=choice).headers["Location"]
-    client.post(f"{address}/print")
+    print_form(client, address)
     shown = Screen(client.get(address))
     answers = crossed(shown)
 
@@ -265,6 +270,19 @@ def test_signing_before_printing_is_told_in_words(world: Any) -> None:
     assert state(world, "prepared") == "prepared"
 
 
+@pytest.mark.parametrize(
+    ("name", "act"), [("printed", "sign"), ("signed", "archive"), ("signed", "attest"), ("enrolled", "annul")]
+)
+def test_a_refused_form_that_shows_who_the_patient_is_is_noted(world: Any, name: str, act: str) -> None:
+    client, noted = world.client("owner"), "SELECT count(*) FROM audit_entry WHERE outcome = 'read' AND actor_id = :who"
+    sent = Screen(client.get(form(world, name))).form(f"/{act}")
+    before = world.house.value(noted, who=world.people["owner"])
+    answer = client.post(f"{form(world, name)}/{act}", data=sent)
+
+    assert (answer.status_code, world.identities[name].family_name in answer.text) == (422, True)
+    assert world.house.value(noted, who=world.people["owner"]) == before + 1
+
+
 def test_a_page_that_is_out_of_date_does_not_sign_over_what_was_recorded_since(world: Any) -> None:
     client = world.client("owner")
     stale = Screen(client.get(form(world, "printed")))
@@ -295,7 +313,7 @@ def test_photographs_from_the_desk_are_archived(world: Any) -> None:
     assert answer.status_code == 302
     shown = Screen(client.get(form(world, "signed")))
     links = shown.texts("//section[@aria-labelledby='kept']//li//a")
-    assert links == ["Original, as it was uploaded", "Original, as it was uploaded", "Copy to read"]
+    assert links == ["Copy to read", "Original, as it was uploaded", "Original, as it was uploaded"]
 
 
 UNFIT = {
@@ -420,8 +438,8 @@ def test_education_withdrawn_leaves_care_alone(world: Any) -> None:
     assert answer.status_code == 302
     assert (state(world, "enrolled"), patient_state(world, "enrolled")) == ("archived", "enrolled")
     shown = Screen(client.get(f"/patients/{world.patients['enrolled'][1]}"))
-    standing = shown.texts("//section[@aria-labelledby='standing']//li")
-    assert [row.split()[-1] for row in standing] == ["Given", "Withdrawn", "Given", "Given"]
+    standing = shown.texts("//section[@aria-labelledby='standing']//li/span")
+    assert standing == ["Given", "Withdrawn", "Given", "Given"]
 
 
 def test_care_withdrawn_closes_the_record_at_once(world: Any) -> None:
@@ -558,7 +576,7 @@ def test_a_coordinator_sees_code_language_state_and_dates_and_nothing_of_a_patie
     shown = Screen(answer)
     heads = shown.texts("//thead//th")
 
-    assert heads == ["Form code", "State", "Language", "Prepared", "Printed", "Signed"]
+    assert heads == ["Form code", "State", "Language", "Printed", "Signed"]
     home = set(world.forms) - {"neighbour's", "closed house's", "ukrainian", "ukrainian draft"}
     assert set(shown.texts("//td[1]")) == grouped(world, *home)
     for name in world.patients:

@@ -13,6 +13,7 @@ from app.models import Centre, Hospital, Membership, Person, db, today
 from app.words import MandateKind
 from tests import factories as make
 from tests.factories import DAY
+from tests.trust.forms import form_of
 
 LONG = "x" * 10_000
 
@@ -190,8 +191,9 @@ def test_ending_needs_a_reason_and_is_a_post(house: Any, desk: dict[str, Any]) -
     client, url = house.client_for(desk["representative"]), f"/memberships/{desk['membership']}/end"
     assert client.get(url).status_code == 200
     assert house.value("SELECT count(*) FROM membership WHERE ended_at IS NOT NULL") == 0
-    assert errors(client.post(url, data={"reason": " ", "last_day": ""})) == ["reason"]
-    assert client.post(url, data={"reason": "Left", "last_day": ""}).status_code == 302
+    shown = form_of(client.get(url).data)
+    assert errors(client.post(url, data=shown | {"reason": " ", "last_day": ""})) == ["reason"]
+    assert client.post(url, data=shown | {"reason": "Left", "last_day": ""}).status_code == 302
     assert house.value("SELECT end_reason FROM membership WHERE ended_at IS NOT NULL") == "Left"
 
 
@@ -237,7 +239,9 @@ def test_a_clinician_grants_chosen_records_of_their_own(house: Any, desk: dict[s
 
     key = where.rsplit("/", 1)[-1]
     assert assistant.get("/whom-i-assist/").text.count(key) == 1
-    assert assistant.post(f"/whom-i-assist/{key}/give-back", data={"reason": "Too much"}).status_code == 302
+    url = f"/whom-i-assist/{key}/give-back"
+    shown = form_of(assistant.get(url).data)
+    assert assistant.post(url, data=shown | {"reason": "Too much"}).status_code == 302
     assert assistant.get(f"/patients/{desk['record']}").status_code == 404
 
 

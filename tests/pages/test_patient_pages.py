@@ -85,8 +85,10 @@ def test_without_an_authorisation_the_page_says_so_before_and_after(world: Any) 
     )
     before = how_many(world)
 
-    assert Screen(client.get("/patients/enrol")).notices == [sentence]
-    refused = enrol(client)
+    page = Screen(client.get("/patients/enrol"))
+    assert (page.notices, page.tree.xpath("//main//form")) == ([sentence], [])  # nothing that would be refused
+    token = page.tree.xpath("//meta[@name='csrf']/@content")[0]
+    refused = client.post("/patients/enrol", data=NEW | {"csrf_token": token, "once": "k" * 32})
     assert refused.status_code == 403
     shown = Screen(refused)
     assert sentence in " ".join(shown.notices)
@@ -217,7 +219,8 @@ def test_what_looks_like_code_is_printed_letter_by_letter(world: Any) -> None:
     for number, name in enumerate(NAMES[:2]):
         key = key_of(enrol(client, family_name=name, given_names="Given", file_number=f"P-{number}"))
         form = client.post(f"/patients/{key}/prepare", data=Screen(client.get(f"/patients/{key}")).form("/prepare"))
-        answer = client.post(form.headers["Location"] + "/print")
+        address = form.headers["Location"]
+        answer = client.post(f"{address}/print", data=Screen(client.get(address)).form("/print"))
         printed = client.get(answer.headers["Location"])
         assert printed.mimetype == "application/pdf"
         assert "".join(name.split()) in "".join(words_of(printed.data).split())
@@ -410,7 +413,9 @@ def test_a_correction_that_cannot_be_right_keeps_what_was_typed(world: Any) -> N
 
 def test_a_deleted_draft_shows_a_gravestone(world: Any) -> None:
     client = world.client("owner")
-    answer = client.post(record(world, "draft") + "/delete")
+    answer = client.post(
+        record(world, "draft") + "/delete", data=Screen(client.get(record(world, "draft"))).form("/delete")
+    )
 
     assert answer.status_code == 302
     shown = Screen(client.get(record(world, "draft")))
@@ -424,7 +429,8 @@ def test_only_a_draft_is_deleted(world: Any, name: str) -> None:
     client = world.client("owner")
     state = "SELECT state FROM patient WHERE id = :key"
     before = world.house.value(state, key=world.patients[name][0])
-    answer = client.post(record(world, name) + "/delete")
+    seen = world.house.value("SELECT version FROM patient WHERE id = :key", key=world.patients[name][0])
+    answer = client.post(record(world, name) + "/delete", data={"seen": seen})
 
     assert (answer.status_code, world.house.value(state, key=world.patients[name][0])) == (409, before)
 

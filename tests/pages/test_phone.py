@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import re
 from typing import Any
 
@@ -134,6 +135,21 @@ def test_a_bad_file_is_refused_in_plain_words_and_the_link_still_works(world: An
     assert send(phone, address, (document(), "a.pdf")).status_code == 200
 
 
+def test_a_new_link_ends_the_one_before_whoever_showed_it(world: Any) -> None:
+    first = offer(world, world.client("owner"))
+    second = offer(world, world.client("assistant"))
+    answers = [world.house.visitor().get(address).status_code for address in (first, second)]
+    assert answers == [404, 200]
+
+
+def test_a_form_archived_at_the_desk_ends_every_link(world: Any) -> None:
+    desk, address = world.client("owner"), offer(world, world.client("assistant"))
+    sent = Screen(desk.get(signed(world))).form("/attest") | {"place": "Room 12"}
+    assert desk.post(signed(world) + "/attest", data=sent).status_code == 302
+
+    assert world.house.visitor().get(address).status_code == 404
+
+
 def test_a_link_lives_ten_minutes(world: Any) -> None:
     start = dt.datetime.now(dt.UTC)
     with time_machine.travel(start, tick=False):
@@ -188,6 +204,14 @@ def test_tokens_that_lead_nowhere_all_look_alike(world: Any) -> None:
     assert len(bodies) == 1
     assert phone.get("/phone/%00").status_code in (400, 404)
     assert phone.open(used, method="PUT").status_code in (400, 405)
+
+
+def test_nothing_of_an_upload_is_read_at_a_link_that_leads_nowhere(world: Any) -> None:
+    body = io.BytesIO(bytes(2_000_000))
+    answer = world.house.visitor().open(
+        "/phone/nothing", method="POST", input_stream=body, content_type="multipart/form-data; boundary=x"
+    )
+    assert (answer.status_code, body.tell()) == (404, 0)
 
 
 def test_a_phone_whose_owner_is_signed_in_as_somebody_else_uploads_all_the_same(world: Any) -> None:

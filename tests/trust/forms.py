@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from lxml import html
+
+from app.models import today
 
 
 def form_of(page: bytes) -> dict[str, str]:
@@ -10,3 +14,25 @@ def form_of(page: bytes) -> dict[str, str]:
     main = html.document_fromstring(page).xpath("//main")[0]
     (form,) = [one for one in main.xpath(".//form") if one.xpath(".//*[@name='seen']")]
     return {name: value for name, value in form.form_values() if value is not None and name != "csrf_token"}
+
+
+def filled_forms(page: bytes, address: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Where each form that carries a version seen goes (those that make a record carry none), and what it sends when full."""
+    for form in html.document_fromstring(page).xpath(
+        "//main//form[.//*[@name='seen'][@value!='']][not(.//input[@type='file'])]"
+    ):
+        sent = {name: value or "" for name, value in form.form_values() if name != "csrf_token"}
+        for field in form.xpath(".//input[@name] | .//textarea[@name] | .//select[@name]"):
+            if not sent.get(field.get("name"), "").strip() and field.get("type") not in ("hidden", "checkbox"):
+                sent[field.get("name")] = _some_answer(field)
+        yield form.get("action") or address, sent
+
+
+def _some_answer(field: html.HtmlElement) -> str:
+    if field.tag == "select":
+        return next((str(option.get("value")) for option in field.iter("option") if option.get("value")), "")
+    if field.get("type") == "radio":
+        return str(field.get("value"))
+    if field.get("inputmode") == "numeric":
+        return "18"
+    return str(today()) if field.get("type") == "date" else "Something"

@@ -166,8 +166,17 @@ class Desk:
         """The answer to a principal."""
         client = self.clients[who]
         if route.verb == "POST":
-            return client.post(route.address(*keys))
+            return client.post(route.address(*keys), data={"seen": self._version(route, *keys)})
         return client.get(route.address(*keys))
+
+    def _version(self, route: Route, *keys: str) -> str | None:
+        """The version a form of the record's page would carry."""
+        table = route.table
+        if table is None:
+            return None
+        with self.world.house.everything() as session:
+            found = session.scalar(select(table.version).where(table.public_id == keys[-1]))
+        return None if found is None else str(found)
 
     def nowhere(self, who: str, route: Route) -> tuple[int, list[tuple[str, str]], str]:
         """The answer to a principal who asks for what does not exist."""

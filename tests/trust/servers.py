@@ -34,6 +34,7 @@ HERE = "127.0.0.1"
 class Server:
     """gunicorn with one web process."""
 
+    house: House
     port: int
     process: subprocess.Popen[bytes]
     log: Path
@@ -58,7 +59,12 @@ class Server:
 
     def archive(self, key: str, content: bytes) -> Reply:
         """Send the scan of a form."""
-        return self.send("POST", f"/consents/{key}/archive", files=FileStorage(io.BytesIO(content), "scan.pdf"))
+        file = FileStorage(io.BytesIO(content), "scan.pdf")
+        return self.send("POST", f"/consents/{key}/archive", files=file, seen=self.version(key))
+
+    def version(self, key: str) -> str:
+        """What the forms on the page of a consent form carry."""
+        return str(self.house.value("SELECT version FROM consent_form WHERE public_id = :key", key=key))
 
     def kill(self) -> None:
         """kill -9, with everything that belongs to it."""
@@ -103,7 +109,7 @@ def serving(house: House, *, largest_file: int | None = None) -> Iterator[Server
             start_new_session=True,
             preexec_fn=limit,
         )
-    server = Server(port, process, log)
+    server = Server(house, port, process, log)
     try:
         wait_for(server)
         yield server

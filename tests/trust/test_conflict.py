@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from lxml import html
 
 from tests.conftest import Tally
-from tests.trust.forms import form_of
-from tests.trust.routes import Desk, Route, changes, routes, stored
+from tests.trust.forms import filled_forms, form_of
+from tests.trust.routes import Desk, Route, changes, few, records, routes, stored
 from tests.world import World
 
 pytestmark = pytest.mark.t_conflict
@@ -84,3 +88,43 @@ def test_a_form_without_the_version_it_saw_is_refused(world: World, tally: Tally
             tally.check(not touched, f"{who}: {route} with seen={seen!r} ({answer.status_code}) changes {touched}")
             if touched:
                 world.house.reset("world")
+
+
+def pages(world: World, desk: Desk) -> Iterator[tuple[Any, str]]:
+    """Every page of a record somebody may open, one for each state of the record: the browser and the address."""
+    for route in routes(world.house.app):
+        if route.verb != "GET" or not route.arguments:
+            continue
+        with world.house.everything() as session:
+            known = records(session, route)
+        archived = [record for record in known if record.keys[0] == world.forms["enrolled"][1]]
+        for record in [*few(known, every=False), *archived]:
+            who = next((one for one in desk.clients if desk.verdict(one, route, record) == "open"), None)
+            if who is not None:
+                yield desk.clients[who], route.address(*record.keys)
+
+
+def test_no_page_does_anything_to_a_record_without_saying_which_version_it_showed(world: World, tally: Tally) -> None:
+    """Whoever leaves the version out is told to open the page again; and the same form with it is taken."""
+    answers: Counter[tuple[str, int]] = Counter()
+    for client, address in [*pages(world, Desk(world))]:
+        page = client.get(address)
+        if page.mimetype != "text/html":
+            continue
+        for action, sent in filled_forms(page.data, address):
+            with world.house.everything() as session:
+                before = stored(session)
+            answer = client.post(action, data={name: value for name, value in sent.items() if name != "seen"})
+            with world.house.everything() as session:
+                touched = [*changes(before, stored(session))]
+            verb = action.rpartition("/")[2] if "withdraw" not in action else "withdraw"
+            answers[verb, answer.status_code] += 1
+            tally.check(not touched, f"{action} without the version ({answer.status_code}) changes {touched}")
+            tally.check(answer.status_code == 409, f"{action} without the version answers {answer.status_code}")
+            told = "Open the page again" in answer.text or "Compare both versions" in answer.text
+            tally.check(told, f"{action} without the version does not say what to do")
+            if answers[verb, 302] == 0 and client.post(action, data=sent).status_code == 302:
+                answers[verb, 302] += 1
+                world.house.reset("world")
+    for verb in ("print", "sign", "attest", "cancel", "annul", "withdraw", "end", "edit", "correct"):
+        tally.check(answers[verb, 302] == 1, f"with the version no {verb} was taken")

@@ -55,6 +55,11 @@ def more(world: World, before: Counter[str]) -> dict[str, int]:
     return dict(counted(world) - before)
 
 
+def version(world: World, name: str) -> str:
+    """What the forms on the page of a consent form carry."""
+    return str(world.house.value("SELECT version FROM consent_form WHERE id = :id", id=world.forms[name][0]))
+
+
 def places(answers: list[Any]) -> set[tuple[int, str]]:
     """Where the answers lead."""
     return {(answer.status_code, answer.location or "") for answer in answers}
@@ -109,6 +114,7 @@ def test_a_signature_recorded_at_one_moment_by_two_is_recorded(world: World, tal
     with world.house.acting(world.people["owner"]):
         form = db.session.get(ConsentForm, world.forms["printed"][0])
         sent = {f"answer_{d.public_id}": "given" for d in form.decisions} | {"signed_on": str(form.printed_at.date())}
+        sent["seen"] = str(form.version)
     clients = [world.client("owner"), world.client("assistant"), world.client("owner"), world.client("assistant")]
     answers = at_once(clients, f"/consents/{key}/sign", sent)
     statuses = Counter(answer.status_code for answer in answers)
@@ -120,7 +126,7 @@ def test_a_signature_recorded_at_one_moment_by_two_is_recorded(world: World, tal
 def test_a_form_attested_by_two_at_one_moment_is_archived_once(world: World, tally: Tally) -> None:
     key = world.forms["signed"][1]
     clients = [world.client("owner"), world.client("assistant")] * 3
-    answers = at_once(clients, f"/consents/{key}/attest", {"place": "Room 12"})
+    answers = at_once(clients, f"/consents/{key}/attest", {"place": "Room 12", "seen": version(world, "signed")})
     statuses = Counter(answer.status_code for answer in answers)
     tally.check(statuses[302] == 1 and set(statuses) <= {302, 409}, str(statuses))
     entries = world.house.value(
@@ -135,14 +141,14 @@ def test_a_scan_sent_by_a_double_click_is_stored_once(world: World, tally: Tally
     house, key = world.house, world.forms["signed"][1]
     with house.app.app_context():
         files = set(premises().store.keys())
-    scan = picture()
+    scan, seen = picture(), version(world, "signed")
     start = threading.Barrier(4)
     statuses: Counter[int] = Counter()
 
     def send() -> None:
         client = world.client("owner")
         start.wait()
-        sent = {"files": (memory(scan), "scan.png")}
+        sent = {"files": (memory(scan), "scan.png"), "seen": seen}
         statuses[client.post(f"/consents/{key}/archive", data=sent).status_code] += 1
 
     threads = [threading.Thread(target=send) for _ in range(4)]

@@ -63,12 +63,13 @@ def test_a_database_that_cannot_grow_is_told_too(world: World, dialect: str, tal
         session.commit()
     with serving(world.house, largest_file=64 << 10) as server:
         for verb, address in [("POST", f"/consents/{key}/attest"), ("GET", f"/consents/{key}")]:
-            answer = server.send(verb, address, **({"place": "Room 12"} if verb == "POST" else {}))
+            sent = {"place": "Room 12", "seen": server.version(key)} if verb == "POST" else {}
+            answer = server.send(verb, address, **sent)
             tally.check(answer.status in {503, 507}, f"{verb} answers {answer.status}: {answer.said}")
             tally.check("<main" in answer.text, f"{verb} is answered without a page")
         tally.check(server.send("GET", "/").status == 200, "Home, which notes nothing, does not open")
         tally.check(server.send("GET", "/healthz").status == 200, "the server is gone")
     tally.check(state(world, key) == ("signed", 0), f"the form is {state(world, key)}")
     with serving(world.house) as server:
-        answer = server.send("POST", f"/consents/{key}/attest", place="Room 12")
+        answer = server.send("POST", f"/consents/{key}/attest", place="Room 12", seen=server.version(key))
         tally.check(answer.status == 302, f"afterwards it answers {answer.status}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from app.services import accounts, logins
 from tests import factories as make
 from tests.conftest import Tally
 from tests.houses import House, Visitor
+from tests.screens import post
 from tests.trust.routes import asks_to_sign_in, plain
 
 pytestmark = pytest.mark.t_session
@@ -96,6 +98,37 @@ def test_what_the_session_keeps_stays_on_the_server(house: House) -> None:
     visitor.post("/language/", data={"language": "el", "next": "/"})
     assert cookie(house, visitor) == before
     assert "el" in str(house.value("SELECT contents FROM login"))
+
+
+def test_pages_opened_at_once_after_the_login_all_send_forms_that_are_taken(house: House) -> None:
+    anna = account(house)
+    visitor, _answer = sign_in(house, anna.email)
+    token = cookie(house, visitor).removeprefix("login.")
+    tabs, pages = [house.signed_in(token) for _ in range(6)], []
+    start = threading.Barrier(len(tabs))
+
+    def open_one(tab: Visitor) -> None:
+        start.wait()
+        pages.append((tab, tab.get("/password/").text))
+
+    threads = [threading.Thread(target=open_one, args=(tab,)) for tab in tabs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    answers = []
+    for tab, page in pages:
+        sent = {"language": "de", "next": "/", "csrf_token": re.search(r'name="csrf" content="([^"]+)"', page)[1]}
+        answers.append(tab.post("/language/", data=sent).status_code)
+    assert answers == [302] * 6
+
+
+def test_the_language_chosen_on_the_login_page_stays_after_the_login(house: House) -> None:
+    anna = account(house)
+    visitor = house.visitor()
+    visitor.post("/language/", data={"language": "de", "next": "/login/"})
+    sign_in(house, anna.email, visitor=visitor)
+    assert '<html lang="de">' in visitor.get("/password/").text
 
 
 @pytest.mark.parametrize("where", ["https://evil.example/", "//evil.example", "/\\evil.example", "http:evil.example"])
@@ -327,6 +360,37 @@ def test_a_limited_account_is_not_told_from_a_limited_name_of_nobody(house: Hous
     anna = account(house)
     known, unknown = fail(house, anna.email, 11), fail(house, "nobody@people.example", 11, "192.0.2.2")
     assert known == unknown
+
+
+def test_in_a_storm_of_logins_nobody_waits_long_for_their_turn(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    anna = account(house)
+    monkeypatch.setattr(logins, "TURN_SECONDS", 0.05)
+    with logins._hashing, logins._hashing:
+        stormy = sign_in(house, anna.email)[1]
+    assert (stormy.status_code, "Many people are signing in" in stormy.text) == (429, True)
+    assert house.value("SELECT count(*) FROM attempt") == 0
+    assert inside(sign_in(house, anna.email)[0])
+
+
+BIG = "x" * 400_000
+HUGE = "x" * 600_000
+
+
+@pytest.mark.parametrize("address", ["/login/", "/link/nothing", "/language/", "/nowhere"])
+def test_a_visitor_cannot_send_more_than_a_form(house: House, address: str) -> None:
+    visitor = house.visitor()
+    statuses = [visitor.post(address, data={"name": sent}).status_code for sent in (BIG, HUGE)]
+    assert statuses[0] != 413
+    assert statuses[1] == 413
+    answer = post(visitor, address, {}, (HUGE.encode(), "a.pdf"))
+    assert (answer.status_code, "Sign in and send it again." in answer.text) == (413, True)
+
+
+def test_who_has_signed_in_may_send_a_scan_that_a_visitor_may_not(house: House) -> None:
+    anna = account(house)
+    client = house.client_for(anna.id)
+    answer = post(client, "/consents/nothing/archive", {"csrf_token": client.csrf}, (HUGE.encode(), "a.pdf"))
+    assert answer.status_code == 403
 
 
 def test_every_login_path_leaves_one_entry(house: House, tally: Tally) -> None:

@@ -155,13 +155,22 @@ class Press:
         page = fill(html, values, registries, role=role, demo=demo)
         return self._renderer.render(page, css, title=title, language=language, created=created)
 
+    def sweep(self, before: dt.datetime) -> int:
+        """Delete compiled papers last taken from the folder before that moment. Gives how many."""
+        old = [path for path in self._folder.glob("*") if path.stat().st_mtime < before.timestamp()]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
+
     def _kept(self, key: str) -> Stamp | None:
         with self._lock:
             if key in self._stamps:
                 self._stamps.move_to_end(key)
                 return self._stamps[key]
+        path = self._folder / key
         try:
-            facts, _line, file = (self._folder / key).read_bytes().partition(b"\n")
+            facts, _line, file = path.read_bytes().partition(b"\n")
+            path.touch()  # still in use
             return self._remember(key, (file, *json.loads(facts)))
         except (OSError, ValueError, TypeError):  # not compiled yet, or spoilt
             return None
