@@ -196,7 +196,10 @@ def render(procedure: str | None, language: str | None, variant: str, output: Pa
         for path in written:
             click.echo(path)
     except paper.PaperFault as fault:
-        fail(f"The paper cannot be set: {fault.code} ({fault}).")
+        if fault.code == "text_missing":
+            there = " ".join(paper.languages(procedure or ""))
+            fail(f"There is no form of this procedure in {language!r}. There is one in: {there}.")
+        fail(f"The paper cannot be set: {fault.code}.")
     except OSError as fault:
         fail(f"{output}: {fault.strerror}")
 

@@ -10,9 +10,19 @@ from typing import Any
 
 from flask_babel import gettext as gettext  # noqa: PLC0414  for words that are stored as they are said
 from flask_babel import lazy_gettext, lazy_ngettext, lazy_pgettext
+from flask_babel.speaklater import LazyString
+from markupsafe import Markup, escape
 
 _, n_, p_ = lazy_gettext, lazy_ngettext, lazy_pgettext
 """Mark a sentence for translation; it is translated where it is shown."""
+
+
+def _html(sentence: LazyString) -> Markup:
+    """A sentence as a page shows it: flask-babel's own answer lets what people typed into it pass as markup."""
+    return escape(str(sentence))
+
+
+LazyString.__html__ = _html
 
 
 class Role(StrEnum):

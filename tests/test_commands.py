@@ -203,7 +203,9 @@ def test_a_language_without_a_form_is_refused_in_one_sentence(tmp_path: Path) ->
     result = flask("consent", "render", "--procedure", "eu", "--language", "tlh", "--output", str(output))
 
     assert (result.returncode, output.exists()) == (1, False)
-    assert result.stderr.startswith("Error: The paper cannot be set: text_missing")
+    assert result.stderr.startswith(
+        "Error: There is no form of this procedure in 'tlh'. There is one in: bg cs da de el"
+    )
 
 
 @pytest.mark.long

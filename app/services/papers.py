@@ -82,7 +82,10 @@ def set_paper(form: ConsentForm, *, preview: bool = False) -> paper.Rendered:
 
 def _registries(form: ConsentForm) -> list[tuple[str, str, str]]:
     named = [decision.named_registry for decision in form.decisions if decision.named_registry is not None]
-    return [(registry.name, registry.controller, registry.country.code) for registry in named]
+    return [
+        (registry.name, registry.controller, paper.country_name(registry.country.code, form.language))
+        for registry in named
+    ]
 
 
 def _personal(form: ConsentForm, identity: patients.Identity) -> dict[str, str]:

@@ -15,6 +15,7 @@ from app.outside.paper import (
     PaperFault,
     Registry,
     compose,
+    country_name,
     fill,
     grouped_code,
     long_date,
@@ -144,3 +145,9 @@ def test_the_codes_of_a_form_are_on_its_pages_and_a_blank_form_has_the_blank_cod
     filled = ET.fromstring(fill(TEXT.html, {"form.code": CODE}).split("</title>")[1].split("</head>")[0])
     assert f"qr:{qr_payload(CODE, 1)}" in str(filled.text)
     assert f"qr:{qr_payload(BLANK_CODE, 1)}" in fill(TEXT.html, {})
+
+
+def test_a_country_has_its_name_in_the_language_of_the_form() -> None:
+    known = {language: country_name("DE", language) for language in ("de", "el", "fr", "nb", "uk")}
+    assert known == {"de": "Deutschland", "el": "Γερμανία", "fr": "Allemagne", "nb": "Tyskland", "uk": "Німеччина"}
+    assert country_name("XX", "de") == "XX"

@@ -7,11 +7,13 @@ import threading
 from typing import Any
 
 import pytest
+from flask import render_template_string
 from flask_appbuilder import MasterDetailView, ModelRestApi, ModelView
 from flask_appbuilder.charts.views import BaseChartView
 from flask_appbuilder.views import CompactCRUDMixin
 from sqlalchemy import Engine, event
 
+from app import words
 from app.models import db
 from app.views import SITE
 from tests import factories as make
@@ -353,3 +355,12 @@ def test_a_list_never_skips_rows_it_has_to_count(house: Any, statements: list[st
             uncapped = [one for one in counting if "FROM (SELECT" not in one]
             tally.check(not uncapped, f"{route.rule} counts everything: {uncapped}")
             assert page
+
+
+def test_what_people_typed_into_a_sentence_is_never_markup(house: Any) -> None:
+    """Flask-Babel's lazy sentences call themselves safe (``__html__``) whatever was put into them."""
+    sentence = words._("%(nickname)s is a draft now. Print the consent form next.", nickname="<script>x</script>")
+    with house.app.test_request_context():
+        shown = render_template_string("{{ sentence }}|{{ sentence|e }}|{{ [sentence]|join }}", sentence=sentence)
+    assert "<script>" not in shown
+    assert shown.count("&lt;script&gt;x&lt;/script&gt; is a draft now.") == 3

@@ -16,7 +16,7 @@ from app.outside.paper.blanks import render_all_blanks, render_blank
 from app.outside.paper.codes import BLANK_CODE, grouped_code, parse_qr, plain_code, qr_payload
 from app.outside.paper.faults import CODES, PaperFault
 from app.outside.paper.fields import FIELDS, POINTS, PROCEDURES, ROLES, VARIANTS
-from app.outside.paper.fills import Registry, fill, long_date
+from app.outside.paper.fills import Registry, country_name, fill, long_date
 from app.outside.paper.renderers import Attached, Place, Rendered, Renderer, checked_fonts
 from app.outside.paper.stamps import Press
 from app.outside.paper.texts import ComposedText, compose, language_name, languages
@@ -39,6 +39,7 @@ __all__ = [
     "Renderer",
     "checked_fonts",
     "compose",
+    "country_name",
     "fill",
     "grouped_code",
     "language_name",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
+from babel import Locale
 from babel.dates import format_date
 
 from app.outside.paper.codes import BLANK_CODE, grouped_code, qr_payload
@@ -92,6 +93,11 @@ def long_date(day: dt.date, language: str) -> str:
     """A date as the language writes it in a sentence (CLDR long form): no day and month to mix up. English: British."""
     written = format_date(day, format="long", locale="en_GB" if language == "en" else language)
     return written.replace("\u202f", "\u00a0")
+
+
+def country_name(code: str, language: str) -> str:
+    """A country (ISO 3166-1 alpha-2) by its name in the language (CLDR)."""
+    return str(Locale.parse(language).territories.get(code, code))
 
 
 def _parse(html: str) -> ET.Element:
