@@ -211,7 +211,11 @@ def _transaction(call: Call, thing: Any, seen: int | None, once: str | None, giv
     except BaseException as error:  # noqa: BLE001  the same
         session.rollback()
         _end(session)  # whether it was written is not known: files stay, ``flask fsck`` finds those of nobody
-        return _explain(error, call, thing, key)
+        try:
+            return _explain(error, call, thing, key)
+        except Refusal as refusal:
+            refusal.uncertain = True
+            raise
     if _end(session)["wake"]:
         _wake()
     return result

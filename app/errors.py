@@ -19,6 +19,8 @@ class Refusal(Exception):
     """Whether the audit log keeps that it was tried."""
     kept = False
     """Whether it does already."""
+    uncertain = False
+    """Whether the database may have kept the act all the same: the connection broke while it was committed."""
 
     def __init__(
         self, sentence: object = "", *, fields: Mapping[str, object] | None = None, noted: bool | None = None

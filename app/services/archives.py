@@ -66,8 +66,9 @@ def file_scan(
         raise
     try:
         archive(actor, form, stored=kept, source=source, link=link, seen=seen)
-    except Refusal:
-        _discard(kept)
+    except Refusal as refused:
+        if not refused.uncertain:
+            _discard(kept)
         raise
     return form
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import threading
 import time
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import OperationalError
 
 from app.models import ArchivedDocument, ConsentForm, Hospital, db
 from app.services import archives, consents, patients
@@ -117,3 +120,37 @@ def test_a_file_being_written_now_is_left_alone(world: World, tally: Tally) -> N
     young.write_bytes(b"half")
     fsck(world, "--repair")
     tally.check(young.exists(), "fsck took a file away that somebody may be writing")
+
+
+def test_a_commit_of_which_nobody_hears_leaves_the_file_its_row_names(world: World, tally: Tally) -> None:
+    """The database keeps the act, and the connection breaks before it says so: the person is told to try again."""
+    (key,) = signed_forms(world, 1)
+    content = scan(100_000)
+    lost = {"left": 1}
+
+    def break_after_commit(connection: Connection) -> None:
+        if connection.get_execution_options().get("writes") and lost["left"]:
+            lost["left"] -= 1
+            connection.connection.dbapi_connection.commit()
+            raise OperationalError("COMMIT", {}, Exception("the connection is lost"))
+
+    client = world.client("owner")
+    client.get(f"/consents/{key}")
+    with world.house.app.app_context():
+        engine = db.engine
+    event.listen(engine, "commit", break_after_commit)
+    try:
+        files = {"files": (io.BytesIO(content), "scan.pdf"), "seen": version_of(world, key)}
+        answer = client.post(f"/consents/{key}/archive", data=files, content_type="multipart/form-data")
+    finally:
+        event.remove(engine, "commit", break_after_commit)
+
+    tally.check((answer.status_code, lost["left"]) == (503, 0), f"answers {answer.status_code}")
+    with world.house.acting(world.people["owner"]):
+        form = db.session.query(ConsentForm).filter_by(public_id=key).one()
+        tally.check(form.state is FormState.ARCHIVED, f"the form is {form.state}")
+        tally.check(archives.read(form.documents[0]) == content, "the file is not there")
+
+
+def version_of(world: World, key: str) -> str:
+    return str(world.house.value("SELECT version FROM consent_form WHERE public_id = :key", key=key))
