@@ -10,6 +10,7 @@ import binascii
 import hmac
 import ipaddress
 import os
+import re
 import secrets
 import stat
 from collections.abc import Callable, Mapping
@@ -95,9 +96,49 @@ def _key(text: str) -> bytes:
     return key
 
 
+def _master_keys(text: str) -> dict[str, bytes]:
+    """One key alone is version 1; several are written ``2:base64,1:base64``, and the highest version is the newest."""
+    keys: dict[str, bytes] = {}
+    for part in text.split(","):
+        version, _colon, key = part.strip().rpartition(":")
+        version = version if "," in text or ":" in text else "1"
+        if not re.fullmatch("[1-9][0-9]{0,2}", version) or version in keys:
+            message = "has a key without a version of its own: write several as 2:base64,1:base64"
+            raise ValueError(message)
+        keys[version] = _key(key)
+    if len(set(keys.values())) < len(keys):
+        message = "holds one key under two versions"
+        raise ValueError(message)
+    return keys
+
+
 def _legal_role(text: str) -> str:
     if text not in {"", "joint_controller", "processor"}:
         message = "is neither joint_controller nor processor"
+        raise ValueError(message)
+    return text
+
+
+def _pem(text: str) -> bytes:
+    """PEM itself, or the path of a file with it."""
+    if not text or text.startswith("-----BEGIN "):
+        return text.encode()
+    path = Path(text)
+    try:
+        content, mode = path.read_bytes(), path.stat().st_mode
+    except OSError:
+        message = "is neither PEM nor the path of a file this program can read"
+        raise ValueError(message) from None
+    if b"PRIVATE KEY" in content and stat.S_IMODE(mode) & 0o077:
+        message = f"can be read by others (chmod 600 {path})"
+        raise ValueError(message)
+    return content
+
+
+def _service(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        message = "is not the address of a service such as https://tsa.example.org/tsr"
         raise ValueError(message)
     return text
 
@@ -113,7 +154,9 @@ SETTINGS: dict[str, Setting] = {
     "TRUSTED_HOSTS": Setting(_names, "", "host names answered; empty: the public URL's"),
     "PROXY_HOPS": Setting(_number(0, 5), "0", "how many proxies stand in front and set X-Forwarded-*"),
     "SECRET_KEY": Setting(_secret, None, "signs cookies of visitors who have not signed in"),
-    "MASTER_KEY": Setting(_key, None, "wraps the keys of patients and files; keep a copy apart from the backups"),
+    "MASTER_KEY": Setting(
+        _master_keys, None, "wraps the keys of patients and files; keep a copy apart from the backups"
+    ),
     "DATABASE_URL": Setting(_database, "", "PostgreSQL in production; empty: SQLite in var/"),
     "DATABASE_OWNER_URL": Setting(_database, "", "the role that owns the tables, for migrations; empty: the same"),
     "WEB_WORKERS": Setting(_number(1, 64), "2", "web processes"),
@@ -128,6 +171,9 @@ SETTINGS: dict[str, Setting] = {
     "OPERATOR_LEGAL_ROLE": Setting(_legal_role, "", "joint_controller or processor"),
     "OPERATOR_DPO": Setting(str, "", "the operator's data-protection officer: name and contact"),
     "ARRANGEMENT_REFERENCE": Setting(str, "", "reference of the joint-controller arrangement or processing agreement"),
+    "SEAL_KEY": Setting(_pem, "", "key of the seal on archive copies: PEM or its path, no password; empty: no copies"),
+    "SEAL_CERTIFICATE": Setting(_pem, "", "certificate of SEAL_KEY, PEM or its path; its issuers' may follow"),
+    "SEAL_TSA": Setting(_service, "", "time-stamp service (RFC 3161) of the seal; empty: this machine's clock"),
 }
 
 OPERATOR = (
@@ -201,7 +247,19 @@ def _together(values: Mapping[str, Any]) -> list[str]:
         faults.append("DATABASE_URL and DATABASE_OWNER_URL are of different databases")
     if not values["BIND"].rpartition(":")[2].isdecimal():
         faults.append("BIND has no port: write it as 127.0.0.1:8000")
-    return faults
+    return faults + _seal_faults(values["SEAL_KEY"], values["SEAL_CERTIFICATE"])
+
+
+def _seal_faults(key: bytes, certificate: bytes) -> list[str]:
+    if not key and not certificate:
+        return []
+    from app.outside import seals  # noqa: PLC0415  the program is above its settings, and few of them need it
+
+    try:
+        seals.fitting(key, certificate)
+    except seals.SealFault:
+        return ["SEAL_KEY and SEAL_CERTIFICATE do not belong together, or are not PEM without a password"]
+    return []
 
 
 def _dialect(database: str) -> str:

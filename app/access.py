@@ -26,6 +26,8 @@ from app.models import (
     GrantedPatient,
     Hospital,
     Job,
+    Letter,
+    LetterRecord,
     Login,
     Mandate,
     Membership,
@@ -35,6 +37,8 @@ from app.models import (
     Person,
     PhoneLink,
     Registry,
+    Stack,
+    StackPage,
     ThematicArea,
 )
 from app.scopes import (
@@ -61,11 +65,14 @@ from app.scopes import (
     on_behalf,
     own,
     own_hospital,
+    own_scans_assisted,
+    own_scans_treated,
     protected,
     represented,
     treating,
     ukrainian_people,
     workplace,
+    written_about,
 )
 from app.words import Role
 
@@ -141,15 +148,21 @@ ACCESS: dict[str, Row] = {
     "login.see":               (Login,          nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
     "login.end":               (Login,          nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
     # patients
-    "patient.see":             (Patient,        nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "patient.see":             (Patient,        nobody, nobody,    treating,     on_behalf,        nobody, written_about,                   nobody,           nobody),
     "patient.open":            (Patient,        nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
     "patient.find":            (Hospital,       nobody, nobody,    own_hospital, granted_hospital, nobody, nobody,                          nobody,           nobody),
     "patient.enrol":           (Hospital,       nobody, nobody,    own_hospital, granted_hospital, nobody, nobody,                          nobody,           nobody),
     "patient.correct":         (Patient,        nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
     "patient.delete":          (Patient,        nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
-    "patient.admit":           (Patient,        nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
-    "patient.restrict":        (Patient,        nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
+    "patient.admit":           (Patient,        nobody, nobody,    consequence,  consequence,      nobody, consequence,                     nobody,           nobody),
+    "patient.restrict":        (Patient,        nobody, nobody,    consequence,  consequence,      nobody, consequence,                     nobody,           nobody),
     "patient.expire":          (Patient,        nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
+    "patient.trace":           (Hospital,       nobody, nobody,    nobody,       nobody,           nobody, protected,                       nobody,           nobody),
+    "patient.restrict-by-protection": (Patient,        nobody, nobody,    nobody,       nobody,           nobody, written_about,                   nobody,           nobody),
+    "patient.lift-restriction": (Patient,        nobody, nobody,    nobody,       nobody,           nobody, written_about,                   nobody,           nobody),
+    "patient.keep":            (Patient,        nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "patient.erase":           (Patient,        nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "patient.erase-when-due":  (Patient,        nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
     "identity.see":            (PatientIdentity, nobody, nobody,   treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
     # consent
     "text.see":                (ConsentText,    nobody, everybody, nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
@@ -164,16 +177,37 @@ ACCESS: dict[str, Row] = {
     "consent.attest":          (ConsentForm,    nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
     "consent.cancel":          (ConsentForm,    nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
     "consent.annul":           (ConsentForm,    nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "consent.keep-copy":       (ConsentForm,    nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           consequence),
     "consent.keep-refusal":    (ConsentForm,    nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
-    "consent.lapse":           (ConsentForm,    nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
+    "consent.lapse":           (ConsentForm,    nobody, nobody,    consequence,  consequence,      nobody, consequence,                     nobody,           nobody),
     "consent.supersede":       (ConsentForm,    nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
-    "consent.end":             (ConsentForm,    nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
-    "decision.see":            (ConsentDecision, nobody, nobody,   treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
-    "decision.withdraw":       (ConsentDecision, nobody, nobody,   treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
-    "document.see":            (ArchivedDocument, nobody, nobody,  treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
-    "document_key.see":        (DocumentKey,    nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
-    "document.open":           (ArchivedDocument, nobody, nobody,  treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
+    "consent.end":             (ConsentForm,    nobody, nobody,    consequence,  consequence,      nobody, consequence,                     nobody,           nobody),
+    "decision.see":            (ConsentDecision, nobody, nobody,    treating,     on_behalf,        nobody, written_about,                   nobody,           nobody),
+    "decision.withdraw":       (ConsentDecision, nobody, nobody,    treating,     on_behalf,        nobody, written_about,                   nobody,           nobody),
+    "decision.open":           (ConsentDecision, nobody, nobody,    treating,     on_behalf,        nobody, written_about,                   nobody,           nobody),
+    "document.see":            (ArchivedDocument, nobody, nobody,    treating,     on_behalf,        nobody, written_about,                   nobody,           nobody),
+    "document_key.see":        (DocumentKey,    nobody, nobody,    treating,     on_behalf,        nobody, written_about,                   nobody,           nobody),
+    "document.open":           (ArchivedDocument, nobody, nobody,    treating,     on_behalf,        nobody, written_about,                   nobody,           nobody),
     "phone_link.see":          (PhoneLink,      nobody, nobody,    own,          own,              nobody, nobody,                          nobody,           nobody),
+    # patients' letters
+    "letter.see":              (Letter,         nobody, nobody,    nobody,       nobody,           nobody, protected,                       nobody,           nobody),
+    "letter.open":             (Letter,         nobody, nobody,    nobody,       nobody,           nobody, protected,                       nobody,           nobody),
+    "letter_record.see":       (LetterRecord,   nobody, nobody,    treating,     on_behalf,        nobody, mandated_hospital,               nobody,           nobody),
+    # scans on their way to their forms
+    "stack.see":               (Stack,          nobody, nobody,    own,          own,              nobody, nobody,                          nobody,           nobody),
+    "stack.open":              (Stack,          nobody, nobody,    own,          own,              nobody, nobody,                          nobody,           nobody),
+    "stack.upload":            (Person,         nobody, nobody,    own,          own,              nobody, nobody,                          nobody,           nobody),
+    "stack.read":              (Stack,          nobody, nobody,    own,          own,              nobody, nobody,                          nobody,           nobody),
+    "stack.pass-on":           (Stack,          nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
+    "stack.file":              (Stack,          nobody, nobody,    own,          own,              nobody, nobody,                          nobody,           nobody),
+    "stack.close":             (Stack,          nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
+    "stack.expire":            (Stack,          nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
+    "stack_page.see":          (StackPage,      nobody, nobody,    own_scans_treated, own_scans_assisted, nobody, nobody,                  nobody,           nobody),
+    "stack_page.open":         (StackPage,      nobody, nobody,    own_scans_treated, own_scans_assisted, nobody, nobody,                  nobody,           nobody),
+    "stack_page.assign":       (StackPage,      nobody, nobody,    own_scans_treated, own_scans_assisted, nobody, nobody,                  nobody,           nobody),
+    "stack_page.discard":      (StackPage,      nobody, nobody,    own_scans_treated, own_scans_assisted, nobody, nobody,                  nobody,           nobody),
+    "stack_page.file":         (StackPage,      nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
+    "stack_page.lapse":        (StackPage,      nobody, nobody,    consequence,  consequence,      nobody, nobody,                          nobody,           nobody),
     # workings
     "audit.see":               (AuditEntry,     nobody, nobody,    treating,     on_behalf,        nobody, protected,                       nobody,           about_no_patient),
     "job.see":                 (Job,            nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
@@ -226,9 +260,19 @@ def reached(actor: Actor, act: str) -> GenerativeSelect | None:
     return None if actor.system else keys(on(act), _reaches(actor, act))
 
 
+def covers_sight(roles: frozenset[Role], act: str) -> bool:
+    """Whether people of these roles may do the act on every row of its table they see."""
+    return _scopes(roles, see(on(act))) <= _scopes(roles, act)
+
+
+def _scopes(roles: frozenset[Role], act: str) -> set[Scope]:
+    return {scope for role in COLUMNS if role in roles for scope in cells(act, role)}
+
+
 def _reaches(actor: Actor, act: str) -> Iterator[Reach | bool]:
-    scopes = {scope for role in COLUMNS if role in actor.roles for scope in cells(act, role)}
-    for scope in sorted(scopes, key=lambda scope: scope.__name__):  # one text per set of roles, for the statement cache
+    for scope in sorted(
+        _scopes(actor.roles, act), key=lambda scope: scope.__name__
+    ):  # one text per set of roles, for the statement cache
         yield scope(actor, on(act))
 
 

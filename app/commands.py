@@ -24,8 +24,9 @@ from app import actors, audit_chain, house_book, sight
 from app.actors import Actor
 from app.errors import Refusal
 from app.models import Person, db
+from app.operating import COMMANDS as OPERATING
 from app.outside import paper
-from app.services import accounts, housekeeping, jobs, logins, reference, texts
+from app.services import accounts, housekeeping, jobs, links, logins, reference, texts
 
 if TYPE_CHECKING:
     from config import Settings
@@ -41,7 +42,7 @@ reference_rows = AppGroup("reference", help="Countries, networks, thematic areas
 
 def register(app: Flask) -> None:
     """Add our commands."""
-    for command in (user, audit, consent, reference_rows, fsck, house, seed, prepare):
+    for command in (user, audit, consent, reference_rows, fsck, house, seed, prepare, *OPERATING):
         app.cli.add_command(command)
 
 
@@ -127,10 +128,10 @@ def offer_link(email: str) -> None:
 def _print_link(actor: Actor, person: Person | None) -> None:
     if person is None:
         fail("There is no account with this e-mail address.")
-    token = logins.offer_link(actor, person)
+    token = links.offer(actor, person)
     with current_app.test_request_context(base_url=_settings()["PUBLIC_URL"]):
         address = url_for("LoginPage.link", token=token, _external=True)
-    click.echo(f"Open this once, within {logins.LINK_HOURS} hours, to set the password:\n{address}")
+    click.echo(f"Open this once, within {links.HOURS} hours, to set the password:\n{address}")
 
 
 # --- audit -----------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.tables.base import Moment, Record, Spell, db, now, today
 from app.tables.consents import ArchivedDocument, ConsentDecision, ConsentForm, ConsentText, DocumentKey, PhoneLink
+from app.tables.letters import Letter, LetterRecord
 from app.tables.networks import Authorisation, Centre, Country, Hospital, Network, Registry, ThematicArea
 from app.tables.patients import Patient, PatientIdentity
 from app.tables.people import (
@@ -16,6 +17,7 @@ from app.tables.people import (
     PasswordLink,
     Person,
 )
+from app.tables.stacks import Stack, StackPage
 from app.tables.workings import AuditEntry, Job, OnceKey
 
 TABLES = (
@@ -46,6 +48,10 @@ TABLES = (
     ArchivedDocument,  # a stored scan, append-only
     DocumentKey,  # the key of a stored scan
     PhoneLink,  # an upload from a phone
+    Letter,  # a patient's letter to the data-protection contact
+    LetterRecord,  # a record such a letter is about
+    Stack,  # scans on their way to their forms
+    StackPage,  # a page of a stack
     # workings
     AuditEntry,  # who did or opened what, chained
     Job,  # work to do later
@@ -68,6 +74,8 @@ __all__ = [
     "GrantedPatient",
     "Hospital",
     "Job",
+    "Letter",
+    "LetterRecord",
     "Login",
     "Mandate",
     "Membership",
@@ -82,6 +90,8 @@ __all__ = [
     "Record",
     "Registry",
     "Spell",
+    "Stack",
+    "StackPage",
     "ThematicArea",
     "db",
     "now",

@@ -9,6 +9,7 @@ Which act asks which scope is ``access``.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -39,12 +40,16 @@ from app.models import (
     Grant,
     GrantedPatient,
     Hospital,
+    Letter,
+    LetterRecord,
     Mandate,
     Membership,
     Network,
     Patient,
     Person,
     PhoneLink,
+    Stack,
+    StackPage,
 )
 from app.words import Answer, FormState, GrantScope, MandateKind, PatientState, Purpose
 
@@ -236,6 +241,27 @@ def on_behalf(actor: Actor, thing: type[Any]) -> Reach:
     return of_patients(thing, ids.correlate(None))
 
 
+def own_scans_treated(actor: Actor, _thing: type[Any]) -> Reach:
+    """Pages of one's own stacks of scans: of patients one treats, or of no form yet."""
+    return _own_scans(actor, treating(actor, Patient))
+
+
+def own_scans_assisted(actor: Actor, _thing: type[Any]) -> Reach:
+    """Pages of one's own stacks of scans: of records one assists with, or of no form yet."""
+    return _own_scans(actor, on_behalf(actor, Patient))
+
+
+def _own_scans(actor: Actor, patients: Reach) -> Reach:
+    page, stack = known_as("own_scan", StackPage), known_as("own_stack", Stack)
+    known = page.c.form_id.in_(_forms_of("patient_id", patients.ids[0]))
+    ids = (
+        select(page.c.id)
+        .join_from(page, stack, page.c.stack_id == stack.c.id)
+        .where(stack.c.person_id == actor.user_id, or_(page.c.form_id.is_(None), known))
+    )
+    return Reach("id", (ids.correlate(None),))
+
+
 def own_hospital(actor: Actor, thing: type[Any]) -> Reach:
     """Those of one's own hospital."""
     return of_hospitals(thing, _my_hospitals(actor))
@@ -278,6 +304,21 @@ def mandated_hospital(actor: Actor, thing: type[Any]) -> Reach:
 def protected(actor: Actor, thing: type[Any]) -> Reach:
     """Those of the hospital whose data-protection contact one is."""
     return of_hospitals(thing, _mandated(actor, MandateKind.DATA_PROTECTION_CONTACT))
+
+
+def written_about(actor: Actor, thing: type[Any]) -> Reach:
+    """Records a patient's letter of the last days is about, of the hospital whose data-protection contact one is."""
+    letter, found, p = known_as("letter", Letter), known_as("letters_record", LetterRecord), known_as("writer", Patient)
+    ids = (
+        select(p.c.id)
+        .join_from(letter, found, found.c.letter_id == letter.c.id)
+        .join(p, and_(p.c.id == found.c.patient_id, p.c.hospital_id == letter.c.hospital_id))
+        .where(
+            letter.c.open_until >= actor.on,
+            letter.c.hospital_id.in_(_mandated(actor, MandateKind.DATA_PROTECTION_CONTACT)),
+        )
+    )
+    return of_patients(thing, ids.correlate(None))
 
 
 def coordinated(actor: Actor, thing: type[Any]) -> Reach:
@@ -416,7 +457,10 @@ def about_no_patient(_actor: Actor, _thing: type[Any]) -> Reach:
 
 
 def care_in_force() -> Select[Any]:
-    """Ids of the patients whose care consent is archived, given and not withdrawn: the gate of everything shared."""
+    """Ids of the patients whose care consent is archived, given and not withdrawn: the gate of everything shared.
+
+    A restriction by the data-protection contact shuts it, whatever was consented.
+    """
     form, decision = known_as("care_form", ConsentForm), known_as("care_decision", ConsentDecision)
     patient = known_as("cared_for", Patient)
     return (
@@ -425,9 +469,29 @@ def care_in_force() -> Select[Any]:
         .join(patient, patient.c.id == form.c.patient_id)
         .where(
             patient.c.state.not_in([PatientState.ERASED, PatientState.CLOSED]),
+            patient.c.restricted_on.is_(None),
             form.c.state == FormState.ARCHIVED,
             decision.c.purpose == Purpose.CARE,
             decision.c.answer == Answer.GIVEN,
+        )
+        .correlate(None)
+    )
+
+
+def decisions_in_force(on: dt.date) -> Select[Any]:
+    """Ids of the decisions that count on a day: given on the archived form, while care consent is in force.
+
+    Education and registries pause from the day on which the form is due for renewal; care goes on.
+    """
+    form, decision = known_as("deciding_form", ConsentForm), known_as("deciding", ConsentDecision)
+    return (
+        select(decision.c.id)
+        .join_from(decision, form, decision.c.form_id == form.c.id)
+        .where(
+            form.c.state == FormState.ARCHIVED,
+            decision.c.answer == Answer.GIVEN,
+            form.c.patient_id.in_(care_in_force()),
+            or_(decision.c.purpose == Purpose.CARE, form.c.renewal_due_on.is_(None), form.c.renewal_due_on > on),
         )
         .correlate(None)
     )

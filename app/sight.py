@@ -33,8 +33,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "phone-link": ("PhoneLink, Person", "the form's code and the person who showed the QR"),
     "refusal": ("AuditEntry", "a count"),
     "reading": ("AuditEntry", "nothing"),
+    "scan-route": ("ConsentForm, Patient, Membership", "whose form a scanned page is, to the job that sorts a stack"),
     "nickname": ("Patient", "whether the nickname is taken"),
     "duplicate-check": ("PatientIdentity", "whether one exists in the hospital"),
+    "letter": ("PatientIdentity", "ids of the patients of exactly this identity, into the letter's own rows"),
     "account-match": ("Person", "the account of a typed e-mail address, inside the act that appoints it"),
     "demo-logins": ("Person", "name and role of demo accounts, in demo mode only"),
     "job": ("all", "what the job does"),
@@ -126,7 +128,7 @@ def _start(roles: frozenset[Role], act: str) -> Start | None:
     if keys is None:
         return None
     counting = select(func.count()).select_from(keys.limit(FEW + 1).subquery())
-    sights = act == access.see(table)  # these are asked of each row anyhow
+    sights = access.covers_sight(roles, act)  # these are asked of each row anyhow
     return Start(counting, table.id.in_(keys), true() if sights else access.right_here(actor, act))
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from app.errors import WrongStep
-from app.models import ConsentDecision, ConsentForm, Job, Patient
-from app.words import LABELS, Answer, FormState, JobState, PatientState, _
+from app.models import ConsentDecision, ConsentForm, Job, Patient, Stack, StackPage
+from app.words import LABELS, Answer, FormState, JobState, PatientState, ScanState, StackState, _
 
 P, F, A, J = PatientState, FormState, Answer, JobState
+S, N = StackState, ScanState
 
 STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
     Patient: (
@@ -26,6 +27,12 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (P.RESTRICTED, "patient.admit", P.ENROLLED),
         (P.ENROLLED, "patient.admit", P.ENROLLED),  # a second form, the first still in force
         (P.ENROLLED, "patient.restrict", P.RESTRICTED),
+        (P.ENROLLED, "patient.restrict-by-protection", P.RESTRICTED),
+        (P.RESTRICTED, "patient.restrict-by-protection", P.RESTRICTED),  # then a new consent alone opens nothing
+        (P.RESTRICTED, "patient.lift-restriction", P.RESTRICTED),  # with care consent in force it is admitted again
+        (P.RESTRICTED, "patient.keep", P.RESTRICTED),
+        (P.RESTRICTED, "patient.erase", P.ERASED),
+        (P.RESTRICTED, "patient.erase-when-due", P.ERASED),
         (P.DRAFT, "patient.delete", P.ERASED),
         (P.DRAFT, "patient.expire", P.ERASED),
     ),
@@ -45,11 +52,30 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (F.PREPARED, "consent.lapse", F.CANCELLED),
         (F.PRINTED, "consent.lapse", F.CANCELLED),
         (F.SIGNED, "consent.lapse", F.CANCELLED),
+        (F.ARCHIVED, "consent.keep-copy", F.ARCHIVED),
+        (F.SUPERSEDED, "consent.keep-copy", F.SUPERSEDED),  # a job makes the copy: the form's life goes on meanwhile
+        (F.WITHDRAWN, "consent.keep-copy", F.WITHDRAWN),
         (F.ARCHIVED, "consent.annul", F.ANNULLED),
         (F.ARCHIVED, "consent.supersede", F.SUPERSEDED),
         (F.ARCHIVED, "consent.end", F.WITHDRAWN),
     ),
     ConsentDecision: ((A.GIVEN, "decision.withdraw", A.WITHDRAWN),),
+    Stack: (
+        (None, "stack.upload", S.READING),
+        (None, "stack.pass-on", S.READING),  # to a colleague, whose own job reads it
+        (S.READING, "stack.read", S.READY),
+        (S.READY, "stack.pass-on", S.READY),  # while it is sorted
+        (S.READY, "stack.file", S.READY),
+        (S.READY, "stack.close", S.CLOSED),
+        (S.READING, "stack.expire", S.CLOSED),
+        (S.READY, "stack.expire", S.CLOSED),
+    ),
+    StackPage: (
+        (N.WAITING, "stack_page.assign", N.WAITING),
+        (N.WAITING, "stack_page.discard", N.DISCARDED),
+        (N.WAITING, "stack_page.file", N.FILED),
+        (N.WAITING, "stack_page.lapse", N.DISCARDED),
+    ),
     Job: (
         (None, "job.ask", J.QUEUED),
         (J.QUEUED, "job.start", J.RUNNING),

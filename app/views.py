@@ -21,6 +21,7 @@ from app.pages import (
     home,
     hospitals,
     jobs,
+    letters,
     logins,
     mandates,
     memberships,
@@ -29,6 +30,8 @@ from app.pages import (
     people,
     phones,
     security,
+    stacks,
+    withdrawals,
 )
 from app.words import _
 
@@ -47,6 +50,10 @@ SITE = (
     Entry(home.HomePage, "today", _("Home"), "house"),
     Entry(patients.PatientPage, "patients", _("Patients"), "users"),
     Entry(consents.ConsentPage, "consent", _("Consent forms"), "file-check"),
+    Entry(letters.LetterPage, "consent", _("Letters from patients"), "mail"),
+    Entry(withdrawals.WithdrawalPage),
+    Entry(withdrawals.WaitingPage),
+    Entry(stacks.StacksPage, "consent", _("Scans to file"), "layers"),
     Entry(grants.AssistantPage, "people", _("My assistants"), "handshake"),
     Entry(grants.AssistedPage, "people", _("Whom I assist"), "handshake"),
     Entry(people.PersonPage, "people", _("People"), "users-round"),

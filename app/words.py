@@ -154,6 +154,40 @@ class Channel(StrEnum):
     SLIP = "slip"
 
 
+class LegalGround(StrEnum):
+    """Why a record may be kept, restricted, after care consent was withdrawn. The law itself is named beside it."""
+
+    LEGAL_DUTY = "legal_duty"
+    PUBLIC_HEALTH = "public_health"
+    LEGAL_CLAIMS = "legal_claims"
+    PATIENT_ASKS = "patient_asks"
+    OTHER_LAW = "other_law"
+
+
+class LetterOutcome(StrEnum):
+    """What the data-protection contact did because of a patient's letter."""
+
+    WITHDRAWN = "letter_withdrawn"
+    RESTRICTED = "letter_restricted"
+    LIFTED = "letter_lifted"
+
+
+class StackState(StrEnum):
+    """The life of a stack of scans."""
+
+    READING = "reading"
+    READY = "ready"
+    CLOSED = "closed"
+
+
+class ScanState(StrEnum):
+    """The life of one page of a stack."""
+
+    WAITING = "waiting"
+    FILED = "filed"
+    DISCARDED = "discarded"
+
+
 class JobState(StrEnum):
     """The life of a job."""
 
@@ -223,6 +257,20 @@ LABELS: dict[str, Any] = {
     Channel.EMAIL: _("E-mail"),
     Channel.PHONE: _("Phone"),
     Channel.SLIP: _("Slip of the form"),
+    LegalGround.LEGAL_DUTY: _("A law obliges the hospital to keep it (GDPR Article 17(3)(b))"),
+    LegalGround.PUBLIC_HEALTH: _("Public interest in public health (GDPR Article 17(3)(c))"),
+    LegalGround.LEGAL_CLAIMS: _("Legal claims (GDPR Article 17(3)(e))"),
+    LegalGround.PATIENT_ASKS: _("The patient wants it locked, not erased (GDPR Article 18(1))"),
+    LegalGround.OTHER_LAW: _("Another law, named below"),
+    LetterOutcome.WITHDRAWN: _("Consent withdrawn"),
+    LetterOutcome.RESTRICTED: _("Record restricted"),
+    LetterOutcome.LIFTED: _("Restriction lifted"),
+    StackState.READING: _("Being read"),
+    StackState.READY: _("To confirm"),
+    StackState.CLOSED: p_("of a stack of scans", "Closed"),
+    ScanState.WAITING: _("Waiting"),
+    ScanState.FILED: _("Filed"),
+    ScanState.DISCARDED: _("Discarded"),
     JobState.QUEUED: _("Waiting"),
     JobState.RUNNING: _("Running"),
     JobState.DONE: _("Done"),

@@ -143,6 +143,17 @@ class Oracle:
         """Treats the patient, or assists who does."""
         return self.treats(me, patient) or self.assists(me, patient)
 
+    def reads_letter(self, me: int, patient: Row | None) -> bool:
+        """Is data-protection contact of the patient's hospital, where a letter of the last days is about the patient."""
+        letters = self.by_id["letter"]
+        return patient is not None and any(
+            row.patient_id == patient.id
+            and letters[row.letter_id].open_until >= self.on
+            and letters[row.letter_id].hospital_id == patient.hospital_id
+            and self.protects(me, patient.hospital_id)
+            for row in self.tables["letter_record"]
+        )
+
     # --- people ---
 
     def belongs_to(self, person: int) -> set[int]:
@@ -273,6 +284,14 @@ def who_cares(o: Oracle, me: int, row: Row) -> bool:
     return o.cares(me, o.patient_of(row))
 
 
+def who_reads_the_letter(o: Oracle, me: int, row: Row) -> bool:
+    return o.reads_letter(me, o.patient_of(row))
+
+
+def protector(o: Oracle, me: int, row: Row) -> bool:
+    return o.protects(me, getattr(row, "hospital_id", None) if hasattr(row, "hospital_id") else row.id)
+
+
 def gives(o: Oracle, me: int, row: Row) -> bool:
     return o.clinician(me) and o.grant_of(row).clinician_id == me
 
@@ -305,6 +324,21 @@ def membership_seen(o: Oracle, me: int, row: Row) -> bool:
     place, net = o.hospital_of(row), o.network_of(row)
     mine = row.person_id == me or o.works_at(me, place) or me in o.admins
     return mine or o.represents(me, place) or o.coordinates(me, net)
+
+
+def own_scan(o: Oracle, me: int, row: Row) -> bool:
+    """A page of one's own stack, of no form yet or of one whose patient one cares for."""
+    if o.by_id["stack"][row.stack_id].person_id != me:
+        return False
+    if row.form_id is None:
+        return o.clinician(me) or o.has(me, "assistant")
+    return o.cares(me, o.by_id["patient"][o.by_id["consent_form"][row.form_id].patient_id])
+
+
+def desk_of_oneself(o: Oracle, me: int, row: Row) -> bool:
+    """One's own, at a consent desk."""
+    whose = row.person_id if hasattr(row, "person_id") else row.id
+    return bool(whose == me) and (o.clinician(me) or o.has(me, "assistant"))
 
 
 def log_seen(o: Oracle, me: int, row: Row) -> bool:
@@ -370,7 +404,7 @@ RIGHTS: dict[str, Right] = {
     "login.see": about_oneself,
     "login.end": about_oneself,
     # patients: who treats them, and who assists
-    "patient.see": who_cares,
+    "patient.see": either(who_cares, who_reads_the_letter),
     "patient.open": who_cares,
     "patient.find": lambda o, me, row: o.works_at(me, row.id) or o.assists_all_at(me, row.id),
     "patient.enrol": lambda o, me, row: o.works_at(me, row.id) or o.assists_all_at(me, row.id),
@@ -379,6 +413,12 @@ RIGHTS: dict[str, Right] = {
     "patient.admit": no_one,
     "patient.restrict": no_one,
     "patient.expire": no_one,
+    "patient.trace": protector,
+    "patient.restrict-by-protection": who_reads_the_letter,
+    "patient.lift-restriction": who_reads_the_letter,
+    "patient.keep": who_cares,
+    "patient.erase": who_cares,
+    "patient.erase-when-due": no_one,
     "identity.see": who_cares,
     # consent: the same people; the hospital's representative and data-protection contact see that a form exists
     "text.see": anyone,
@@ -395,16 +435,39 @@ RIGHTS: dict[str, Right] = {
     "consent.attest": who_cares,
     "consent.cancel": who_cares,
     "consent.annul": who_cares,
+    "consent.keep-copy": no_one,
     "consent.keep-refusal": no_one,
     "consent.supersede": no_one,
     "consent.lapse": no_one,
     "consent.end": no_one,
-    "decision.see": who_cares,
-    "decision.withdraw": who_cares,
-    "document.see": who_cares,
-    "document_key.see": who_cares,
-    "document.open": who_cares,
+    "decision.see": either(who_cares, who_reads_the_letter),
+    "decision.withdraw": either(who_cares, who_reads_the_letter),
+    "decision.open": either(who_cares, who_reads_the_letter),
+    "document.see": either(who_cares, who_reads_the_letter),
+    "document_key.see": either(who_cares, who_reads_the_letter),
+    "document.open": either(who_cares, who_reads_the_letter),
     "phone_link.see": lambda o, me, row: row.person_id == me and (o.clinician(me) or o.has(me, "assistant")),
+    # patients' letters: the data-protection contact's; what came of one, also the clinician's and the representative's
+    "letter.see": protector,
+    "letter.open": protector,
+    "letter_record.see": lambda o, me, row: (
+        who_cares(o, me, row) or o.represents(me, row.hospital_id) or o.protects(me, row.hospital_id)
+    ),
+    # scans on their way to their forms
+    "stack.see": desk_of_oneself,
+    "stack.open": desk_of_oneself,
+    "stack.upload": desk_of_oneself,
+    "stack.read": desk_of_oneself,
+    "stack.pass-on": no_one,
+    "stack.file": desk_of_oneself,
+    "stack.close": no_one,
+    "stack.expire": no_one,
+    "stack_page.see": own_scan,
+    "stack_page.open": own_scan,
+    "stack_page.assign": own_scan,
+    "stack_page.discard": own_scan,
+    "stack_page.file": no_one,
+    "stack_page.lapse": no_one,
     # workings
     "audit.see": log_seen,
     "job.see": about_oneself,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import config
+from app.outside import seals
 
 GOOD = {
     "CPMS_MODE": "demo",
@@ -172,3 +173,56 @@ def test_two_installations_have_different_secrets(tmp_path: Path) -> None:
 
     assert known[0]["SECRET_KEY"] != known[1]["SECRET_KEY"]
     assert known[0]["MASTER_KEY"] != known[1]["MASTER_KEY"]
+
+
+# --- the seal ---
+
+
+def seal_files(folder: Path) -> tuple[Path, Path]:
+    """Key and certificate of a seal, a file each."""
+    key, certificate = seals.demo_pair(folder)
+    paths = (folder / "key.pem", folder / "certificate.pem")
+    for path, content in zip(paths, (key, certificate), strict=True):
+        path.write_bytes(content)
+        path.chmod(0o600)
+    return paths
+
+
+def test_a_seal_is_given_as_files_or_as_pem(tmp_path: Path) -> None:
+    key, certificate = seal_files(tmp_path)
+
+    as_files = load(tmp_path, SEAL_KEY=str(key), SEAL_CERTIFICATE=str(certificate))
+    as_pem = load(tmp_path, SEAL_KEY=key.read_text(), SEAL_CERTIFICATE=certificate.read_text())
+
+    assert as_files["SEAL_KEY"] == as_pem["SEAL_KEY"] == key.read_bytes()
+    assert as_files["SEAL_CERTIFICATE"] == as_pem["SEAL_CERTIFICATE"] == certificate.read_bytes()
+    assert load(tmp_path)["SEAL_KEY"] == b""
+
+
+def test_a_seal_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    key, certificate = seal_files(tmp_path)
+    (tmp_path / "other").mkdir()
+    other, _certificate = seal_files(tmp_path / "other")
+
+    unfit = ["SEAL_KEY and SEAL_CERTIFICATE do not belong together, or are not PEM without a password"]
+    assert faults(tmp_path, SEAL_KEY=str(other), SEAL_CERTIFICATE=str(certificate)) == unfit
+    assert faults(tmp_path, SEAL_KEY=str(key)) == unfit
+    assert faults(tmp_path, SEAL_CERTIFICATE=str(certificate)) == unfit
+    for missing in (str(tmp_path / "nowhere"), "x" * 5000):
+        said = faults(tmp_path, SEAL_KEY=missing, SEAL_CERTIFICATE=str(certificate))
+        assert said == ["SEAL_KEY is neither PEM nor the path of a file this program can read"]
+
+
+def test_a_key_of_the_seal_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    key, certificate = seal_files(tmp_path)
+    key.chmod(0o644)
+
+    assert faults(tmp_path, SEAL_KEY=str(key), SEAL_CERTIFICATE=str(certificate)) == [
+        f"SEAL_KEY can be read by others (chmod 600 {key})"
+    ]
+
+
+@pytest.mark.parametrize("address", ["tsa.example.org", "ftp://tsa.example.org/tsr", "https://"])
+def test_a_time_stamp_service_has_a_web_address(tmp_path: Path, address: str) -> None:
+    assert faults(tmp_path, SEAL_TSA=address) == ["SEAL_TSA is not the address of a service such as https"]
+    assert load(tmp_path, SEAL_TSA="http://tsa.example.org/tsr")["SEAL_TSA"] == "http://tsa.example.org/tsr"

@@ -206,6 +206,7 @@ PLAIN_SQL = {
     "app.audit_chain": "the log is checked here",
     "app.tables.engines": "how a connection is set up",
     "app.services.logins": "before there is an actor; its sessions are wide",
+    "app.services.limits": "the same",
     "app.services.housekeeping": "the system's own work; its sessions are wide",
     "app.pages.frame": "whether the database answers",
 }

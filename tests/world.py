@@ -13,15 +13,30 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.models import ConsentForm, Hospital, Job, Mandate, Membership, Patient, Person, PhoneLink, db, now, today
+from app.models import (
+    ConsentForm,
+    Hospital,
+    Job,
+    Mandate,
+    Membership,
+    Patient,
+    Person,
+    PhoneLink,
+    Stack,
+    StackPage,
+    db,
+    now,
+    today,
+)
 from app.outside.scans import Scan
 from app.outside.storage import PURPOSE
 from app.premises import premises
-from app.services import archives, consents, patients, phones
-from app.words import Answer, Channel, JobState, MandateKind, Relation, Sex, Variant
+from app.services import archives, consents, letters, patients, phones, withdrawals
+from app.words import Answer, Channel, JobState, MandateKind, Relation, ScanState, Sex, StackState, Variant
 from tests import factories as make
 from tests.factories import DAY
 from tests.houses import login_of
+from tests.papers import document
 
 PASSWORD = "a long password of a test"
 
@@ -34,6 +49,7 @@ class World:
     hospitals: dict[str, int] = field(default_factory=dict)
     patients: dict[str, tuple[int, str]] = field(default_factory=dict)
     forms: dict[str, tuple[int, str]] = field(default_factory=dict)
+    letters: dict[str, tuple[int, str]] = field(default_factory=dict)
     identities: dict[str, patients.Identity] = field(default_factory=dict)
     phone_token: str = ""
     house: Any = None
@@ -183,6 +199,7 @@ def _records(house: Any, world: World) -> None:
         "closed house's": ("clinician of the closed house", "Closed house", ARCHIVED),
         "ukrainian": ("ukrainian", "Kyiv", ARCHIVED),
         "ukrainian draft": ("ukrainian", "Kyiv", PRINTED),
+        "restricted": ("owner", "Thessaloniki", ARCHIVED),
     }
     for number, (name, (who, where, far)) in enumerate(plan.items()):
         world.identities[name] = identity(number)
@@ -254,15 +271,69 @@ def _endings(house: Any, world: World) -> None:
         db.session.add(login)
         db.session.commit()
         world.phone_token = phones.offer_phone(actor, forms["signed"], login_id=login.id)
+    with house.acting(world.people["protection"]) as actor:
+        _write(world, actor)
     with house.system():
         _since(world)
         db.session.add_all([login_of(key, token_of(who)) for who, key in world.people.items()])
         db.session.commit()
 
 
+def _write(world: World, actor: Any) -> None:
+    """Patients write to the data-protection contact: one is restricted, one only looked for, one is nobody's."""
+    home = db.session.get(Hospital, world.hospitals["Thessaloniki"])
+    for name in ("restricted", "renewed", "nobody"):
+        who = world.identities.get(name) or identity(70)
+        letter = letters.trace(
+            actor,
+            home,
+            reason=f"Letter about {name}",
+            received_on=today(),
+            family_name=who.family_name,
+            birth_date=who.birth_date,
+        )
+        world.letters[name] = (letter.id, letter.public_id)
+    restricted = db.session.get(Patient, world.patients["restricted"][0])
+    withdrawals.restrict_by_protection(actor, restricted)
+
+
 def _refuse(actor: Any, form: ConsentForm) -> None:
     answers = {d.public_id: Answer.REFUSED for d in form.decisions}
     consents.sign(actor, form, signed_on=today(), relation=Relation.SELF, signer=None, answers=answers)
+
+
+STACKS = {
+    # whose: forms whose pages lie in it (None: no form)
+    "owner": ("printed", "enrolled", None),
+    "colleague": ("colleague's", None),
+    "neighbour": ("neighbour's", None),
+    "assistant": ("printed", None),
+    "revoked assistant": ("printed",),  # the grant has ended since
+    "leaver": ("leaver's",),
+}
+
+
+def _stacks(world: World) -> None:
+    """Scans that wait to be filed."""
+    vault, store = premises().vault, premises().store
+    for who, names in STACKS.items():
+        stack = Stack(person_id=world.people[who], state=StackState.READY, added_at=now(), files=[], faults=[])
+        stack.passed_on = 3
+        for position, name in enumerate(names, start=1):
+            key = vault.new_key(PURPOSE)
+            form = db.session.get(ConsentForm, world.forms[name][0]) if name in world.forms else None
+            StackPage(
+                stack=stack,
+                position=position,
+                state=ScanState.WAITING,
+                code=form.code if form is not None else None,
+                number=1 if form is not None else None,
+                form=form,
+                of_pages=4 if form is not None else None,
+                storage_key=store.put(document(), key, vault).key,
+                wrapped_key=key,
+            )
+        db.session.add(stack)
 
 
 def _since(world: World) -> None:
@@ -281,6 +352,7 @@ def _since(world: World) -> None:
     db.session.get(Person, world.people["locked"]).disabled_at = now()
     db.session.scalars(select(PhoneLink)).one().expires_at = now() + DAY  # longer than a run of the tests
     db.session.get(Hospital, world.hospitals["Closed house"]).ended_at = now()
+    _stacks(world)
     for name in ("owner", "outsider"):
         db.session.add(
             Job(

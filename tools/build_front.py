@@ -62,6 +62,7 @@ ICONS = (
     "info",
     "key-round",
     "languages",
+    "layers",
     "list-checks",
     "loader",
     "lock",

@@ -59,11 +59,11 @@ JPEG_INSIDE_SCAN: Final = frozenset({0x00, *range(0xD0, 0xD8)})
 PLAIN_MODES: Final = frozenset({"1", "L", "P", "RGB"})
 
 
-def examine(data: bytes, extension: str) -> tuple[str, str, int | str]:
+def examine(data: bytes, extension: str, most_pages: int = MAX_PAGES) -> tuple[str, str, int | str]:
     """Kind and pages of a scan, or the code and detail of a refusal."""
     try:
         kind = _type_of(data, extension)
-        return ("scan", kind, _pages_of_pdf(data) if kind == "pdf" else _check_picture(data, kind))
+        return ("scan", kind, _pages_of_pdf(data, most_pages) if kind == "pdf" else _check_picture(data, kind))
     except ScanRefused as refused:
         return ("refused", refused.code, refused.detail)
 
@@ -82,6 +82,11 @@ def _type_of(data: bytes, extension: str) -> str:
     if _ends_as_zip(data):
         raise ScanRefused("not_a_scan", "a ZIP as well")
     return kind
+
+
+def is_something_else(picture: bytes) -> bool:
+    """Whether a picture is a PDF or a ZIP as well."""
+    return FIRST_BYTES["pdf"] in picture[:PDF_SEARCHED] or _ends_as_zip(picture)
 
 
 def _ends_as_zip(data: bytes) -> bool:
@@ -103,7 +108,7 @@ def _check_picture(data: bytes, kind: str) -> int:
     return 1
 
 
-def _pages_of_pdf(data: bytes) -> int:
+def _pages_of_pdf(data: bytes, most_pages: int) -> int:
     try:
         # Without recovery: a guess at what a broken file once said is no evidence.
         with pikepdf.open(io.BytesIO(data), attempt_recovery=False) as pdf:
@@ -112,7 +117,7 @@ def _pages_of_pdf(data: bytes) -> int:
             pages = len(pdf.pages)
             if not pages:
                 raise ScanRefused("no_pages")
-            if pages > MAX_PAGES:
+            if pages > most_pages:
                 raise ScanRefused("too_many_pages", str(pages))
             _check_pages(pdf)
             _check_objects(pdf)

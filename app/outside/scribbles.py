@@ -1,6 +1,6 @@
 """Printed consent forms made to look filled in by hand, signed, and scanned or photographed: paper of the demo.
 
-Crosses come where the renderer says the boxes are; the writing lines are found in the PDF itself. The same form and
+Crosses come where the renderer says the boxes are; the writing lines are ``paper.lines``. The same form and
 names give the same writing; only the dust differs. Reading such scans back is not here, and what was answered is in
 ``services/stories``.
 """
@@ -10,16 +10,16 @@ from __future__ import annotations
 import io
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
 from typing import Final, NamedTuple
 
 import pypdfium2
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
-from pypdfium2 import raw
 
+from app.outside.paper import lines
+from app.outside.paper.lines import Line
 from app.outside.paper.renderers import FONTS, Rendered
 
 DOTS: Final = 150
@@ -27,14 +27,11 @@ DOTS: Final = 150
 FINE: Final = 2
 """Ink is drawn so many times finer than the scan, so that strokes have soft edges."""
 MILLIMETRE: Final = DOTS * FINE / 25.4
-POINT: Final = 25.4 / 72
 FONT: Final = FONTS / "NotoSans-Regular.ttf"
 INK: Final = 50
 """Grey of a ball pen on a grey scan, of 255."""
 TABLE: Final = 96
 """Grey of what lies under a photographed page."""
-LINE_HEIGHTS: Final = (9.5, 12.5)
-"""Millimetres a writing line of the signature page is high (``.cell`` of paper.css)."""
 SIZES: Final = (3.9, 3.4, 2.9, 2.4, 1.9, 1.5)
 """Millimetres of block letters: the largest that fits the line."""
 QUALITY: Final = 45
@@ -46,16 +43,6 @@ class StrangePaper(Exception):
     def __init__(self, found: Sequence[int], expected: Sequence[int]) -> None:
         super().__init__(f"other_lines: {found} instead of {expected}")
         self.code = "other_lines"
-
-
-class Line(NamedTuple):
-    """A line to write on: page from 1, millimetres from the page's top left corner."""
-
-    page: int
-    left: float
-    top: float
-    width: float
-    height: float
 
 
 @dataclass(frozen=True)
@@ -95,8 +82,7 @@ def fill_in(printed: Rendered, writing: Writing) -> list[Image.Image]:
     """
     with pypdfium2.PdfDocument(printed.pdf) as document:
         pages = [page.render(scale=DOTS / 72, grayscale=True).to_pil().copy() for page in document]
-        rows = _rows(_lines(document, printed))
-    marks = _marks(writing)
+    marks, rows = _marks(writing), lines.rows(printed)
     if [len(row) for row in rows] != [len(row) for row in marks]:
         raise StrangePaper([len(row) for row in rows], [len(row) for row in marks])
     inks = {number: Ink(page.size, f"{writing.clinician.name}{number}") for number, page in enumerate(pages, 1)}
@@ -107,29 +93,6 @@ def fill_in(printed: Rendered, writing: Writing) -> list[Image.Image]:
         for line, text in zip(row, texts, strict=True):
             inks[line.page].put(line, text)
     return [inks[number].on(page) for number, page in enumerate(pages, 1)]
-
-
-def _lines(document: pypdfium2.PdfDocument, printed: Rendered) -> Iterator[Line]:
-    """The writing lines below the decisions: a rectangle each, as WeasyPrint clips the border of a table's cell."""
-    decisions = printed.places["decisions"]
-    for number in range(decisions.page, len(document) + 1):
-        page = document[number - 1]
-        height = page.get_height()
-        for path in page.get_objects(filter=[raw.FPDF_PAGEOBJ_PATH]):
-            left, bottom, right, top = path.get_bounds()
-            line = Line(number, *(POINT * edge for edge in (left, height - top, right - left, top - bottom)))
-            below = number > decisions.page or line.top > decisions.top + decisions.height
-            if below and LINE_HEIGHTS[0] < line.height < LINE_HEIGHTS[1]:
-                yield line
-        page.close()
-
-
-def _rows(lines: Iterator[Line]) -> list[list[Line]]:
-    def height(line: Line) -> tuple[int, int]:
-        return line.page, round(line.top)
-
-    ordered = sorted(lines, key=lambda line: (*height(line), line.left))
-    return [list(row) for _height, row in groupby(ordered, height)]
 
 
 def _marks(writing: Writing) -> list[list[str | Signed]]:

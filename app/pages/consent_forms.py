@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from wtforms import DateField, MultipleFileField, RadioField, TextAreaField
@@ -64,9 +65,15 @@ class WithdrawForm(ActForm):
     )
 
 
-def sign_form(form: ConsentForm) -> SignForm:
-    """The signature's form for one paper: as many answers as it asks, the signer where there is a representative."""
-    fields: dict[str, Any] = {}
+def sign_form(form: ConsentForm, more: Mapping[str, Any] | None = None, **how: Any) -> SignForm:
+    """The signature's form for one paper: as many answers as it asks, the signer where there is a representative.
+
+    Args:
+        form: the form on paper.
+        more: further fields, for a page that asks more.
+        how: what the form is made with, such as ``prefix`` where there are several on a page.
+    """
+    fields: dict[str, Any] = dict(more or {})
     if form.variant is Variant.REPRESENTATIVE:
         kinds = [kind for kind in Relation if kind is not Relation.SELF]
         fields["relation"] = words(_("What the signer is to the patient"), kinds)
@@ -74,13 +81,18 @@ def sign_form(form: ConsentForm) -> SignForm:
         fields["proof"] = text(
             _("Proof seen"), 200, required=False, hint=_("Such as: identity card, court decision and its date.")
         )
+        fields["mandate_ends_on"] = DateField(
+            _("The mandate ends on"),
+            description=_("Where a court or a document says so. For parents leave it empty: the child’s age is known."),
+            validators=[Optional()],
+        )
     for decision in form.decisions:
         fields[f"answer_{decision.public_id}"] = RadioField(
             question(decision),
             choices=_answers(decision),
             validators=[InputRequired(_("Choose what is crossed on the paper."))],
         )
-    signing: SignForm = type("SignForm", (SignForm,), fields)()
+    signing: SignForm = type("SignForm", (SignForm,), fields)(**how)
     return signing
 
 

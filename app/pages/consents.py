@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from flask import Response, flash, redirect, request, url_for
@@ -28,13 +29,14 @@ from app.outside import paper
 from app.pages import pictures
 from app.pages.base import allowed, expose, find, has_access, may, sent_version, submitted
 from app.pages.browsers import here
-from app.pages.consent_forms import AttestForm, ReasonForm, ScanForm, WithdrawForm, question, sign_form
+from app.pages.consent_forms import AttestForm, ReasonForm, ScanForm, question, sign_form
+from app.pages.frame import moment
 from app.pages.lists import Filter, ListPage, words_filter
 from app.pages.security import acting
 from app.premises import premises
-from app.services import archives, consents, papers, patients, phones
+from app.services import archives, consents, copies, papers, patients, phones
 from app.services.days import day_at
-from app.words import Answer, FormState, PatientState, Purpose, Relation, Variant, _
+from app.words import Answer, FormState, PatientState, Relation, Variant, _
 
 OFFERED = (
     "consent.open",
@@ -108,7 +110,6 @@ class ConsentPage(ListPage):
         "state": "consent.open",
         "cancel": "consent.cancel",
         "annul": "consent.annul",
-        "withdraw": "decision.withdraw",
         "document": "document.open",
     }
     list_title = _("Consent forms")
@@ -119,6 +120,7 @@ class ConsentPage(ListPage):
         "language",
         "printed_at",
         "signed_on",
+        "renewal_due_on",
     ]
     label_columns: ClassVar[dict[str, object]] = {
         "code": _("Form code"),
@@ -128,6 +130,7 @@ class ConsentPage(ListPage):
         "hospital": _("Hospital"),
         "printed_at": _("Printed"),
         "signed_on": _("Signed"),
+        "renewal_due_on": _("Renewal due"),
     }
     show_columns: ClassVar[list[str]] = ["code", "state"]
     add_columns: ClassVar[list[str]] = []
@@ -208,6 +211,8 @@ class ConsentPage(ListPage):
             identity=patients.identity_of(consent.patient),
             signer=consents.signer_of(consent),
             question=question,
+            said=_said(consent),
+            copying=premises().seal is not None and copies.is_due(consent),
             grouped=paper.grouped_code(consent.code),
             language=paper.language_name(consent.language),
             **given,
@@ -271,6 +276,7 @@ class ConsentPage(ListPage):
             relation=Relation.SELF if adult else signing.relation.data,
             signer=None if adult else consents.Signer(signing.names.data, signing.proof.data),
             answers=answers,
+            mandate_ends_on=None if adult else signing.mandate_ends_on.data,
             seen=sent_version(),
         )
 
@@ -344,44 +350,13 @@ class ConsentPage(ListPage):
             return self._page(form, form=ending, ending=ending)
         return self.done(sentence, "PatientPage.show", key=form.patient.public_id)
 
-    @expose("/<key>/withdraw/<decision_key>", methods=["GET", "POST"])
-    @has_access
-    def withdraw(self, key: str, decision_key: str) -> Any:
-        """Record a withdrawal for one purpose."""
-        form = self._form(key)
-        decision = find(ConsentDecision, decision_key, "decision.withdraw")
-        if decision.form_id != form.id:
-            raise NotFound
-        asked = WithdrawForm()
-        if request.method == "GET":
-            asked.withdrawn_on.data = day_at(form.hospital)
-            asked.seen.data = str(decision.version)
-            audit.note(acting(), "consent.open", form)
-        saved = submitted(
-            asked,
-            lambda: consents.withdraw(
-                acting(),
-                decision,
-                withdrawn_on=asked.withdrawn_on.data,
-                channel=asked.channel.data,
-                reason=asked.reason.data or None,
-                seen=sent_version(),
-            ),
-        )
-        if saved is None:
-            care = decision.purpose is Purpose.CARE
-            return self.page(
-                "consents/withdraw.html", form=asked, consent=form, decision=decision, question=question, care=care
-            )
-        return self.done(_("The withdrawal is recorded and counts."), "PatientPage.show", key=form.patient.public_id)
-
     @expose("/<key>/document/<document_key>")
     @has_access
     def document(self, key: str, document_key: str) -> Any:
         """An archived file, noted in the log."""
-        form = self._form(key)
-        document = find(ArchivedDocument, document_key, "document.open")
-        if document.form_id != form.id or not allowed("document.open", document):
+        document = find(ArchivedDocument, document_key, "document.open")  # first: others too may open it, and no more
+        form = document.form
+        if form.public_id != key or not allowed("document.open", document):
             raise NotFound
         content = archives.read(document)
         audit.note(acting(), "document.open", document)
@@ -400,6 +375,19 @@ def _recorded(form: ConsentForm) -> object:
     if form.patient.state is PatientState.DRAFT:
         return _("The refusal is recorded. The draft will be erased in thirty days.")
     return _("The refusal is recorded. Nothing of this record is shared any more.")
+
+
+def _said(form: ConsentForm) -> dict[str, list[str]]:
+    """What the digital signatures of each document say, where they are read; those of an annulled form are locked."""
+    if form.state is FormState.ANNULLED:
+        return {}
+    return {document.public_id: list(_sentences(document)) for document in form.documents}
+
+
+def _sentences(document: ArchivedDocument) -> Iterator[str]:
+    """As plain text: a lazy sentence would go into the page unescaped, and a signer's name is anybody's words."""
+    for signature in archives.signatures_of(document):
+        yield from map(str, archives.said(signature, moment))
 
 
 def _archived(form: ConsentForm) -> object:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any, ClassVar, NamedTuple
 
 from flask import url_for
-from flask_babel import format_date, gettext
+from flask_babel import format_date, gettext, ngettext
 
-from app.models import ConsentForm
+from app.models import ConsentForm, LetterRecord
 from app.outside import paper
 from app.pages import names
 from app.pages.base import Page, expose, has_access, may
 from app.pages.security import acting
-from app.services import logins, worklist
-from app.words import FormState, MandateKind, Role, _
+from app.pages.timelines import due
+from app.services import links, worklist
+from app.words import LABELS, FormState, MandateKind, Role, _
+
+LAST_DAYS = 7
 
 
 class Group(NamedTuple):
@@ -36,16 +40,18 @@ class HomePage(Page):
     def index(self) -> Any:
         """What waits for me."""
         groups = [group for group in self._groups() if group.items or group.empty]
-        made = logins.link_made(acting().user_id)
+        made = links.made_for(acting().user_id)
         return self.page("home.html", groups=groups, nothing=not any(group.items for group in groups), link_made=made)
 
     def _groups(self) -> list[Group]:
         actor = acting()
         groups: list[Group] = []
         if may("patient.open"):
-            groups += _desk()
+            groups += [_obeyed(worklist.obeyed(actor)), _waiting(), *_desk(), _renewals()]
         if MandateKind.HOSPITAL_REPRESENTATIVE in actor.mandates:
-            groups.append(_authorisations())
+            groups += [_authorisations(), _obeyed(worklist.obeyed_in_hospital(actor), named=False)]
+        if MandateKind.DATA_PROTECTION_CONTACT in actor.mandates:
+            groups.append(Group(_("Letters from patients"), [_letters()]))
         if MandateKind.ERN_COORDINATOR in actor.mandates:
             groups.append(_unrepresented())
         if actor.is_(Role.ADMIN):
@@ -71,11 +77,95 @@ def _desk() -> list[Group]:
         for patient in worklist.drafts(actor)
     ]
     return [
+        _scans(),
         Group(_("Signed, the scan is missing"), _forms(FormState.SIGNED, _("Archive the scan"))),
         Group(_("Printed and not yet back"), _forms(FormState.PRINTED, _("Record the signature"))),
         Group(_("Prepared, not printed"), _forms(FormState.PREPARED, _("Print"))),
         Group(_("Drafts without a form"), drafts),
     ]
+
+
+def _obeyed(records: list[LetterRecord], *, named: bool = True) -> Group:
+    """What the data-protection contact did because of a letter: by nickname, or to others by hospital."""
+    items: list[dict[str, object]] = []
+    for record in records:
+        item: dict[str, object] = {"title": record.hospital.name, "note": _told(record)}
+        if named and record.patient is not None:
+            item |= {"title": record.patient.nickname, "url": url_for("PatientPage.show", key=record.patient.public_id)}
+        items.append(item)
+    return Group(_("Done by the data-protection contact, because of a patient’s letter"), items)
+
+
+def _told(record: LetterRecord) -> str:
+    what = LABELS[record.outcome] if record.outcome else ""
+    return str(gettext("%(what)s on %(day)s", what=str(what), day=format_date(record.answered_at, "long")))
+
+
+def _letters() -> dict[str, object]:
+    return {
+        "title": gettext("A patient has written"),
+        "url": url_for("LetterPage.search"),
+        "note": _("Look for the record, then withdraw or restrict at once."),
+        "act": _("Record a letter"),
+    }
+
+
+def _waiting() -> Group:
+    """Care consent was withdrawn: from the first day on, the hospital is asked to decide."""
+    items: list[dict[str, object]] = [
+        {
+            "title": patient.nickname,
+            "url": url_for("PatientPage.show", key=patient.public_id),
+            "note": _erased_on(patient.erase_on),
+            "tag": patient.state,
+            "act": _("Decide"),
+        }
+        for patient in worklist.waiting(acting())
+        if patient.erase_on is not None
+    ]
+    return Group(_("Care consent withdrawn: erase, or keep by law"), items)
+
+
+def _erased_on(day: dt.date) -> str:
+    """When the record is erased; in the last week, how soon."""
+    left, written = (day - acting().on).days, format_date(day, "long")
+    if left > LAST_DAYS:
+        return str(gettext("Erased on %(day)s, unless a law keeps it.", day=written))
+    if left < 1:
+        return str(gettext("Erased within a day, unless a law keeps it."))
+    return str(
+        ngettext("Erased tomorrow, unless a law keeps it.", "Erased in %(num)s days, unless a law keeps it.", left)
+    )
+
+
+def _renewals() -> Group:
+    """Ninety days before, thirty days before, and from the day on."""
+    items: list[dict[str, object]] = [
+        {
+            "title": form.patient.nickname,
+            "url": url_for("PatientPage.show", key=form.patient.public_id),
+            "note": due(form, acting().on),
+            "act": _("Prepare the form"),
+        }
+        for form in worklist.renewals(acting())
+        if form.patient is not None
+    ]
+    return Group(_("Consent to renew"), items)
+
+
+def _scans() -> Group:
+    items: list[dict[str, object]] = [
+        {
+            "title": gettext("Scans of %(day)s", day=format_date(stack.added_at, "long")),
+            "url": url_for("StacksPage.show", key=stack.public_id),
+            "note": _("From a colleague’s stack")
+            if stack.from_colleague
+            else _("Read and sorted. Compare and confirm."),
+            "act": _("File"),
+        }
+        for stack in worklist.stacks(acting())
+    ]
+    return Group(_("Scans to file"), items)
 
 
 def _forms(state: FormState, act: object) -> list[dict[str, object]]:

@@ -15,7 +15,7 @@ from app.models import Person, db
 from app.pages.base import ActForm, Page, expose, find, has_access, submitted
 from app.pages.browsers import here
 from app.pages.security import acting
-from app.services import accounts, logins
+from app.services import accounts, links, logins
 from app.words import _
 
 
@@ -112,10 +112,10 @@ class LoginPage(Page):
     @expose("/link/<token>", methods=["GET", "POST"])
     def link(self, token: str) -> Any:
         """Set a password by the operator's one-time link."""
-        owner = logins.link_owner(token)
+        owner = links.owner(token)
         form = NewPasswordForm()
         saved = submitted(
-            form, lambda: logins.use_link(token, form.password.data, form.again.data, request.remote_addr or "")
+            form, lambda: links.use(token, form.password.data, form.again.data, request.remote_addr or "")
         )
         if saved is None:
             return self.page("password.html", form=form, title=_("Set your password"), owner=owner)

@@ -26,10 +26,11 @@ from app.pages.consent_forms import question
 from app.pages.fields import PickField, not_in_the_future, text, words
 from app.pages.lists import PAGE_ROWS, ListPage, words_filter
 from app.pages.security import acting
-from app.services import consents, patients, texts
+from app.pages.timelines import due, timeline
+from app.services import consents, patients, renewals, texts, worklist
 from app.words import Answer, PatientState, Procedure, Role, Sex, Variant, _
 
-OFFERED = ("patient.correct", "patient.delete", "consent.prepare")
+OFFERED = ("patient.correct", "patient.delete", "patient.keep", "patient.erase", "consent.prepare")
 FORM_ACTS = ("consent.print", "consent.sign", "consent.archive", "consent.attest", "consent.cancel", "consent.annul")
 
 WITH_PATRONYMIC = _("With the patronymic, as in the passport.")
@@ -86,7 +87,7 @@ class PatientPage(ListPage):
     route_base = "/patients"
     datamodel = SQLAInterface(Patient)
     acts: ClassVar[dict[str, str]] = {
-        "list": "patient.see",
+        "list": "patient.open",
         "show": "patient.open",
         "enrol": "patient.enrol",
         "find": "patient.find",
@@ -133,7 +134,7 @@ class PatientPage(ListPage):
     def find(self) -> Any:
         """Exact search by identity in one's own records."""
         form = FindForm()
-        _ask_only_if_several(form, "hospital")
+        ask_only_if_several(form, "hospital")
         found = None
         if request.method == "POST":
             found = submitted(form, lambda: self._found_by(form)) or None
@@ -141,7 +142,7 @@ class PatientPage(ListPage):
 
     def _found_by(self, form: FindForm) -> tuple[str, list[Patient]]:
         given = form.given()
-        hospital = given.pop("hospital", None) or _only_hospital("patient.find")
+        hospital = given.pop("hospital", None) or only_hospital("patient.find")
         audit.note(acting(), "patient.find", hospital)
         return "found", patients.find(acting(), hospital, **given)
 
@@ -152,7 +153,7 @@ class PatientPage(ListPage):
     def enrol(self) -> Any:
         """One short page: who the patient is."""
         form = EnrolForm()
-        _ask_only_if_several(form, "hospital")
+        ask_only_if_several(form, "hospital")
         self._offer_clinicians(form)
         if request.method == "GET":
             form.once.data = once_key()
@@ -185,7 +186,7 @@ class PatientPage(ListPage):
             form.clinician.data = people[0].public_id
 
     def _enrol(self, form: EnrolForm) -> Patient:
-        hospital = form.hospital.data if "hospital" in form else _only_hospital("patient.enrol")
+        hospital = form.hospital.data if "hospital" in form else only_hospital("patient.enrol")
         clinician = find(Person, form.clinician.data) if "clinician" in form else None
         made: Patient = patients.enrol(
             acting(),
@@ -252,6 +253,9 @@ class PatientPage(ListPage):
             identity=patients.identity_of(patient),
             forms=forms,
             standing=standing(forms),
+            in_force=renewals.in_force(patient, acting().on),
+            renewal=_renewal(forms),
+            timeline=timeline(patient, forms, acting().on),
             prepare=self._prepare_form(patient),
             born=born(patient),
         )
@@ -365,17 +369,24 @@ def form_hospitals() -> Any:
     return select(Hospital).where(access.right(acting(), "patient.enrol")).order_by(Hospital.name)
 
 
-def _only_hospital(act: str) -> Hospital:
+def only_hospital(act: str) -> Hospital:
+    """The one hospital where the actor may do an act.
+
+    Raises:
+        NotAllowed: there is none.
+    """
     hospital = db.session.scalars(select(Hospital).where(access.right(acting(), act)).limit(1)).first()
     if hospital is None:
         raise NotAllowed(_("You have no hospital where you could do this."))
     return hospital
 
 
-def _ask_only_if_several(form: Any, name: str) -> None:
-    field = form[name]
-    if len(db.session.scalars(field.rows().limit(2)).all()) < 2:
+def ask_only_if_several(form: Any, name: str) -> int:
+    """Drop a choice that is none. Gives how many there are, counted to two."""
+    found = len(db.session.scalars(form[name].rows().limit(2)).all())
+    if found < 2:
         delattr(form, name)
+    return found
 
 
 def born(patient: Patient) -> str:
@@ -392,6 +403,13 @@ def _likely_variant(patient: Patient) -> Variant:
     """Who probably signs: somebody below the country's age of majority has representatives."""
     young = patients.age(patient) < patient.hospital.country.majority_age
     return Variant.REPRESENTATIVE if young else Variant.ADULT
+
+
+def _renewal(forms: list[ConsentForm]) -> str:
+    """What the record says from ninety days before a form is due for renewal."""
+    edge = acting().on + dt.timedelta(days=worklist.RENEWALS_DAYS)
+    soon = [form for form in forms if form.state == "archived" and form.renewal_due_on and form.renewal_due_on <= edge]
+    return due(soon[0], acting().on) if soon else ""
 
 
 def standing(forms: list[ConsentForm]) -> list[tuple[ConsentDecision, ConsentForm]]:

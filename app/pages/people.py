@@ -21,7 +21,7 @@ from app.pages.browsers import here
 from app.pages.fields import PickField, text
 from app.pages.lists import ListPage, offered_rows, reach
 from app.pages.security import acting
-from app.services import accounts, logins, people
+from app.services import accounts, links, logins, people
 from app.services.accounts import LONGEST_EMAIL
 from app.words import LABELS, Role, _
 
@@ -107,7 +107,7 @@ class PersonPage(ListPage):
             "people/record.html",
             record=person,
             link=link,
-            hours=logins.LINK_HOURS,
+            hours=links.HOURS,
             memberships=_standing(memberships),
             mandates=_standing(mandates),
             grants=_standing(grants),
@@ -137,7 +137,7 @@ class PersonPage(ListPage):
     def offer_link(self, key: str) -> Any:
         """Make a one-time link to set a password; it is shown on this answer and nowhere else."""
         person = reach(Person, key, "person.offer-link", "person.amend", "person.disable", "person.enable")
-        token = logins.offer_link(acting(), person)
+        token = links.offer(acting(), person)
         address = current_app.config["SETTINGS"]["PUBLIC_URL"] + url_for("LoginPage.link", token=token)
         return self._shown(person, link=address)
 

@@ -49,7 +49,7 @@ class Security(SecurityManager):  # type: ignore[misc]
         """No tokens: there is no API to carry them."""
 
     def create_limiter(self, app: Flask) -> None:
-        """Limits are ours (``services.logins``), so that all web processes count together."""
+        """Limits are ours (``services.limits``), so that all web processes count together."""
 
     def get_user_roles(self, _user: Any) -> list[RoleName]:
         """The roles in force at this moment."""

@@ -1,27 +1,35 @@
 """Archiving: the scan of a signed form comes in, is checked, stored encrypted, and read again; or its place is attested.
 
-What an archived form does to the patient's record is ``consents.follow``; reading a scan is ``outside.scans``.
+What an archived form does to the patient's record is ``consents.follow``; reading a scan is ``outside.scans``; the sealed
+copy that a job makes of it is ``copies``.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 
 from app import steps
 from app.act import act, undo_on_rollback
 from app.actors import Actor
 from app.errors import Incomplete, NoRoom, NotFound, Refusal
 from app.models import ArchivedDocument, ConsentForm, DocumentKey, PhoneLink, now
-from app.outside import scans, storage
+from app.outside import scans, seals, storage
 from app.outside.children import ChildFault
+from app.outside.seals import Signature
 from app.outside.storage import StorageFault, StorageFull, Stored
+from app.outside.vault import Place
 from app.premises import premises
-from app.services import consents, phones
+from app.services import consents, jobs, papers, phones
 from app.words import FormState, _
 
 MOST_FILES = 20
+COPYING = "copy.make"
+"""The kind of job that makes the sealed copy (``copies``)."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +52,13 @@ def file_scan(
     """Check the uploaded scan, store it encrypted, then archive the form. On a refusal nothing stays behind.
 
     Raises:
-        Incomplete: no file, too many, or not a scan; with what to do.
+        Incomplete: no file, too many, not a scan, or changed after it was signed digitally; with what to do.
         WrongStep: the form is not signed, or archived already.
         NoRoom: the disk is full.
     """
     steps.destination(ConsentForm, form.state, "consent.archive")  # says which step is missing
     checked = _checked(uploads)
+    signatures = _signatures(checked)
     kept: list[tuple[Stored, scans.Scan, str, bytes]] = []
     store, vault = premises().store, premises().vault
     try:
@@ -65,7 +74,7 @@ def file_scan(
         _discard(kept)
         raise
     try:
-        archive(actor, form, stored=kept, source=source, link=link, seen=seen)
+        archive(actor, form, stored=kept, source=source, link=link, signatures=signatures, seen=seen)
     except Refusal as refused:
         if not refused.uncertain:
             _discard(kept)
@@ -100,8 +109,25 @@ def _checked(uploads: Sequence[Upload]) -> list[tuple[bytes, scans.Scan, str]]:
     except scans.ScanRefused as refused:
         raise _unfit(refused.code) from refused
     except ChildFault as busy:
-        raise Incomplete(_("Many files are being checked at this moment. Wait a little and send it again.")) from busy
+        raise _busy() from busy
     return found
+
+
+def _signatures(checked: Sequence[tuple[bytes, scans.Scan, str]]) -> tuple[Signature, ...]:
+    """The digital signatures of an uploaded PDF; pictures have none."""
+    content, scan, _kind = checked[0]
+    if scan.kind != "pdf":
+        return ()
+    try:
+        return seals.check(content)
+    except seals.SignatureRefused as refused:
+        raise _unfit(f"signature_{refused.code}") from refused
+    except ChildFault as busy:
+        raise _busy() from busy
+
+
+def _busy() -> Incomplete:
+    return Incomplete(_("Many files are being checked at this moment. Wait a little and send it again."))
 
 
 UNFIT = {
@@ -115,6 +141,15 @@ UNFIT = {
     "too_many_pixels": _("The picture is too large. Scan with 200 dots per inch."),
     "active": _("The PDF contains a program or a script. Print it and scan the paper instead."),
     "mixed": _("Send either one PDF, or photographs, not both."),
+    "signature_changed": _(
+        "The PDF was changed after it was signed digitally. Ask the signer for the file as it was signed."
+    ),
+    "signature_broken": _(
+        "The digital signature does not fit this PDF: the file was changed. Ask the signer for the file as it was signed."
+    ),
+    "signature_unreadable": _(
+        "The digital signature of this PDF cannot be checked. Ask for it to be signed with another program, or on paper."
+    ),
 }
 """What to do about a file that may not be archived."""
 
@@ -132,31 +167,80 @@ def archive(
     stored: Sequence[tuple[Stored, scans.Scan, str, bytes]],
     source: str,
     link: PhoneLink | None = None,
+    signatures: Sequence[Signature] = (),
 ) -> None:
-    """Archive the stored scan of a signed form. With care consent the patient is enrolled."""
+    """Archive the stored scan of a signed form. With care consent the patient is enrolled.
+
+    The sealed copy is asked for in the same transaction, where there is a seal.
+    """
     if not stored:
         raise _unfit("empty")
     if link is not None:
         phones.use(link)
     for position, (file, scan, kind, key) in enumerate(stored, start=1):
         undo_on_rollback(lambda key=file.key: premises().store.delete(key))  # type: ignore[misc]
-        form.documents.append(
-            ArchivedDocument(
-                position=position,
-                kind=kind,
-                media_type=scan.media_type,
-                size=file.size,
-                pages=scan.pages,
-                sha256=file.sha256,
-                storage_key=file.key,
-                key=DocumentKey(wrapped_key=key),
-                source=source,
-                archived_by_id=actor.user_id,
-                archived_at=now(),
-            )
-        )
+        document = kept_as(file, scan, kind, key)
+        document.position, document.source, document.archived_by_id = position, source, actor.user_id
+        form.documents.append(document)
+    if signatures:
+        form.documents[0].sealed_signature = _sealed(form, form.documents[0], signatures)
+    if premises().seal is not None:
+        jobs.ask(COPYING, {"form": form.public_id})
     form.archived_at = now()
     consents.follow(actor, form)
+
+
+def kept_as(file: Stored, scan: scans.Scan, kind: str, key: bytes) -> ArchivedDocument:
+    """The row of a stored file; whose it is and where it came from is the caller's to say."""
+    return ArchivedDocument(
+        public_id=uuid.uuid4().hex,  # what is sealed for its place needs it before it is stored
+        kind=kind,
+        media_type=scan.media_type,
+        size=file.size,
+        pages=scan.pages,
+        sha256=file.sha256,
+        storage_key=file.key,
+        key=DocumentKey(wrapped_key=key),
+        archived_at=now(),
+    )
+
+
+def _sealed(form: ConsentForm, document: ArchivedDocument, signatures: Sequence[Signature]) -> bytes:
+    """Who signed is somebody's name: it is sealed like the form's other names, with the form's key."""
+    plain = json.dumps([asdict(one) for one in signatures], ensure_ascii=False).encode()
+    return premises().vault.seal(form.wrapped_key, papers.PURPOSE, plain, _place(document))
+
+
+def signatures_of(document: ArchivedDocument) -> list[Signature]:
+    """The digital signatures of an uploaded PDF, as they were checked when it was archived.
+
+    Raises:
+        VaultFault: what is sealed does not open.
+    """
+    if document.sealed_signature is None:
+        return []
+    key = document.form.wrapped_key
+    plain = premises().vault.open(key, papers.PURPOSE, document.sealed_signature, _place(document))
+    return [Signature(**facts) for facts in json.loads(plain)]
+
+
+def said(signature: Signature, written: Callable[[dt.datetime], str]) -> list[object]:
+    """What people read of a digital signature that holds; ``written`` writes a moment as they read it."""
+    name = signature.signer
+    day = signature.signed_at and written(dt.datetime.fromisoformat(signature.signed_at))
+    if not day:
+        first = _("Signed digitally by %(name)s, without a time.", name=name)
+    elif signature.stamped:
+        first = _("Signed digitally by %(name)s on %(day)s, as a time-stamp service confirms.", name=name, day=day)
+    else:
+        first = _("Signed digitally by %(name)s on %(day)s, by the signer’s own clock.", name=name, day=day)
+    if signature.self_made:
+        return [first, _("The certificate is self-made: nobody else vouches for the name.")]
+    return [first, _("The certificate was issued by %(issuer)s.", issuer=signature.issuer)]
+
+
+def _place(document: ArchivedDocument) -> Place:
+    return Place(document.__tablename__, "sealed_signature", document.public_id)
 
 
 @act("consent.attest")

@@ -20,8 +20,20 @@ from app.models import ConsentDecision, ConsentForm, Patient, Person, Registry, 
 from app.outside.paper.codes import CROCKFORD
 from app.premises import premises
 from app.scopes import care_in_force
-from app.services import days, papers, patients, texts
-from app.words import Answer, Channel, FormState, PatientState, Procedure, Purpose, Relation, Variant, _, gettext
+from app.services import days, letters, papers, patients, renewals, texts
+from app.words import (
+    Answer,
+    Channel,
+    FormState,
+    LetterOutcome,
+    PatientState,
+    Procedure,
+    Purpose,
+    Relation,
+    Variant,
+    _,
+    gettext,
+)
 
 
 @dataclass(frozen=True)
@@ -143,6 +155,7 @@ def sign(
     relation: Relation,
     signer: Signer | None,
     answers: Mapping[str, Answer],
+    mandate_ends_on: dt.date | None = None,
 ) -> None:
     """Note who signed the printed form on ``signed_on`` and what was answered for each purpose.
 
@@ -155,15 +168,19 @@ def sign(
         relation: what the signer is to the patient.
         signer: the representative's name and proof; ``None`` when the patient signed.
         answers: by the public id of each decision; care must be given or refused.
+        mandate_ends_on: the last day on which the representative may speak for the patient, where one is known.
 
     Raises:
         Incomplete: the date lies in the future or before the print, or an answer is missing.
     """
     _check_signature(form, signed_on, relation, signer)
+    _check_mandate(form, signed_on, mandate_ends_on)
     _refuse_overtaken(form, signed_on, now())
     for decision in form.decisions:
         decision.answer = _answer(decision, answers)
     form.signed_on, form.relation, form.recorded_at = signed_on, relation, now()
+    form.mandate_ends_on = mandate_ends_on
+    form.renewal_due_on = renewals.due_on(form)
     form.sealed_signer = _sealed_signer(form, signer)
     if care_answer(form) is Answer.REFUSED:
         _give_time(form.patient)
@@ -171,6 +188,8 @@ def sign(
         patients.lapse_open(actor, form.patient, gettext("Consent for care was refused."))
     elif form.patient.draft_ends_on is not None:
         _give_time(form.patient)  # the paper has come back; Home asks for its scan
+    elif form.patient.erase_on is not None:
+        patients.await_decision(form.patient, today())  # the patient has come back: the scan must not find it erased
 
 
 def _check_signature(form: ConsentForm, signed_on: dt.date, relation: Relation, signer: Signer | None) -> None:
@@ -190,6 +209,12 @@ def _check_signature(form: ConsentForm, signed_on: dt.date, relation: Relation, 
     if form.variant is Variant.REPRESENTATIVE and (signer is None or not signer.names):
         sentence = _("Write the name of each person who signed.")
         raise Incomplete(sentence, fields={"names": sentence})
+
+
+def _check_mandate(form: ConsentForm, signed_on: dt.date, mandate_ends_on: dt.date | None) -> None:
+    if mandate_ends_on is not None and (form.variant is Variant.ADULT or mandate_ends_on < signed_on):
+        sentence = _("The mandate was over before the signature. Check both dates.")
+        raise Incomplete(sentence, fields={"mandate_ends_on": sentence})
 
 
 def _answer(decision: ConsentDecision, answers: Mapping[str, Answer]) -> Answer:
@@ -254,6 +279,8 @@ def keep_refusal(actor: Actor, form: ConsentForm) -> None:
     """Care was refused: the form is archived as it is, and the draft ends in thirty days."""
     form.archived_at = now()
     follow(actor, form)
+    if form.patient.state is PatientState.RESTRICTED:
+        patients.await_decision(form.patient, form.signed_on or today())  # a no after a yes is a withdrawal
 
 
 def follow(actor: Actor, form: ConsentForm) -> None:
@@ -286,12 +313,13 @@ def settle(actor: Actor, patient: Patient) -> None:
 @act("consent.supersede")
 def supersede(_actor: Actor, form: ConsentForm) -> None:
     """A newer signed form of the same patient takes this one's place."""
+    form.ended_at = now()
 
 
 @act("consent.cancel")
 def cancel(_actor: Actor, form: ConsentForm, *, reason: str) -> None:
     """Cancel a form that will not be signed, or was signed by mistake and not archived."""
-    form.end_reason = reason
+    form.end_reason, form.ended_at = reason, now()
     if form.patient.draft_ends_on is None:
         _give_time(form.patient)
 
@@ -299,7 +327,7 @@ def cancel(_actor: Actor, form: ConsentForm, *, reason: str) -> None:
 @act("consent.annul")
 def annul(actor: Actor, form: ConsentForm, *, reason: str) -> None:
     """Annul an archived form whose scan is wrong: its copy is locked, care consent is no longer in force."""
-    form.end_reason = reason
+    form.end_reason, form.ended_at = reason, now()
     settle(actor, form.patient)
 
 
@@ -319,8 +347,11 @@ def withdraw(
         end(actor, form)
         patients.lapse_open(actor, form.patient, gettext("Consent for care was withdrawn."))
         settle(actor, form.patient)
+        patients.await_decision(form.patient, withdrawn_on)
+    letters.answer(actor, form.patient, LetterOutcome.WITHDRAWN)
 
 
 @act("consent.end")
 def end(_actor: Actor, form: ConsentForm) -> None:
     """Care consent of this form is withdrawn."""
+    form.ended_at = now()

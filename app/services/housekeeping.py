@@ -43,7 +43,7 @@ from app.outside.storage import StorageFault
 from app.outside.vault import VaultFault
 from app.premises import premises
 from app.scopes import care_in_force
-from app.services import consents, logins, papers, patients
+from app.services import consents, copies, limits, papers, patients, stacks, withdrawals
 from app.services.jobs import Every, job, report
 from app.words import JobState, PatientState
 
@@ -73,6 +73,23 @@ def _expire(actor: Actor, patient_id: int) -> None:
         db.session.rollback()  # the form came back meanwhile
 
 
+@job("records.erase", reason="expiry", every=Every.DAY)
+def erase_records(actor: Actor, _payload: Mapping[str, Any]) -> None:
+    """Erase the records whose care consent was withdrawn thirty days ago and that nobody keeps by law."""
+    due = withdrawals.due()
+    for done, patient_id in enumerate(due, start=1):
+        _erase_when_due(actor, patient_id)
+        report(done, len(due))
+
+
+def _erase_when_due(actor: Actor, patient_id: int) -> None:
+    patient = db.session.get(Patient, patient_id)
+    try:
+        withdrawals.erase_when_due(actor, patient)
+    except WrongStep:
+        db.session.rollback()  # kept, or consented again, meanwhile
+
+
 @job("logins.sweep", every=Every.DAY)
 def sweep_logins(_actor: Actor, _payload: Mapping[str, Any]) -> None:
     """Delete what has no use any more: old logins, links, one-time keys, failed attempts, finished jobs."""
@@ -84,7 +101,7 @@ def sweep_logins(_actor: Actor, _payload: Mapping[str, Any]) -> None:
         session.execute(delete(PhoneLink.__table__).where(phones.expires_at < now() - dt.timedelta(days=1)))
         session.execute(delete(Login.__table__).where(or_(visits.ended_at < old, visits.expires_at < old)))
         session.execute(delete(PasswordLink.__table__).where(links.expires_at < old))
-        session.execute(delete(Attempt.__table__).where(Attempt.__table__.c.at < now() - logins.WINDOW))
+        session.execute(delete(Attempt.__table__).where(Attempt.__table__.c.at < now() - limits.WINDOW))
         session.execute(delete(OnceKey.__table__).where(OnceKey.__table__.c.at < now() - dt.timedelta(days=7)))
         session.execute(
             delete(Job.__table__).where(work.state.in_([JobState.DONE, JobState.FAILED]), work.finished_at < old)
@@ -129,6 +146,7 @@ def fsck(*, deep: bool = False) -> Iterator[Finding]:
     """
     with sight.wide("fsck") as session:
         yield from _documents(session, deep=deep)
+        yield from _copies(session)
         yield from _orphans(session)
         yield from _partials()
         yield from _identities(session)
@@ -136,6 +154,7 @@ def fsck(*, deep: bool = False) -> Iterator[Finding]:
         yield from _procedures(session)
         yield from _cares(session)
         yield from _drafts(session)
+        yield from _withdrawn(session)
         yield from _log(session)
 
 
@@ -177,14 +196,28 @@ def _file_fault(document: ArchivedDocument, wrapped_key: bytes, *, deep: bool) -
     return ""
 
 
+def _copies(session: Session) -> Iterator[Finding]:
+    """Archived forms without their sealed copy: a day is the job's grace."""
+    late = session.scalars(copies.missing(now() - dt.timedelta(days=1))).all()
+    if late and premises().seal is None:
+        sentence = f"it is not set, so {len(late)} archived forms have no sealed copy"
+        yield Finding("setting", "SEAL_KEY", sentence)
+        return
+    for key in late:
+        yield Finding("copy", key, "the form's sealed copy is missing", partial(copies.ask, key))
+
+
 def _orphans(session: Session) -> Iterator[Finding]:
     """Files no row names. A young one may be an upload whose row is just being written."""
-    store = premises().store
+    store, waiting = premises().store, set(stacks.file_keys(session))
     for key in store.keys():  # noqa: SIM118  a store is no mapping
         with suppress(StorageFault):  # just removed, or too short to be ours: then its row says so
             if store.facts(key).age_seconds < HOUR.total_seconds():
                 continue
-        if session.scalar(select(ArchivedDocument.id).where(ArchivedDocument.storage_key == key)) is None:
+        if (
+            key not in waiting
+            and session.scalar(select(ArchivedDocument.id).where(ArchivedDocument.storage_key == key)) is None
+        ):
             yield Finding("orphan", key, "no row names this file", partial(store.delete, key))
 
 
@@ -244,6 +277,17 @@ def _drafts(session: Session) -> Iterator[Finding]:
     for patient in session.scalars(late):
         sentence = "the draft's last day is over and it is not erased"
         yield Finding("patient", patient.public_id, sentence, partial(_expire, actors.system("expiry"), patient.id))
+
+
+def _withdrawn(session: Session) -> Iterator[Finding]:
+    """Records the daily job should have erased: a day is its grace."""
+    late = select(Patient).where(
+        Patient.state == PatientState.RESTRICTED, Patient.erase_on < today() - dt.timedelta(days=1)
+    )
+    for patient in session.scalars(late):
+        sentence = "its care consent was withdrawn, its last day is over and it is not erased"
+        repair = partial(_erase_when_due, actors.system("expiry"), patient.id)
+        yield Finding("patient", patient.public_id, sentence, repair)
 
 
 def _log(session: Session) -> Iterator[Finding]:

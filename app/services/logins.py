@@ -1,4 +1,4 @@
-"""Signing in and out: passwords, the rows behind cookies, limits, one-time links.
+"""Signing in and out: passwords and the rows behind cookies. Failures are counted in ``limits``, links are ``links``.
 
 An account's own acts (change the password, end a login) are acts; what happens before there is an actor (signing in, a
 link) is plain functions here, noted in the log by hand. Who the person is allowed to be is ``actors``.
@@ -19,25 +19,20 @@ from typing import Any
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app import actors, audit, sight
+from app import actors, sight
 from app.act import act
 from app.actors import Actor
-from app.errors import Incomplete, NotFound, Refusal
-from app.models import Attempt, Login, PasswordLink, Person, db, now
+from app.errors import Incomplete
+from app.models import Login, Person, db, now
 from app.premises import premises
+from app.services.limits import Limits, TooMany, log, writing
 from app.words import _
 
-WINDOW = dt.timedelta(minutes=15)
-ATTEMPTS = {"pair": 10, "account": 10, "address": 50}
-"""Failures within the window: of one account from one address, of one account, from one address."""
 SEEN_EVERY = dt.timedelta(minutes=1)
-LINK_HOURS = 2
-LINK_TOLD = dt.timedelta(days=14)
-"""How long Home tells a person that an operator made a link for them: by it the operator could have been them."""
 SHORTEST = 12
 LONGEST = 256
 
@@ -45,12 +40,6 @@ _hashes = PasswordHash((Argon2Hasher(),))
 _hashing = threading.BoundedSemaphore(2)  # a storm of logins must not starve the pages
 TURN_SECONDS = 2.0
 """How long a login waits for its turn to be hashed; it holds a thread of the web server meanwhile."""
-
-
-class TooMany(Refusal):
-    """Too many failed logins for this account or from this address."""
-
-    status = 429
 
 
 @cache
@@ -69,16 +58,9 @@ class Visit:
     contents: dict[str, Any]
 
 
-def _hash(token: str) -> bytes:
+def hash_of(token: str) -> bytes:
+    """What is stored of a random token."""
     return hashlib.sha256(token.encode()).digest()
-
-
-def _subject(kind: str, value: str) -> bytes:
-    return hmac.digest(premises().settings.key("failed logins"), f"{kind}:{value.casefold()}".encode(), "sha256")
-
-
-def _writing(session: Session) -> None:
-    session.connection(execution_options={"writes": True})
 
 
 # --- who is there --------------------------------------------------------------------------------------------------
@@ -95,7 +77,7 @@ def visit(token: str, address: str) -> Visit | None:
     """The visit a cookie's token stands for, if it is still in force."""
     moment, settings = now(), premises().settings
     with sight.wide("login") as session:
-        row = session.execute(_VISITS, {"hashed": _hash(token), "moment": moment}).first()
+        row = session.execute(_VISITS, {"hashed": hash_of(token), "moment": moment}).first()
         if row is None:
             return None
         login, person = row
@@ -113,7 +95,7 @@ def visit(token: str, address: str) -> Visit | None:
 
 
 def _seen(session: Session, login_id: int, moment: dt.datetime) -> None:
-    _writing(session)
+    writing(session)
     session.execute(update(Login.__table__).where(Login.__table__.c.id == login_id).values(seen_at=moment))
     session.commit()
 
@@ -121,7 +103,7 @@ def _seen(session: Session, login_id: int, moment: dt.datetime) -> None:
 def keep(login_id: int, contents: dict[str, Any]) -> None:
     """Store what the browser's session holds."""
     with sight.wide("login") as session:
-        _writing(session)
+        writing(session)
         session.execute(update(Login.__table__).where(Login.__table__.c.id == login_id).values(contents=contents))
         session.commit()
 
@@ -167,10 +149,10 @@ def start(person: Person, address: str, browser: str, contents: dict[str, Any]) 
     """
     token, moment = secrets.token_urlsafe(32), now()
     with sight.wide("login") as session:
-        _writing(session)
+        writing(session)
         session.add(
             Login(
-                token_hash=_hash(token),
+                token_hash=hash_of(token),
                 person_id=person.id,
                 started_at=moment,
                 seen_at=moment,
@@ -181,7 +163,7 @@ def start(person: Person, address: str, browser: str, contents: dict[str, Any]) 
             )
         )
         session.flush()
-        _log(session, "login.start", person, address)
+        log(session, "login.start", person, address)
         session.commit()
     return token
 
@@ -219,76 +201,6 @@ def _turn() -> Iterator[None]:
         _hashing.release()
 
 
-def _log(session: Session, word: str, person: Person | None, address: str, outcome: str = "done") -> None:
-    entry = audit.Entry(word, outcome, person.id if person else None, address, thing="Person")
-    entry.thing_id = person.public_id if person else None
-    audit.write(session, [entry])
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Failures are counted for an account at an address, for the account, for the address; each as a keyed hash."""
-
-    pair: bytes
-    account: bytes
-    address: bytes
-    place: str
-
-    @classmethod
-    def of(cls, account: str, address: str) -> Limits:
-        """The counters of one attempt."""
-        return cls(
-            _subject("pair", f"{account}@{address}"),
-            _subject("account", account),
-            _subject("address", address),
-            address,
-        )
-
-    def refuse_if_reached(self, person: Person | None) -> None:
-        """Refuse while one of the counters is full.
-
-        Where the person has signed in before, strangers' failures elsewhere do not lock them out.
-
-        Raises:
-            TooMany: wait.
-        """
-        subjects = {"pair": self.pair, "account": self.account, "address": self.address}
-        with sight.wide("limits") as session:
-            statement = select(Attempt.subject, func.count()).where(
-                Attempt.subject.in_(subjects.values()), Attempt.at > now() - WINDOW
-            )
-            counted = {
-                bytes(subject): number for subject, number in session.execute(statement.group_by(Attempt.subject))
-            }
-            full = {name for name, subject in subjects.items() if counted.get(subject, 0) >= ATTEMPTS[name]}
-            if full == {"account"} and person is not None and self._known_here(session, person):
-                return
-        if full:
-            raise TooMany(_("Too many failed attempts. Wait a quarter of an hour and try again."))
-
-    def _known_here(self, session: Session, person: Person) -> bool:
-        found = select(Login.id).where(Login.person_id == person.id, Login.address == self.place)
-        return session.scalar(found.limit(1)) is not None
-
-    def count(self, person: Person | None, word: str, address: str) -> None:
-        """Count a failure and note it."""
-        with sight.wide("limits") as session:
-            _writing(session)
-            session.execute(delete(Attempt.__table__).where(Attempt.__table__.c.at < now() - WINDOW))
-            session.add_all([Attempt(subject=one, at=now()) for one in (self.pair, self.account, self.address)])
-            session.flush()
-            _log(session, word, person, address, outcome="refused")
-            session.commit()
-
-    def forget(self) -> None:
-        """The person was right: what failed before does not count for them any more."""
-        with sight.wide("limits") as session:
-            _writing(session)
-            table = Attempt.__table__
-            session.execute(delete(table).where(table.c.subject.in_([self.pair, self.account])))
-            session.commit()
-
-
 # --- leaving -------------------------------------------------------------------------------------------------------
 
 
@@ -301,13 +213,14 @@ def end(_actor: Actor, login: Login) -> None:
 def sign_out(login_id: int, person: Person, address: str) -> None:
     """End the login of this browser."""
     with sight.wide("login") as session:
-        _writing(session)
-        _end_logins(session, Login.__table__.c.id == login_id)
-        _log(session, "login.end", person, address)
+        writing(session)
+        end_where(session, Login.__table__.c.id == login_id)
+        log(session, "login.end", person, address)
         session.commit()
 
 
-def _end_logins(session: Session, where: Any) -> None:
+def end_where(session: Session, where: Any) -> None:
+    """End the logins a clause names."""
     table = Login.__table__
     session.execute(update(table).where(where, table.c.ended_at.is_(None)).values(ended_at=now()))
 
@@ -315,7 +228,7 @@ def _end_logins(session: Session, where: Any) -> None:
 def end_all(person_id: int, but: int | None = None) -> None:
     """End every login of a person (but one), inside the act under way."""
     table = Login.__table__
-    _end_logins(db.session(), (table.c.person_id == person_id) & (table.c.id != (but or 0)))
+    end_where(db.session(), (table.c.person_id == person_id) & (table.c.id != (but or 0)))
 
 
 # --- passwords -----------------------------------------------------------------------------------------------------
@@ -362,67 +275,3 @@ def set_password(_actor: Actor, person: Person, *, known: str, login_id: int | N
     """Keep the hash of a new password; every other login of the person ends."""
     person.password = known
     end_all(person.id, but=login_id)
-
-
-@act("person.offer-link", blind=True)
-def offer_link(_actor: Actor, person: Person) -> str:
-    """Make a one-time link to set a password, good for two hours. Gives its token; earlier links end."""
-    token = secrets.token_urlsafe(32)
-    table = PasswordLink.__table__
-    db.session.execute(
-        update(table).where(table.c.person_id == person.id, table.c.used_at.is_(None)).values(used_at=now())
-    )
-    db.session.add(
-        PasswordLink(person_id=person.id, token_hash=_hash(token), expires_at=now() + dt.timedelta(hours=LINK_HOURS))
-    )
-    return token
-
-
-def link_made(person_id: int) -> dt.datetime | None:
-    """When an operator last made a link to set this person's password, if that is not long ago: the person is told."""
-    with sight.wide("password-link") as session:
-        expires_at = session.scalar(
-            select(func.max(PasswordLink.expires_at)).where(PasswordLink.person_id == person_id)
-        )
-    made_at = None if expires_at is None else expires_at - dt.timedelta(hours=LINK_HOURS)
-    return made_at if made_at is not None and made_at > now() - LINK_TOLD else None
-
-
-def link_owner(token: str) -> Person:
-    """The person a one-time link was made for.
-
-    Raises:
-        NotFound: unknown, used or too old.
-    """
-    with sight.wide("password-link") as session:
-        return _link(session, token).person
-
-
-def _link(session: Session, token: str) -> PasswordLink:
-    link = session.execute(
-        select(PasswordLink)
-        .where(PasswordLink.token_hash == _hash(token), PasswordLink.used_at.is_(None), PasswordLink.expires_at > now())
-        .with_for_update(of=PasswordLink)
-    ).scalar_one_or_none()
-    if link is None or not link.person.active or link.person.disabled_at is not None:
-        raise NotFound(_("This link has been used or is too old. Ask the operator for a new one."))
-    return link
-
-
-def use_link(token: str, password: str, again: str, address: str) -> None:
-    """Set a new password by a one-time link; all logins of the person end.
-
-    Raises:
-        NotFound: unknown, used or too old.
-        Incomplete: the new password is not fit.
-    """
-    check_password(password, again)
-    with sight.wide("password-link") as session:
-        _writing(session)
-        link = _link(session, token)
-        link.used_at = now()
-        link.person.password = hashed(password)
-        _end_logins(session, Login.__table__.c.person_id == link.person_id)
-        session.flush()
-        _log(session, "person.set-password", link.person, address)
-        session.commit()

@@ -19,13 +19,16 @@ from app.actors import Actor, in_force
 from app.errors import Incomplete, NotAllowed, WrongStep
 from app.models import Authorisation, ConsentForm, Grant, Hospital, Patient, PatientIdentity, Person, db, now, today
 from app.outside import nicknames
-from app.outside.vault import Place, VaultFault
+from app.outside.vault import Place, Vault, VaultFault
 from app.premises import premises
 from app.scopes import clause, own_hospital
-from app.services import days
+from app.services import days, renewals
 from app.words import FormState, PatientState, Sex, _, gettext
 
 OLDEST = 125
+DECIDE_DAYS = 30
+"""Within so many days after a withdrawal a record is erased, unless a law is named that keeps it."""
+REMIND_DAYS = 7
 OPEN_FORMS = (FormState.PREPARED, FormState.PRINTED, FormState.SIGNED)
 _dice = secrets.SystemRandom()
 
@@ -185,21 +188,26 @@ def check(hospital: Hospital, identity: Identity) -> None:
 
 def known(hospital: Hospital, identity: Identity) -> bool:
     """Whether the hospital may have this person already. Names nobody, looks in no other hospital."""
-    person, file = _indexes(hospital, identity)
+    persons, numbers = zip(*(_indexes(vault, hospital, identity) for vault in _vaults()), strict=True)
     with sight.wide("duplicate-check") as session:
         found = select(PatientIdentity.id).where(
             PatientIdentity.hospital_id == hospital.id,
-            or_(PatientIdentity.person_index == person, PatientIdentity.file_index == file),
+            or_(PatientIdentity.person_index.in_(persons), PatientIdentity.file_index.in_(numbers)),
         )
         return session.scalar(found.limit(1)) is not None
 
 
-def _indexes(hospital: Hospital, identity: Identity) -> tuple[bytes, bytes]:
-    vault, scope = premises().vault, hospital.public_id.encode()
+def _indexes(vault: Vault, hospital: Hospital, identity: Identity) -> tuple[bytes, bytes]:
+    scope = hospital.public_id.encode()
     return (
         vault.blind_identity(scope, identity.family_name, identity.birth_date),
         vault.blind_file_number(scope, identity.file_number),
     )
+
+
+def _vaults() -> list[Vault]:
+    """One for each master key: until all keys are wrapped anew, some rows have the blind indexes of an older one."""
+    return [Vault({one: key}, one) for one, key in premises().settings["MASTER_KEY"].items()]
 
 
 def _nickname() -> str:
@@ -217,7 +225,7 @@ def _seal(patient: Patient, row: PatientIdentity, identity: Identity) -> None:
     words = asdict(identity) | {"birth_date": identity.birth_date.isoformat()}
     plain = json.dumps(words, ensure_ascii=False).encode()
     row.sealed = premises().vault.seal(row.wrapped_key, _purpose(patient), plain, _place(patient))
-    row.person_index, row.file_index = _indexes(patient.hospital, identity)
+    row.person_index, row.file_index = _indexes(premises().vault, patient.hospital, identity)
 
 
 def identity_of(patient: Patient) -> Identity | None:
@@ -252,13 +260,15 @@ def find(
     _actor: Actor, hospital: Hospital, *, family_name: str | None, birth_date: dt.date | None, file_number: str | None
 ) -> list[Patient]:
     """One's own patients of a hospital with exactly this file number, or this family name and birth date."""
-    vault, scope = premises().vault, hospital.public_id.encode()
+    vaults, scope = _vaults(), hospital.public_id.encode()
     matches = []
     try:
         if file_number:
-            matches.append(PatientIdentity.file_index == vault.blind_file_number(scope, file_number))
+            numbers = [vault.blind_file_number(scope, file_number) for vault in vaults]
+            matches.append(PatientIdentity.file_index.in_(numbers))
         if family_name and birth_date:
-            matches.append(PatientIdentity.person_index == vault.blind_identity(scope, family_name, birth_date))
+            persons = [vault.blind_identity(scope, family_name, birth_date) for vault in vaults]
+            matches.append(PatientIdentity.person_index.in_(persons))
     except VaultFault:
         matches = []
     if not matches:
@@ -277,6 +287,7 @@ def correct(_actor: Actor, patient: Patient, *, identity: Identity, sex: Sex) ->
     _seal(patient, patient.identity, identity)
     patient.sex, patient.corrected_at = sex, now()
     patient.birth_year, patient.birth_month = identity.birth_date.year, identity.birth_date.month
+    renewals.compute_again(patient)
 
 
 # --- the end of a draft, and what consent does -----------------------------------------------------------------------
@@ -285,7 +296,7 @@ def correct(_actor: Actor, patient: Patient, *, identity: Identity, sex: Sex) ->
 @act("patient.delete", gives_away=True)
 def delete(actor: Actor, patient: Patient) -> None:
     """Erase an abandoned draft: its key is destroyed, nobody can read who it was."""
-    _erase(actor, patient, gettext("The draft was deleted."))
+    wipe(actor, patient, gettext("The draft was deleted."))
 
 
 @act("patient.expire", gives_away=True)
@@ -297,16 +308,16 @@ def expire(actor: Actor, patient: Patient) -> None:
     """
     if patient.draft_ends_on is None or patient.draft_ends_on >= today():
         raise WrongStep(_("The last day of this draft is not over."), noted=False)
-    _erase(actor, patient, gettext("The draft’s time was over."))
+    wipe(actor, patient, gettext("The draft’s time was over."))
 
 
-def _erase(actor: Actor, patient: Patient, reason: str) -> None:
+def wipe(actor: Actor, patient: Patient, reason: str) -> None:
     """Destroy the identity's key and every signer's name; the row under its nickname stays as a gravestone."""
     lapse_open(actor, patient, reason)
     for form in _forms_of(patient):
         form.sealed_signer = form.sealed_paper = None
     patient.identity = None
-    patient.draft_ends_on = None
+    patient.draft_ends_on = patient.erase_on = None
 
 
 def _forms_of(patient: Patient) -> list[ConsentForm]:
@@ -323,18 +334,28 @@ def lapse_open(actor: Actor, patient: Patient, reason: str) -> None:
 @act("consent.lapse")
 def lapse(_actor: Actor, form: ConsentForm, *, reason: str) -> None:
     """A form under way can no longer count: the draft is erased, or care was withdrawn."""
-    form.end_reason = reason
+    form.end_reason, form.ended_at = reason, now()
 
 
 @act("patient.admit")
 def admit(_actor: Actor, patient: Patient) -> None:
-    """Care consent is in force: the record is enrolled."""
-    patient.draft_ends_on = None
+    """Care consent is in force: the record is enrolled, and no longer waits for anything."""
+    patient.draft_ends_on = patient.erase_on = patient.kept_on = None
+    patient.kept_ground = patient.kept_law = None
 
 
 @act("patient.restrict")
 def restrict(_actor: Actor, patient: Patient) -> None:
     """Care consent is no longer in force: nothing is shared any more."""
+
+
+def await_decision(patient: Patient, since: dt.date) -> None:
+    """Care consent ended on a day: the hospital has thirty days to erase the record, or to keep it by law.
+
+    A withdrawal recorded late leaves seven days all the same, so that somebody reads the reminder.
+    """
+    last = since + dt.timedelta(days=DECIDE_DAYS)
+    patient.erase_on = max(last, today() + dt.timedelta(days=REMIND_DAYS))
 
 
 def due_drafts(on: dt.date) -> list[int]:

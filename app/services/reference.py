@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app import sight
 from app.models import Country, Network, ThematicArea
 from app.outside import reference
+from app.outside.reference.shapes import AgeRules, CountryFacts
 from app.words import Procedure
 
 
@@ -43,7 +44,7 @@ def _add_countries(session: Session) -> int:
     return len(missing)
 
 
-def _country(facts: reference.CountryFacts) -> Country:
+def _country(facts: CountryFacts) -> Country:
     authority, ages = facts.authority, facts.ages
     return Country(
         code=facts.code,
@@ -63,7 +64,7 @@ def _country(facts: reference.CountryFacts) -> Country:
     )
 
 
-def _source(ages: reference.AgeRules) -> str:
+def _source(ages: AgeRules) -> str:
     maturity = "No fixed age: the clinician judges whether this minor understands." if ages.by_maturity else ""
     return " ".join(part for part in (f"{ages.source}.", maturity, ages.note) if part)
 

@@ -19,7 +19,7 @@ from app import audit
 from app.actors import Actor
 from app.models import ConsentDecision, ConsentForm, Hospital, Patient, Person, db, today
 from app.outside import scans, scribbles
-from app.outside.reference import (
+from app.outside.reference.shapes import (
     Day,
     DemoWorld,
     FormStory,

@@ -5,17 +5,20 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import joinedload
 
 import config
 from app import access
 from app.actors import Actor, in_force
-from app.models import Authorisation, ConsentForm, Country, Hospital, Mandate, Patient, db
+from app.models import Authorisation, ConsentForm, Country, Hospital, LetterRecord, Mandate, Patient, Stack, db, now
 from app.premises import premises
-from app.words import FormState, MandateKind, PatientState
+from app.words import FormState, MandateKind, PatientState, StackState
 
 SHOWN = 10
+TOLD_DAYS = 30
+"""How long Home tells what the data-protection contact did."""
+RENEWALS_DAYS = 90
 RENEW_DAYS = 60
 UNDER_WAY = (FormState.PREPARED, FormState.PRINTED, FormState.SIGNED, FormState.ARCHIVED)  # archived: refused
 
@@ -31,6 +34,12 @@ def forms(actor: Actor, state: FormState) -> list[ConsentForm]:
     )
     statement = select(ConsentForm).join(oldest, oldest.c.id == ConsentForm.id).order_by(ConsentForm.id)
     return list(db.session.scalars(statement.options(joinedload(ConsentForm.patient))).unique())
+
+
+def stacks(actor: Actor) -> list[Stack]:
+    """One's own stacks of scans that wait to be confirmed, the oldest first."""
+    waits = Stack.state == StackState.READY
+    return _some(select(Stack).where(access.right(actor, "stack.open"), waits).order_by(Stack.id))
 
 
 def is_late(form: ConsentForm, on: dt.date) -> bool:
@@ -53,6 +62,49 @@ def drafts(actor: Actor) -> list[Patient]:
         Patient.state == PatientState.DRAFT, access.right(actor, "patient.open"), under_way.is_(None)
     )
     return list(db.session.scalars(statement.order_by(Patient.id).limit(SHOWN)))
+
+
+def waiting(actor: Actor) -> list[Patient]:
+    """Records whose care consent was withdrawn and that wait to be erased or kept, the first to be erased first."""
+    statement = select(Patient).where(Patient.erase_on.is_not(None), access.right(actor, "patient.open"))
+    return list(db.session.scalars(statement.order_by(Patient.erase_on, Patient.id).limit(SHOWN)))
+
+
+def renewals(actor: Actor) -> list[ConsentForm]:
+    """Forms in force that somebody else has to sign soon, or should have signed, the first due first."""
+    soonest = (
+        select(ConsentForm.id)
+        .where(
+            ConsentForm.state == FormState.ARCHIVED,
+            ConsentForm.renewal_due_on <= actor.on + dt.timedelta(days=RENEWALS_DAYS),
+            access.right(actor, "consent.open"),
+        )
+        .order_by(ConsentForm.renewal_due_on, ConsentForm.id)
+        .limit(SHOWN)
+        .subquery()
+    )
+    statement = select(ConsentForm).join(soonest, soonest.c.id == ConsentForm.id)
+    statement = statement.order_by(ConsentForm.renewal_due_on, ConsentForm.id)
+    return list(db.session.scalars(statement.options(joinedload(ConsentForm.patient))).unique())
+
+
+def obeyed(actor: Actor) -> list[LetterRecord]:
+    """What the data-protection contact did of late with records one treats, because of a letter."""
+    mine = select(Patient.id).where(access.right(actor, "patient.open"))
+    return _obeyed(LetterRecord.patient_id.in_(mine))
+
+
+def obeyed_in_hospital(actor: Actor) -> list[LetterRecord]:
+    """The same in the hospitals one represents; whose record it is stays hidden."""
+    mine = select(Hospital.id).where(access.right(actor, "authorisation.add"))
+    return _obeyed(LetterRecord.hospital_id.in_(mine))
+
+
+def _obeyed(mine: ColumnElement[bool]) -> list[LetterRecord]:
+    lately = LetterRecord.answered_at > now() - dt.timedelta(days=TOLD_DAYS)
+    statement = select(LetterRecord).where(lately, mine).order_by(LetterRecord.answered_at.desc()).limit(SHOWN)
+    both = (joinedload(LetterRecord.patient), joinedload(LetterRecord.hospital))
+    return list(db.session.scalars(statement.options(*both)).unique())
 
 
 def authorisations(actor: Actor) -> list[tuple[Hospital, dt.date | None]]:

@@ -45,6 +45,7 @@ class ConsentForm(Record):
         CheckConstraint("state <> 'printed' OR printed_at IS NOT NULL", name="printed_has_a_moment"),
         Index("ix_consent_form_patient_id_state", "patient_id", "state"),
         Index("ix_consent_form_hospital_id_id", "hospital_id", "id"),
+        Index("ix_consent_form_state_renewal_due_on", "state", "renewal_due_on"),
     )
     code: Mapped[str] = mapped_column(String(16), unique=True)
     patient_id: Mapped[int] = mapped_column(ForeignKey("patient.id"))
@@ -67,6 +68,9 @@ class ConsentForm(Record):
     attested_place: Mapped[str | None] = mapped_column(String(300))
     attested_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))
     end_reason: Mapped[str | None] = mapped_column(String(300))
+    ended_at: Mapped[dt.datetime | None] = mapped_column(Moment)
+    mandate_ends_on: Mapped[dt.date | None]
+    renewal_due_on: Mapped[dt.date | None]
 
     patient: Mapped[Patient] = relationship()
     hospital: Mapped[Hospital] = relationship()
@@ -110,7 +114,10 @@ class ConsentDecision(Record):
 
 
 class ArchivedDocument(Record):
-    """One stored file of a signed form. Append-only: the database refuses a change."""
+    """One stored file of a signed form. Append-only: the database refuses a change.
+
+    ``kind`` is ``original`` (as it was uploaded), ``reading`` (photographs as one document) or ``copy`` (sealed).
+    """
 
     __tablename__ = "archived_document"
     __table_args__ = (UniqueConstraint("form_id", "position", "kind"),)
@@ -125,6 +132,7 @@ class ArchivedDocument(Record):
     source: Mapped[str] = mapped_column(String(10))
     archived_by_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"))
     archived_at: Mapped[dt.datetime] = mapped_column(Moment)
+    sealed_signature: Mapped[bytes | None] = mapped_column(LargeBinary)
 
     form: Mapped[ConsentForm] = relationship(back_populates="documents")
     key: Mapped[DocumentKey | None] = relationship(back_populates="document")

@@ -10,11 +10,15 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.tables.base import Moment, Record, choice
 from app.tables.networks import Hospital
 from app.tables.people import Person
-from app.words import PatientState, Procedure, Sex
+from app.words import LegalGround, PatientState, Procedure, Sex
 
 
 class Patient(Record):
-    """A patient under a nickname. Nothing here says who the person is."""
+    """A patient under a nickname. Nothing here says who the person is.
+
+    ``restricted_on`` is set by the data-protection contact and stands until it is lifted. ``erase_on`` is the day a record
+    whose care consent was withdrawn is erased, unless it is kept on a ``kept_ground`` by a named ``kept_law``.
+    """
 
     __tablename__ = "patient"
     __table_args__ = (
@@ -25,6 +29,7 @@ class Patient(Record):
         ),  # "treating" reads it alone
         Index("ix_patient_hospital_id_id", "hospital_id", "id"),
         Index("ix_patient_draft_ends_on", "draft_ends_on"),
+        Index("ix_patient_erase_on", "erase_on"),
     )
     nickname: Mapped[str] = mapped_column(String(60), unique=True)
     hospital_id: Mapped[int] = mapped_column(ForeignKey("hospital.id"))
@@ -38,6 +43,11 @@ class Patient(Record):
     created_at: Mapped[dt.datetime] = mapped_column(Moment)
     corrected_at: Mapped[dt.datetime | None] = mapped_column(Moment)
     draft_ends_on: Mapped[dt.date | None]
+    restricted_on: Mapped[dt.date | None]
+    erase_on: Mapped[dt.date | None]
+    kept_on: Mapped[dt.date | None]
+    kept_ground: Mapped[LegalGround | None] = mapped_column(choice(LegalGround, "kept_ground"))
+    kept_law: Mapped[str | None] = mapped_column(String(300))
 
     hospital: Mapped[Hospital] = relationship()
     clinician: Mapped[Person] = relationship(foreign_keys=[clinician_id])

@@ -18,6 +18,7 @@ import config
 from tests.bench.grounds import Ground, ground
 from tests.bench.listing import beside_stock, grown
 from tests.bench.papers import printed
+from tests.bench.stacks import read
 from tests.bench.starts import started
 from tests.bench.timings import Figure
 
@@ -27,6 +28,7 @@ PARTS: dict[str, tuple[str, Callable[[Ground], Iterator[Figure]]]] = {
     "lists": ("Lists do not grow with the tables", grown),
     "stock": ("Beside stock Flask-AppBuilder", beside_stock),
     "print": ("Printing", printed),
+    "stacks": ("Stacks of scans", read),
     "start": ("Starting", started),
 }
 

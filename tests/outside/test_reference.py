@@ -11,20 +11,15 @@ import pytest
 from babel import Locale
 
 from app import words
-from app.outside import reference
-from app.outside.reference import (
+from app.outside.reference import FaultyReference, countries, demo, networks, read_table, shapes
+from app.outside.reference.shapes import (
     AgeRules,
     CentreStory,
     CountryFacts,
-    FaultyReference,
     FormStory,
     PatientStory,
     PersonStory,
     SignerStory,
-    countries,
-    demo,
-    networks,
-    read_table,
 )
 
 if TYPE_CHECKING:
@@ -208,7 +203,7 @@ def test_every_role_has_the_rights_that_make_it_and_a_demo_login() -> None:
 
     logins = [person for person in demo().people if person.demo_login]
     assert Counter(person.role for person in logins) == Counter(
-        {role: 3 if role == "clinician" else 1 for role in get_args(reference.MainRole)}
+        {role: 3 if role == "clinician" else 1 for role in get_args(shapes.MainRole)}
     )
     assert [demo().hospital(p.hospital).country for p in logins if p.role == "clinician"] == [
         "GR",
@@ -365,13 +360,13 @@ def state(patient: PatientStory) -> str:  # noqa: PLR0911 - one line per state r
 
 def test_the_words_of_the_stories_are_the_words_of_the_platform() -> None:
     for kinds, vocabulary in (
-        (reference.Procedure, words.Procedure),
-        (reference.Sex, words.Sex),
-        (reference.CentreKind, words.CentreKind),
-        (reference.Variant, words.Variant),
-        (reference.Relation, words.Relation),
-        (reference.Purpose, words.Purpose),
-        (reference.Channel, words.Channel),
+        (shapes.Procedure, words.Procedure),
+        (shapes.Sex, words.Sex),
+        (shapes.CentreKind, words.CentreKind),
+        (shapes.Variant, words.Variant),
+        (shapes.Relation, words.Relation),
+        (shapes.Purpose, words.Purpose),
+        (shapes.Channel, words.Channel),
     ):
         assert set(get_args(kinds)) == {word.value for word in vocabulary}
 

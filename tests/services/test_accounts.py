@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import Conflict, Incomplete
 from app.models import Country, PasswordLink, Person, db, now
-from app.services import accounts, logins
+from app.services import accounts, links, logins
 from app.services.accounts import Typed
 from tests import factories as make
 
@@ -77,7 +77,7 @@ def test_home_tells_a_person_for_a_fortnight_that_an_operator_made_a_link(house:
     anna, other = house.client_for(office["anna"]), house.client_for(office["second"])
     assert told not in anna.get("/").text
     with house.acting(office["first"]) as actor:
-        token = logins.offer_link(actor, db.session.get(Person, office["anna"]))
+        token = links.offer(actor, db.session.get(Person, office["anna"]))
     assert (told in anna.get("/").text, told in other.get("/").text) == (True, False)
     house.visitor().post(f"/link/{token}", data={"password": PASSWORD * 2, "again": PASSWORD * 2})
     anna = house.client_for(office["anna"])
@@ -94,5 +94,5 @@ def age(house: Any, days: int) -> None:
     with house.everything() as session:
         table = PasswordLink.__table__
         session.connection(execution_options={"writes": True})
-        session.execute(table.update().values(expires_at=made + dt.timedelta(hours=logins.LINK_HOURS)))
+        session.execute(table.update().values(expires_at=made + dt.timedelta(hours=links.HOURS)))
         session.commit()

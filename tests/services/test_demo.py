@@ -18,8 +18,8 @@ from app import audit_chain
 from app.errors import Conflict, NotAllowed, NotFound
 from app.models import ArchivedDocument, AuditEntry, ConsentForm, Patient, PatientIdentity, Person, db, today
 from app.outside import paper
-from app.outside.reference import FormStory, PatientStory
 from app.outside.reference import demo as stories
+from app.outside.reference.shapes import FormStory, PatientStory
 from app.services import archives, demo, papers, patients
 from app.steps import STEPS
 from app.words import FormState, PatientState, Procedure

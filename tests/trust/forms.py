@@ -22,7 +22,7 @@ def filled_forms(page: bytes, address: str) -> Iterator[tuple[str, dict[str, str
         "//main//form[.//*[@name='seen'][@value!='']][not(.//input[@type='file'])]"
     ):
         sent = {name: value or "" for name, value in form.form_values() if name != "csrf_token"}
-        for field in form.xpath(".//input[@name] | .//textarea[@name] | .//select[@name]"):
+        for field in form.xpath(".//input[@name] | .//textarea[@name] | .//select[@name] | .//button[@name]"):
             if not sent.get(field.get("name"), "").strip() and field.get("type") not in ("hidden", "checkbox"):
                 sent[field.get("name")] = _some_answer(field)
         yield form.get("action") or address, sent
@@ -31,8 +31,8 @@ def filled_forms(page: bytes, address: str) -> Iterator[tuple[str, dict[str, str
 def _some_answer(field: html.HtmlElement) -> str:
     if field.tag == "select":
         return next((str(option.get("value")) for option in field.iter("option") if option.get("value")), "")
-    if field.get("type") == "radio":
+    if field.get("type") == "radio" or field.tag == "button":
         return str(field.get("value"))
-    if field.get("inputmode") == "numeric":
-        return "18"
+    if field.get("inputmode") == "numeric":  # a page's number, or an age
+        return "1" if field.get("name") == "number" else "18"
     return str(today()) if field.get("type") == "date" else "Something"

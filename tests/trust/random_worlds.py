@@ -17,7 +17,15 @@ from tests.oracle import Oracle, Row
 MOMENT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 MANDATES = ("ern_coordinator", "hospital_representative", "data_protection_contact", "assistant", "guest", "ua_hub")
 SIZES = {"country": 3, "network": 3, "hospital": 4, "centre": 6, "ab_user": 9, "membership": 10, "mandate": 14}
-SIZES |= {"assistant_grant": 8, "granted_patient": 8, "patient": 12, "consent_form": 12, "audit_entry": 12}
+SIZES |= {
+    "stack": 12,
+    "stack_page": 24,
+    "assistant_grant": 8,
+    "granted_patient": 8,
+    "patient": 12,
+    "consent_form": 12,
+    "audit_entry": 12,
+}
 
 
 class Dice:
@@ -235,6 +243,20 @@ def _papers(dice: Dice) -> None:
     who = {"person_id": lambda _n: dice.any_of("ab_user")}
     moments = {"expires_at": now()}
     dice.make("phone_link", token_hash=lambda n: bytes([n]) * 32, login_id=1, **moments, **of, **who)
+    _letters(dice)
+    dice.make("stack", state="ready", added_at=now(), from_colleague=False, passed_on=0, files=[], faults=[], **who)
+    dice.make(
+        "stack_page",
+        position=1,
+        state="waiting",
+        turned=0,
+        foreign_code=False,
+        by_hand=False,
+        storage_key=lambda n: f"{n}",
+        wrapped_key=b"k",
+        stack_id=lambda _n: dice.any_of("stack"),
+        form_id=lambda _n: dice.random.choice([None, *forms]),
+    )
     dice.make("job", kind="k", payload={}, state="queued", due_at=now(), created_at=now(), **who)
     dice.make("audit_entry", act="a", outcome="done", details="", origin="t")
     for number, row in enumerate(dice.rows["audit_entry"]):
@@ -244,6 +266,25 @@ def _papers(dice: Dice) -> None:
         about = number % 3
         row["patient_id"] = patient["id"] if about == 0 else None
         row["hospital_id"] = patient["hospital_id"] if about < 2 else None
+
+
+def _letters(dice: Dice) -> None:
+    """Letters that open a record still, or no more; some are about a record of another hospital."""
+    patients = {row["id"]: row for row in dice.rows["patient"]}
+    about = {n: dice.random.choice(dice.rows["patient"]) for n in range(1, 7)}
+    dice.make(
+        "letter",
+        hospital_id=lambda n: about[n]["hospital_id"] if n % 3 else dice.any_of("hospital"),
+        person_id=lambda _n: dice.any_of("ab_user"),
+        reason="r",
+        received_on=today(),
+        made_at=now(),
+        open_until=lambda n: today() + dt.timedelta(days=n % 4 - 1),
+        found=1,
+    )
+    dice.make("letter_record", letter_id=lambda n: n, patient_id=lambda n: about[n]["id"])
+    for row in dice.rows["letter_record"]:
+        row["hospital_id"] = patients[row["patient_id"]]["hospital_id"]
 
 
 def read(session: Session) -> Oracle:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from app.models import Attempt, Login, Person, db, now
-from app.services import accounts, logins
+from app.services import accounts, links, logins
 from tests import factories as make
 from tests.conftest import Tally
 from tests.houses import House, Visitor
@@ -223,7 +223,7 @@ def test_a_one_time_link_works_once_and_ends_every_login(house: House) -> None:
     anna = account(house)
     visitor, _answer = sign_in(house, anna.email)
     with house.system() as actor:
-        token = logins.offer_link(actor, db.session.get(Person, anna.id))
+        token = links.offer(actor, db.session.get(Person, anna.id))
     stranger = house.visitor()
     first = stranger.post(f"/link/{token}", data={"password": OTHER, "again": OTHER})
     second = stranger.post(f"/link/{token}", data={"password": OTHER, "again": OTHER})
@@ -235,8 +235,8 @@ def test_a_one_time_link_works_once_and_ends_every_login(house: House) -> None:
 def test_an_old_link_is_not_told_from_one_that_never_was(house: House) -> None:
     anna = account(house)
     with house.system() as actor:
-        token = logins.offer_link(actor, db.session.get(Person, anna.id))
-        logins.offer_link(actor, db.session.get(Person, anna.id))
+        token = links.offer(actor, db.session.get(Person, anna.id))
+        links.offer(actor, db.session.get(Person, anna.id))
     stranger = house.visitor()
     old, none = stranger.get(f"/link/{token}"), stranger.get("/link/" + "x" * len(token))
     assert plain(old, token) == plain(none, "x" * len(token))

@@ -3,7 +3,7 @@
 The rooms: ``fields`` (what a form must say and what is filled in), ``texts`` (a language's words composed with the
 skeleton), ``fills`` (one patient's values put in), ``codes`` (the QR on each page), ``renderers`` (the warm child
 seen from outside), ``setting`` (WeasyPrint, inside the child), ``compiling`` and ``stamps`` (a patient's words put into
-a paper that was set before), ``blanks`` (forms without a patient), ``faults``.
+a paper that was set before), ``blanks`` (forms without a patient), ``receipts`` (of withdrawals), ``faults``.
 The words and the layout themselves are in app/consent_templates. Reading scans back is not here: ``scans``.
 
     text = compose("eu", "el", "adult")                      # published: kept for ever
@@ -17,9 +17,10 @@ from app.outside.paper.codes import BLANK_CODE, grouped_code, parse_qr, plain_co
 from app.outside.paper.faults import CODES, PaperFault
 from app.outside.paper.fields import FIELDS, POINTS, PROCEDURES, ROLES, VARIANTS
 from app.outside.paper.fills import Registry, country_name, fill, long_date
+from app.outside.paper.receipts import compose_receipt, receipt_language, receipt_words
 from app.outside.paper.renderers import Attached, Place, Rendered, Renderer, checked_fonts
 from app.outside.paper.stamps import Press
-from app.outside.paper.texts import ComposedText, compose, language_name, languages
+from app.outside.paper.texts import ComposedText, compose, language_name, languages, style
 
 __all__ = [
     "BLANK_CODE",
@@ -39,6 +40,7 @@ __all__ = [
     "Renderer",
     "checked_fonts",
     "compose",
+    "compose_receipt",
     "country_name",
     "fill",
     "grouped_code",
@@ -48,6 +50,9 @@ __all__ = [
     "parse_qr",
     "plain_code",
     "qr_payload",
+    "receipt_language",
+    "receipt_words",
     "render_all_blanks",
     "render_blank",
+    "style",
 ]

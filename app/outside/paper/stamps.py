@@ -155,6 +155,10 @@ class Press:
         page = fill(html, values, registries, role=role, demo=demo)
         return self._renderer.render(page, css, title=title, language=language, created=created)
 
+    def set(self, html: str, css: str, *, title: str, language: str, created: dt.datetime) -> Rendered:
+        """A page that is no form, such as a receipt. Arguments and faults are those of ``Renderer.render``."""
+        return self._renderer.render(html, css, title=title, language=language, created=created)
+
     def sweep(self, before: dt.datetime) -> int:
         """Delete compiled papers last taken from the folder before that moment. Gives how many."""
         old = [path for path in self._folder.glob("*") if path.stat().st_mtime < before.timestamp()]

@@ -80,8 +80,7 @@ def compose(procedure: str, language: str, variant: str) -> ComposedText:
     title = "".join(_only(source, "head/title").itertext())
     _only(root, "head/title").text = title
     html = ET.tostring(root, encoding="unicode")
-    fonts = {name: str(pin["sha256"]) for name, pin in font_pins().items()}
-    css = re.sub(r"font:([a-z]+)", lambda found: f"font:{fonts[found[1]]}", _style())
+    fonts, css = _pins(), style()
     return ComposedText(
         procedure, language, variant, source.get("data-version", ""), title, html, css, fonts, _digest(html, css, fonts)
     )
@@ -93,9 +92,15 @@ def font_pins() -> dict[str, dict[str, str]]:
     return tomllib.loads((TEMPLATES / "fonts.toml").read_text("utf-8"))
 
 
-def _style() -> str:
-    css = (TEMPLATES / "paper.css").read_text("utf-8")
-    return re.sub(r"/\*.*?\*/\s*", "", css, flags=re.DOTALL)
+def style() -> str:
+    """The house's style for paper, without comments; it names its very fonts."""
+    css = re.sub(r"/\*.*?\*/\s*", "", (TEMPLATES / "paper.css").read_text("utf-8"), flags=re.DOTALL)
+    fonts = _pins()
+    return re.sub(r"font:([a-z]+)", lambda found: f"font:{fonts[found[1]]}", css)
+
+
+def _pins() -> dict[str, str]:
+    return {name: str(pin["sha256"]) for name, pin in font_pins().items()}
 
 
 def _digest(html: str, css: str, fonts: Mapping[str, str]) -> str:

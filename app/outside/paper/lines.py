@@ -1,0 +1,75 @@
+"""The lines one writes on, found in a printed form itself: its text has no names for them.
+
+What is written there by nobody is ``scribbles``, whether somebody wrote there is ``stacks``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from typing import Final, NamedTuple
+
+import pypdfium2
+from pypdfium2 import raw
+
+from app.outside.paper.renderers import Rendered
+
+POINT: Final = 25.4 / 72
+HEIGHTS: Final = (9.5, 12.5)
+"""Millimetres a writing line of the signature page is high (``.cell`` of paper.css)."""
+LABEL: Final = 4.2
+"""Millimetres at the top of a line that its label may take."""
+RULE: Final = 1.3
+"""Millimetres at the bottom of a line that are left to its rule."""
+
+
+class Line(NamedTuple):
+    """A line to write on: page from 1, millimetres from the page's top left corner."""
+
+    page: int
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def writing(self) -> tuple[float, float, float, float]:
+        """Left, top, width and height of what is written on."""
+        return self.left + 1, self.top + LABEL, self.width - 2, self.height - LABEL - RULE
+
+
+def rows(printed: Rendered) -> list[list[Line]]:
+    """The writing lines below the decisions, by row, from the top left."""
+    with pypdfium2.PdfDocument(printed.pdf) as document:
+        found = sorted(_found(document, printed), key=lambda line: (*_height(line), line.left))
+    return [list(row) for _place, row in groupby(found, _height)]
+
+
+def signatures(printed: Rendered, variant: str) -> Mapping[str, Line]:
+    """Where a form has to be signed: ``date`` and ``signer`` of who gives consent, ``clinician``.
+
+    The order is that of form.html. A page whose lines are others than its variant's has none.
+    """
+    found, signer = rows(printed), 0 if variant == "adult" else 1
+    if [len(row) for row in found] != ([2, 3, 3] if variant == "adult" else [3, 2, 3, 2, 2, 3, 3]):
+        return {}
+    return {"date": found[signer][0], "signer": found[signer][1], "clinician": found[-2][2]}
+
+
+def _found(document: pypdfium2.PdfDocument, printed: Rendered) -> Iterator[Line]:
+    """A rectangle each, as WeasyPrint clips the border of a table's cell."""
+    decisions = printed.places["decisions"]
+    for number in range(decisions.page, len(document) + 1):
+        page = document[number - 1]
+        height = page.get_height()
+        for path in page.get_objects(filter=[raw.FPDF_PAGEOBJ_PATH]):
+            left, bottom, right, top = path.get_bounds()
+            line = Line(number, *(POINT * edge for edge in (left, height - top, right - left, top - bottom)))
+            below = number > decisions.page or line.top > decisions.top + decisions.height
+            if below and HEIGHTS[0] < line.height < HEIGHTS[1]:
+                yield line
+        page.close()
+
+
+def _height(line: Line) -> tuple[int, int]:
+    return line.page, round(line.top)

@@ -1,0 +1,284 @@
+"""Scans to file: stacks one has dropped or been passed, the forms found in them to confirm, and the pages to place by hand."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from flask import Response, flash, request
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from flask_babel import gettext
+from sqlalchemy import Select, select
+from wtforms import BooleanField, IntegerField, MultipleFileField
+from wtforms.validators import InputRequired
+
+from app import audit
+from app.errors import Incomplete, NotFound, Refusal
+from app.models import ConsentForm, Job, Stack, StackPage, db
+from app.outside import paper
+from app.pages.base import ActForm, expose, has_access, once_key, show_refusal, submitted
+from app.pages.consent_forms import question, sign_form
+from app.pages.fields import PickField
+from app.pages.jobs import KIND_WORDS
+from app.pages.lists import ListPage, reach, words_filter
+from app.pages.security import acting
+from app.services import archives, consents, stacks
+from app.services.stacks import Group
+from app.words import Answer, Relation, StackState, Variant, _
+
+KIND_WORDS[stacks.READING] = _("Reading a stack of scans")
+WIDTH = 1100
+"""Dots of a page's picture: its handwriting can be read."""
+FAULTS = archives.UNFIT | {
+    "too_large": _("The file is larger than 60 MB. Scan with 200 dots per inch, or in grey."),
+    "not_a_scan": _("The file is not a PDF, TIFF, JPEG or PNG."),
+    "too_many_pages": _("The stack has more than 200 pages. Send it in parts."),
+    "signed": _(
+        "The PDF is signed digitally. Taking it apart would destroy the signature: archive it on its form’s page."
+    ),
+}
+"""Why a file of a stack was not read."""
+UNSIGNED = {
+    "signer": _("The signature of the patient or representative seems to be missing."),
+    "date": _("Place and date beside the signature seem to be missing."),
+    "clinician": _("The signature of the clinician who explained seems to be missing."),
+}
+
+
+class DropForm(ActForm):
+    """The scans of many forms."""
+
+    files = MultipleFileField(
+        _("Scans"),
+        description=_(
+            "One PDF or TIFF of up to 200 pages, or photographs (JPEG, PNG). Any order, any way up. At most 60 MB."
+        ),
+        render_kw={
+            "accept": ".pdf,.tif,.tiff,.jpg,.jpeg,.png,application/pdf,image/tiff,image/jpeg,image/png",
+            "required": "",
+        },
+    )
+
+    def uploads(self) -> list[archives.Upload]:
+        """The chosen files."""
+        chosen = [file for file in self.files.data or [] if getattr(file, "filename", "")]
+        return [archives.Upload(file.stream.read(), file.filename) for file in chosen]
+
+
+class FileForm(ActForm):
+    """The one button for all confirmed forms."""
+
+
+def _awaited(statement: Select[Any]) -> Select[Any]:
+    return statement.where(ConsentForm.state.in_(stacks.FILEABLE)).order_by(ConsentForm.code)
+
+
+class PlaceForm(ActForm):
+    """Which form a page belongs to."""
+
+    form = PickField(
+        _("Form"), "consent.sign", describe=lambda form: paper.grouped_code(form.code), narrow=_awaited, by_name=False
+    )
+    number = IntegerField(
+        _("Page"),
+        description=_("The number at the foot of the page."),
+        validators=[InputRequired(_("Fill this in."))],
+    )
+
+
+class StacksPage(ListPage):
+    """Scans to file: what one has dropped, and what a colleague’s stack held of one’s own forms."""
+
+    route_base = "/stacks"
+    datamodel = SQLAInterface(Stack)
+    acts: ClassVar[dict[str, str]] = {
+        "list": "stack.see",
+        "add": "stack.upload",
+        "show": "stack.open",
+        "file": "stack.file",
+        "page_of": "stack_page.open",
+        "assign": "stack_page.assign",
+        "discard": "stack_page.discard",
+    }
+    list_title = _("Scans to file")
+    add_title = _("Add scans")
+    list_columns: ClassVar[list[str]] = ["added_at", "state", "from_colleague"]
+    show_columns: ClassVar[list[str]] = ["added_at", "state"]
+    add_columns: ClassVar[list[str]] = []
+    edit_columns: ClassVar[list[str]] = []
+    label_columns: ClassVar[dict[str, object]] = {
+        "added_at": _("Added"),
+        "state": _("State"),
+        "from_colleague": _("Where from"),
+    }
+    formatters_columns: ClassVar[dict[str, Any]] = {
+        "from_colleague": lambda passed: _("A colleague’s stack") if passed else _("Added by you")
+    }
+    filters = {"state": words_filter(_("State"), Stack.state, StackState)}  # noqa: RUF012
+    empty: ClassVar[object] = _("No scans wait. Scan signed forms in one go and add the file here.")
+    offered: ClassVar[tuple[str, ...]] = ("stack.open", "stack.file")
+
+    @expose("/add", methods=["GET", "POST"])
+    @has_access
+    def add(self) -> Any:
+        """Drop a stack."""
+        form = DropForm()
+        if request.method == "GET":
+            form.once.data = once_key()
+        made = submitted(form, lambda: stacks.drop(acting(), form.uploads(), once=form.words()["once"]))
+        if made is None:
+            return self.page("stacks/add.html", form=form)
+        return self.done(_("The scans are stored and are being read."), ".show", key=made.public_id)
+
+    @expose("/<key>")
+    @has_access
+    def show(self, key: str) -> Any:
+        """The stack: being read, or sorted by form."""
+        return self._page(self._stack(key))
+
+    def _stack(self, key: str, act: str = "stack.open") -> Stack:
+        stack: Stack = reach(Stack, key, act)
+        return stack
+
+    def _page(self, stack: Stack, signing: dict[str, Any] | None = None, form: Any = None) -> Any:
+        audit.note(acting(), "stack.open", stack)
+        found = stacks.sort(stack)
+        for group in found.ready:
+            audit.note(acting(), "consent.open", group.form)
+        filing = FileForm()
+        filing.seen.data = str(stack.version)
+        return self.page(
+            "stacks/show.html",
+            form=form,
+            stack=stack,
+            found=found,
+            filing=filing,
+            signing=signing or {group.form.public_id: _confirmation(group) for group in found.ready},
+            proposals={group.form.public_id: stacks.proposals(group) for group in found.ready},
+            unsigned={
+                group.form.public_id: [UNSIGNED[name] for name in stacks.unsigned(group)] for group in found.ready
+            },
+            lines={group.form.public_id: stacks.lines_of(group) for group in found.ready},
+            reading_of=stacks.reading_of,
+            grouped=paper.grouped_code,
+            question=question,
+            work=_work(stack),
+            faults=[(number, FAULTS.get(code, FAULTS["damaged"])) for number, code in stack.faults],
+            days=stacks.KEPT_DAYS,
+        )
+
+    @expose("/<key>/file", methods=["GET", "POST"])
+    @has_access
+    def file(self, key: str) -> Any:
+        """File every form that a person has confirmed; each for itself."""
+        stack = self._stack(key, "stack.file")
+        if request.method == "GET":
+            return self._page(stack)
+        found = stacks.sort(stack)
+        signing = {group.form.public_id: _confirmation(group) for group in found.ready}
+        chosen = [group for group in found.ready if signing[group.form.public_id].confirmed.data]
+        frame = FileForm()
+        if not chosen:
+            show_refusal(frame, Incomplete(_("No form is confirmed. Compare a form with its paper and tick its box.")))
+            return self._page(stack, signing, frame)
+        filed = sum(self._file(stack, group, signing[group.form.public_id], frame) for group in chosen)
+        if filed:
+            sentence = gettext("Filed: %(count)s of %(total)s confirmed forms.", count=filed, total=len(chosen))
+            flash(sentence, "good" if filed == len(chosen) else "warn")
+        if filed == len(chosen):
+            return self.done(_("The rest of the stack waits."), ".show", key=key)
+        left = {group.form.public_id for group in chosen}
+        again = stacks.sort(stack)
+        kept = {
+            group.form.public_id: signing[group.form.public_id]
+            if group.form.public_id in left
+            else _confirmation(group)
+            for group in again.ready
+        }
+        return self._page(stack, kept, frame)
+
+    def _file(self, stack: Stack, group: Group, signing: Any, frame: Any) -> bool:
+        """File one form; what is wrong with it stands by its fields, and at the top of the page."""
+        form, code = group.form, paper.grouped_code(group.form.code)
+        if not signing.validate():
+            frame.form_errors.append(gettext("Form %(code)s: something is missing.", code=code))
+            return False
+        adult = form.variant is Variant.ADULT
+        said = stacks.Said(
+            signed_on=signing.signed_on.data,
+            relation=Relation.SELF if adult else signing.relation.data,
+            signer=None if adult else consents.Signer(signing.names.data, signing.proof.data),
+            answers={d.public_id: Answer(signing[f"answer_{d.public_id}"].data) for d in form.decisions},
+            mandate_ends_on=None if adult else signing.mandate_ends_on.data,
+        )
+        try:
+            stacks.file(acting(), stack, group, said, seen=signing.words()["seen"])
+        except NotFound:
+            raise
+        except Refusal as refusal:
+            show_refusal(signing, refusal)
+            frame.form_errors.append(f"{code}: {refusal}")
+            return False
+        return True
+
+    # --- one page ---
+
+    def _scan(self, key: str, page_key: str, act: str) -> StackPage:
+        """A page that waits in this stack."""
+        stack, page = self._stack(key), reach(StackPage, page_key, act)
+        if page.stack_id != stack.id:
+            raise NotFound
+        return page  # type: ignore[no-any-return]
+
+    @expose("/<key>/pages/<page_key>")
+    @has_access
+    def page_of(self, key: str, page_key: str) -> Any:
+        """The page as a picture, noted in the log."""
+        page = self._scan(key, page_key, "stack_page.open")
+        picture = stacks.picture_of(page, WIDTH)
+        audit.note(acting(), "stack_page.open", page)
+        return Response(picture, mimetype="image/jpeg", headers={"Content-Security-Policy": "sandbox"})
+
+    @expose("/<key>/pages/<page_key>/assign", methods=["GET", "POST"])
+    @has_access
+    def assign(self, key: str, page_key: str) -> Any:
+        """Say by hand where a page belongs."""
+        page, form = self._scan(key, page_key, "stack_page.assign"), PlaceForm()
+        if request.method == "GET":
+            form.seen.data = str(page.version)
+        saved = submitted(
+            form,
+            lambda: stacks.place(acting(), page, form.form.data, number=form.number.data, seen=form.words()["seen"]),
+        )
+        if saved is None:
+            return self.page("stacks/assign.html", form=form, scan=page, stack_key=key)
+        return self.done(_("The page is placed. Compare it with the form before you confirm it."), ".show", key=key)
+
+    @expose("/<key>/pages/<page_key>/discard", methods=["POST"])
+    @has_access
+    def discard(self, key: str, page_key: str) -> Any:
+        """Discard a page."""
+        page = self._scan(key, page_key, "stack_page.discard")
+        stacks.throw_away(acting(), page, seen=ActForm().words()["seen"])
+        return self.done(_("The page is discarded."), ".show", key=key)
+
+
+def _confirmation(group: Group) -> Any:
+    """The signature's form of one paper, filled in as the boxes look, with the tick a person gives."""
+    consent = group.form
+    tick = BooleanField(_("I have compared this form with its paper. File it."))
+    signing = sign_form(consent, {"confirmed": tick}, prefix=f"{consent.public_id}-", meta={"csrf": False})
+    signing.seen.data = signing.seen.data or str(consent.version)
+    if request.method == "POST":
+        return signing
+    signing.signed_on.data = consent.signed_on
+    for key, proposal in stacks.proposals(group).items():
+        signing[f"answer_{key}"].data = None if proposal.answer is None else proposal.answer.value
+    return signing
+
+
+def _work(stack: Stack) -> Job | None:
+    """The job that reads the stack."""
+    if stack.state is not StackState.READING:
+        return None
+    recent = select(Job).where(Job.kind == stacks.READING).order_by(Job.id.desc()).limit(20)
+    return next((job for job in db.session.scalars(recent) if job.payload.get("stack") == stack.public_id), None)

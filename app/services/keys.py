@@ -1,0 +1,364 @@
+"""Wrapped keys, wherever a table has one: wrapped anew under a newer master key; destroyed for good.
+
+A key that is destroyed erases what it sealed, but a backup made before still holds it. So every destroyed key is written
+into the *ledger*, a file beside the database that only grows, and what a restore brings back is destroyed again. The
+locks themselves are ``outside.vault``; what is copied and put back is ``backups``.
+
+A line of the ledger:  moment, word, table, public id. *erasing* is on the disk before the transaction commits, *erased*
+follows the commit, *kept* a rollback. Of several lines about one row the last counts; *erasing* alone (the machine
+stopped there) counts as erased.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import event, inspect, select, update
+from sqlalchemy.orm import Session, object_session, selectinload
+
+from app import actors, audit, sight, steps
+from app.actors import Actor
+from app.errors import NoRoom, Refusal
+from app.models import TABLES, Patient, PatientIdentity, db
+from app.outside.storage import NO_ROOM
+from app.outside.vault import Vault, VaultFault
+from app.premises import premises
+from app.services import patients
+from app.tables.base import Record
+from app.words import PatientState, _, gettext
+
+KEY = "wrapped_key"
+LEDGER = "erased.log"
+BATCH = 200
+"""Rows wrapped anew in one transaction: short enough that nobody waits for it."""
+PASSES = 20
+"""How often rows are tried again that somebody else had locked."""
+PAUSE_SECONDS = 0.5
+SETTLED_SECONDS = 3600
+"""After this time no transaction can still be between *erasing* and its end."""
+MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+LINE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) (erasing|erased|kept) ([a-z_]+) ([0-9a-f]{32})")
+ROTATED, DESTROYED_AGAIN = "keys.rotate", "keys.destroy-again"
+"""Words of the log, for what an operator does at the command line."""
+
+Tell = Callable[[str, int, int], None]
+"""Says how far something has come: what it is, how much is done, of how much."""
+
+_log = logging.getLogger("cpms.keys")
+
+
+def tables() -> list[type[Any]]:
+    """Every table whose rows have a wrapped key."""
+    return [table for table in TABLES if KEY in inspect(table).columns]
+
+
+# --- a newer master key ----------------------------------------------------------------------------------------------
+
+
+class Rotated(NamedTuple):
+    """What a rotation did: keys wrapped anew, keys that do not open, and the master keys that are still needed."""
+
+    done: int
+    broken: int
+    needed: set[str]
+
+
+def rotate(tell: Tell) -> Rotated:
+    """Wrap every key by the newest master key, a few at a time, while everybody works.
+
+    May be stopped at any moment and started again. Rows that an act has locked are left for the next pass. The blind
+    indexes of identities are made from the newest master key too.
+    """
+    total = sum(len(found) for table in tables() for found in _outdated(table))
+    if not total:
+        return Rotated(0, 0, needed())
+    _note([audit.Entry(ROTATED, "done", None, "command", thing="MasterKey", thing_id=newest())])
+    done, broken = 0, 0
+    for _pass in range(PASSES):
+        met, before, broken = 0, done, 0
+        for table in tables():
+            for found in _outdated(table):
+                anew, damaged = _wrap_anew(table, found)
+                met, done, broken = met + len(found), done + anew, broken + damaged
+                tell("Keys", min(done, total), total)
+        if met == done - before + broken:
+            break
+        time.sleep(PAUSE_SECONDS)  # some rows were locked
+    return Rotated(done, broken, needed())
+
+
+def needed() -> set[str]:
+    """The master keys by which some key is wrapped."""
+    return {wrapper for table in tables() for _id, wrapper in _wrappers(table)}
+
+
+def newest() -> str:
+    """The version of the master key that wraps new keys."""
+    return premises().vault.current
+
+
+def others() -> list[str]:
+    """The versions of the other master keys there are."""
+    return sorted(set(premises().settings["MASTER_KEY"]) - {newest()}, key=int)
+
+
+def _outdated(table: type[Any]) -> Iterator[list[int]]:
+    """Ids of the rows whose key an older master key has wrapped, some at a time."""
+    ids = [row_id for row_id, wrapper in _wrappers(table) if wrapper != newest()]
+    for start in range(0, len(ids), BATCH):
+        yield ids[start : start + BATCH]
+
+
+def _wrappers(table: type[Any]) -> Iterator[tuple[int, str]]:
+    """(id, master key's id) of every row that has a key; one that cannot be read is fsck's to name."""
+    with sight.wide("command") as session:
+        statement = select(table.id, getattr(table, KEY)).where(getattr(table, KEY).is_not(None)).order_by(table.id)
+        for row_id, wrapped in session.execute(statement, execution_options={"yield_per": 1000}):
+            with suppress(VaultFault):
+                yield row_id, Vault.wrapped_by(wrapped)
+
+
+def _wrap_anew(table: type[Any], ids: list[int]) -> tuple[int, int]:
+    """How many of these rows got their key wrapped anew, and how many keys do not open.
+
+    A locked row is skipped: to wait for it with other rows locked could make an act and this wait for each other.
+    """
+    vault, done, broken = premises().vault, 0, 0
+    with sight.wide("command") as session:
+        session.connection(execution_options={"writes": True})
+        rows = select(table).where(table.id.in_(ids)).with_for_update(skip_locked=True, of=table)
+        if table is PatientIdentity:
+            rows = rows.options(selectinload(PatientIdentity.patient).selectinload(Patient.hospital))
+        for row in session.scalars(rows).unique().all():
+            try:
+                if row.wrapped_key is not None and not vault.is_current(row.wrapped_key):
+                    # Not through the record: its version would change, and an open page be refused for nothing.
+                    session.execute(update(table).where(table.id == row.id).values(_anew(row)))
+                    done += 1
+            except VaultFault:
+                broken += 1
+        session.commit()
+    return done, broken
+
+
+def _anew(row: Any) -> dict[str, bytes]:
+    """The columns of a row that follow from the master key, made from the newest."""
+    vault = premises().vault
+    values = {KEY: vault.rewrap(row.wrapped_key)}
+    if isinstance(row, PatientIdentity):
+        identity, scope = patients.opened(row.patient, row), row.patient.hospital.public_id.encode()
+        values["person_index"] = vault.blind_identity(scope, identity.family_name, identity.birth_date)
+        values["file_index"] = vault.blind_file_number(scope, identity.file_number)
+    return values
+
+
+def _note(entries: list[audit.Entry]) -> None:
+    with sight.wide("command") as session:
+        session.connection(execution_options={"writes": True})
+        audit.write(session, entries)
+        session.commit()
+
+
+# --- the ledger of destroyed keys ------------------------------------------------------------------------------------
+
+
+class Mark(NamedTuple):
+    """A row whose key is destroyed: its table and its public id. It says nothing about anybody."""
+
+    table: str
+    public_id: str
+
+
+def ledger() -> Path:
+    """Where this house keeps its ledger."""
+    return Path(premises().settings["VAR"]) / LEDGER
+
+
+@event.listens_for(Record, "after_delete", propagate=True)
+def _row_deleted(mapper: Any, _connection: Any, row: Any) -> None:
+    """Where a row cannot be without its key, to delete it is to erase somebody's data.
+
+    Rows that outlive their key (scans on their way to a form) lose it in daily work, which a restored house does again.
+    """
+    session = object_session(row)
+    if session is not None and KEY in mapper.columns and not mapper.columns[KEY].nullable:
+        session.info.setdefault("destroyed", []).append(Mark(row.__tablename__, row.public_id))
+
+
+@event.listens_for(Session, "before_commit")
+def _announce(session: Session) -> None:
+    """Nothing is erased that the ledger does not say: without room for its line the act does not happen."""
+    session.flush()
+    marks = session.info.get("destroyed")
+    if not marks:
+        return
+    try:
+        _append("erasing", marks)
+    except OSError as fault:
+        if fault.errno not in NO_ROOM:
+            raise
+        raise NoRoom(
+            _("The disk of the platform is full, so nothing was saved. Tell the operator and try again later.")
+        ) from fault
+    session.info["announced"] = True
+
+
+@event.listens_for(Session, "after_commit")
+def _committed(session: Session) -> None:
+    _conclude(session, "erased")
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _ended(session: Session, transaction: Any) -> None:
+    if transaction.parent is None:
+        _conclude(session, "kept")
+
+
+def _conclude(session: Session, word: str) -> None:
+    marks, announced = session.info.pop("destroyed", None), session.info.pop("announced", False)
+    if not (marks and announced):
+        return
+    try:
+        _append(word, marks)
+    except OSError as fault:  # what is done is done; ``settle`` looks later
+        _log.error("the ledger was not written: %s", type(fault).__name__)
+
+
+def _append(word: str, marks: Iterable[Mark]) -> None:
+    """Write lines whole or not at all, and have them on the disk."""
+    moment = time.strftime(MOMENT, time.gmtime())
+    write_lines(ledger(), [f"{moment} {word} {mark.table} {mark.public_id}" for mark in marks])
+
+
+def write_lines(path: Path, lines: list[str]) -> None:
+    """Add lines to a ledger; several processes may.
+
+    Raises:
+        OSError: nothing of them was kept.
+    """
+    content = "".join(f"{line}\n" for line in lines).encode()
+    new = not path.exists()
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        size = os.fstat(file.fileno()).st_size
+        if size and os.pread(file.fileno(), 1, size - 1) != b"\n":  # half a line, from when the power went
+            content = b"\n" + content
+        try:
+            while content:
+                content = content[file.write(content) :]
+            os.fsync(file.fileno())
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(file.fileno(), size)
+            raise
+    if new:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        os.fsync(folder)
+        os.close(folder)
+
+
+def read_ledger(path: Path) -> tuple[dict[Mark, tuple[str, str]], int]:
+    """The last moment and word about each row, and how many lines cannot be read (a crash leaves half a line)."""
+    last: dict[Mark, tuple[str, str]] = {}
+    unread = 0
+    for line in path.read_bytes().decode("ascii", "replace").splitlines():
+        found = LINE.fullmatch(line)
+        if found is None:
+            unread += bool(line)
+        else:
+            last[Mark(found[3], found[4])] = (found[1], found[2])
+    return last, unread
+
+
+def settle() -> None:
+    """Ask the database about rows whose erasing was announced and never concluded, once it is long over."""
+    if not ledger().exists():
+        return
+    limit = time.strftime(MOMENT, time.gmtime(time.time() - SETTLED_SECONDS))
+    open_ones = [mark for mark, (at, word) in read_ledger(ledger())[0].items() if word == "erasing" and at < limit]
+    with sight.wide("command") as session:
+        for mark in open_ones:
+            _append("erased" if _row_of(session, mark) is None else "kept", [mark])
+
+
+def _row_of(session: Session, mark: Mark) -> Any:
+    """The row of a mark, if it is there with its key."""
+    for table in tables():
+        if table.__tablename__ == mark.table:
+            statement = select(table).where(table.public_id == mark.public_id, getattr(table, KEY).is_not(None))
+            return session.scalars(statement).unique().one_or_none()
+    return None
+
+
+# --- after a restore -------------------------------------------------------------------------------------------------
+
+
+def destroy_again(path: Path) -> int:
+    """Destroy every key that the ledger calls erased and a restore has brought back; gives how many there were."""
+    if not path.exists():
+        return 0
+    marks = [mark for mark, (_at, word) in read_ledger(path)[0].items() if word != "kept"]
+    actor, session = actors.system("command"), db.session()
+    sight.bind(session, actor)
+    count = 0
+    for mark in marks:
+        row = _row_of(session, mark)
+        if row is not None:
+            entry = audit.Entry(
+                DESTROYED_AGAIN, "done", None, "command", thing=type(row).__name__, thing_id=row.public_id
+            )
+            if isinstance(row, PatientIdentity):
+                _erase_again(actor, row.patient, entry)
+            else:
+                session.delete(row)
+            session.flush()
+            audit.write(session, [entry])
+            session.commit()
+            count += 1
+    return count
+
+
+def _erase_again(actor: Actor, patient: Patient, entry: audit.Entry) -> None:
+    """The patient's row becomes the gravestone it was, from whatever state the backup has it in."""
+    entry.about(patient, actor)
+    patients.wipe(actor, patient, gettext("The patient was erased after the backup was made."))
+    steps.move(patient, PatientState.ERASED)
+
+
+def merge(given: Path, into: Path) -> int:
+    """Take the lines of a ledger kept elsewhere into that of this house; gives how many cannot be read.
+
+    Raises:
+        Refusal: it cannot be read at all.
+    """
+    try:
+        lines = given.read_bytes().decode("ascii", "replace").splitlines()
+        known = set(into.read_bytes().decode("ascii", "replace").splitlines()) if into.exists() else set()
+        good = [line for line in lines if LINE.fullmatch(line)]
+        fresh = [line for line in good if line not in known]
+        if fresh:
+            _rewrite(into, sorted([*(line for line in known if LINE.fullmatch(line)), *fresh], key=_in_time))
+    except OSError as fault:
+        raise Refusal(f"The ledger {given} cannot be read or kept: {fault.strerror}.") from fault
+    return sum(1 for line in lines if line) - len(good)
+
+
+def _in_time(line: str) -> tuple[str, int]:
+    """By moment; within a second what concludes comes after what announces."""
+    moment, word, *_row = line.split()
+    return moment, word != "erasing"
+
+
+def _rewrite(path: Path, lines: list[str]) -> None:
+    partial = path.with_name(f".{path.name}.part")
+    partial.unlink(missing_ok=True)
+    write_lines(partial, lines)
+    partial.replace(path)

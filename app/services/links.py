@@ -1,0 +1,92 @@
+"""One-time links: an operator makes one, a person sets a password with it. Passwords and logins are ``logins``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from app import sight
+from app.act import act
+from app.actors import Actor
+from app.errors import NotFound
+from app.models import Login, PasswordLink, Person, db, now
+from app.services import logins
+from app.services.limits import log, writing
+from app.words import _
+
+HOURS = 2
+TOLD = dt.timedelta(days=14)
+"""How long Home tells a person that an operator made a link for them: by it the operator could have been them."""
+
+
+@act("person.offer-link", blind=True)
+def offer(_actor: Actor, person: Person) -> str:
+    """Make a one-time link to set a password, good for two hours. Gives its token; earlier links end."""
+    token = secrets.token_urlsafe(32)
+    table = PasswordLink.__table__
+    db.session.execute(
+        update(table).where(table.c.person_id == person.id, table.c.used_at.is_(None)).values(used_at=now())
+    )
+    db.session.add(
+        PasswordLink(
+            person_id=person.id, token_hash=logins.hash_of(token), expires_at=now() + dt.timedelta(hours=HOURS)
+        )
+    )
+    return token
+
+
+def made_for(person_id: int) -> dt.datetime | None:
+    """When an operator last made a link to set this person's password, if that is not long ago: the person is told."""
+    with sight.wide("password-link") as session:
+        expires_at = session.scalar(
+            select(func.max(PasswordLink.expires_at)).where(PasswordLink.person_id == person_id)
+        )
+    made_at = None if expires_at is None else expires_at - dt.timedelta(hours=HOURS)
+    return made_at if made_at is not None and made_at > now() - TOLD else None
+
+
+def owner(token: str) -> Person:
+    """The person a one-time link was made for.
+
+    Raises:
+        NotFound: unknown, used or too old.
+    """
+    with sight.wide("password-link") as session:
+        return _found(session, token).person
+
+
+def _found(session: Session, token: str) -> PasswordLink:
+    link = session.execute(
+        select(PasswordLink)
+        .where(
+            PasswordLink.token_hash == logins.hash_of(token),
+            PasswordLink.used_at.is_(None),
+            PasswordLink.expires_at > now(),
+        )
+        .with_for_update(of=PasswordLink)
+    ).scalar_one_or_none()
+    if link is None or not link.person.active or link.person.disabled_at is not None:
+        raise NotFound(_("This link has been used or is too old. Ask the operator for a new one."))
+    return link
+
+
+def use(token: str, password: str, again: str, address: str) -> None:
+    """Set a new password by a one-time link; all logins of the person end.
+
+    Raises:
+        NotFound: unknown, used or too old.
+        Incomplete: the new password is not fit.
+    """
+    logins.check_password(password, again)
+    with sight.wide("password-link") as session:
+        writing(session)
+        link = _found(session, token)
+        link.used_at = now()
+        link.person.password = logins.hashed(password)
+        logins.end_where(session, Login.__table__.c.person_id == link.person_id)
+        session.flush()
+        log(session, "person.set-password", link.person, address)
+        session.commit()

@@ -1,0 +1,56 @@
+"""Renewal: when a representative's form has to be signed anew, and what pauses from that day.
+
+The day is computed once, when the form is signed, from year and month of birth and the country's age of majority: no job
+ever opens a birth date. That nothing new is taught or exported from that day is ``scopes.decisions_in_force``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import select
+
+from app.models import ConsentDecision, ConsentForm, Patient, db
+from app.scopes import decisions_in_force
+from app.words import FormState, Variant
+
+OVER = (FormState.CANCELLED, FormState.ANNULLED, FormState.SUPERSEDED, FormState.WITHDRAWN)
+
+
+def due_on(form: ConsentForm) -> dt.date | None:
+    """The first day on which the signer can no longer speak for the patient; ``None`` where nobody knows of one.
+
+    That is the day after the mandate's last, or the first of the month after the patient comes of age. Who is of age
+    already when a representative signs never comes of age again.
+    """
+    if form.variant is Variant.ADULT or form.signed_on is None:
+        return None
+    found = [] if form.mandate_ends_on is None else [form.mandate_ends_on + dt.timedelta(days=1)]
+    grown = of_age_on(form.patient)
+    if grown > form.signed_on:
+        found.append(grown)
+    return min(found, default=None)
+
+
+def of_age_on(patient: Patient) -> dt.date:
+    """The first of the month after the patient comes of age in the hospital's country."""
+    year = patient.birth_year + patient.hospital.country.majority_age
+    return dt.date(year + patient.birth_month // 12, patient.birth_month % 12 + 1, 1)
+
+
+def ends_with_mandate(form: ConsentForm) -> bool:
+    """Whether it is the representative's mandate that ends, not childhood."""
+    return form.mandate_ends_on is not None and form.renewal_due_on == form.mandate_ends_on + dt.timedelta(days=1)
+
+
+def compute_again(patient: Patient) -> None:
+    """A birth date was corrected: the days of the forms that still count follow it."""
+    statement = select(ConsentForm).where(ConsentForm.patient_id == patient.id, ConsentForm.state.not_in(OVER))
+    for form in db.session.scalars(statement).unique():
+        form.renewal_due_on = due_on(form)
+
+
+def in_force(patient: Patient, on: dt.date) -> set[int]:
+    """Ids of the patient's decisions that count on a day."""
+    statement = select(ConsentDecision.id).join(ConsentDecision.form).where(ConsentForm.patient_id == patient.id)
+    return set(db.session.scalars(statement.where(ConsentDecision.id.in_(decisions_in_force(on)))))
