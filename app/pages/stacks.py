@@ -21,11 +21,11 @@ from app.pages.fields import PickField
 from app.pages.jobs import KIND_WORDS
 from app.pages.lists import ListPage, reach, words_filter
 from app.pages.security import acting
-from app.services import archives, consents, stacks
+from app.services import archives, consents, stack_drops, stack_filings, stack_readings, stacks
 from app.services.stacks import Group
 from app.words import Answer, Relation, StackState, Variant, _
 
-KIND_WORDS[stacks.READING] = _("Reading a stack of scans")
+KIND_WORDS[stack_readings.READING] = _("Reading a stack of scans")
 WIDTH = 1100
 """Dots of a page's picture: its handwriting can be read."""
 FAULTS = archives.UNFIT | {
@@ -124,7 +124,7 @@ class StacksPage(ListPage):
         form = DropForm()
         if request.method == "GET":
             form.once.data = once_key()
-        made = submitted(form, lambda: stacks.drop(acting(), form.uploads(), once=form.words()["once"]))
+        made = submitted(form, lambda: stack_drops.drop(acting(), form.uploads(), once=form.words()["once"]))
         if made is None:
             return self.page("stacks/add.html", form=form)
         return self.done(_("The scans are stored and are being read."), ".show", key=made.public_id)
@@ -203,7 +203,7 @@ class StacksPage(ListPage):
             frame.form_errors.append(gettext("Form %(code)s: something is missing.", code=code))
             return False
         adult = form.variant is Variant.ADULT
-        said = stacks.Said(
+        said = stack_filings.Said(
             signed_on=signing.signed_on.data,
             relation=Relation.SELF if adult else signing.relation.data,
             signer=None if adult else consents.Signer(signing.names.data, signing.proof.data),
@@ -211,7 +211,7 @@ class StacksPage(ListPage):
             mandate_ends_on=None if adult else signing.mandate_ends_on.data,
         )
         try:
-            stacks.file(acting(), stack, group, said, seen=signing.words()["seen"])
+            stack_filings.file(acting(), stack, group, said, seen=signing.words()["seen"])
         except NotFound:
             raise
         except Refusal as refusal:
@@ -247,7 +247,9 @@ class StacksPage(ListPage):
             form.seen.data = str(page.version)
         saved = submitted(
             form,
-            lambda: stacks.place(acting(), page, form.form.data, number=form.number.data, seen=form.words()["seen"]),
+            lambda: stack_filings.place(
+                acting(), page, form.form.data, number=form.number.data, seen=form.words()["seen"]
+            ),
         )
         if saved is None:
             return self.page("stacks/assign.html", form=form, scan=page, stack_key=key)
@@ -258,7 +260,7 @@ class StacksPage(ListPage):
     def discard(self, key: str, page_key: str) -> Any:
         """Discard a page."""
         page = self._scan(key, page_key, "stack_page.discard")
-        stacks.throw_away(acting(), page, seen=ActForm().words()["seen"])
+        stack_filings.throw_away(acting(), page, seen=ActForm().words()["seen"])
         return self.done(_("The page is discarded."), ".show", key=key)
 
 
@@ -280,5 +282,5 @@ def _work(stack: Stack) -> Job | None:
     """The job that reads the stack."""
     if stack.state is not StackState.READING:
         return None
-    recent = select(Job).where(Job.kind == stacks.READING).order_by(Job.id.desc()).limit(20)
+    recent = select(Job).where(Job.kind == stack_readings.READING).order_by(Job.id.desc()).limit(20)
     return next((job for job in db.session.scalars(recent) if job.payload.get("stack") == stack.public_id), None)

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from app.errors import Incomplete, NotFound, WrongStep
 from app.models import ArchivedDocument, ConsentForm, Stack, StackPage, db, today
 from app.premises import premises
-from app.services import consents, housekeeping, jobs, papers, stacks
+from app.services import consents, housekeeping, jobs, papers, stack_drops, stack_filings, stack_readings, stacks
 from app.services.archives import Upload
 from app.words import Answer, FormState, Relation, ScanState, StackState, Variant
 from tests.papers import document, locked_document
@@ -28,7 +28,7 @@ def work(world: World) -> None:
 def drop(world: World, who: str, *files: tuple[bytes, str]) -> str:
     """Drop files and let the job read them; gives the stack's public id."""
     with world.house.acting(world.people[who]) as actor:
-        key = stacks.drop(actor, [Upload(content, name) for content, name in files]).public_id
+        key = stack_drops.drop(actor, [Upload(content, name) for content, name in files]).public_id
     work(world)
     return key
 
@@ -57,8 +57,8 @@ def only(key: str) -> tuple[Stack, stacks.Sorted]:
     return stack, stacks.sort(stack)
 
 
-def said(group: stacks.Group, answer: Answer = Answer.GIVEN) -> stacks.Said:
-    return stacks.Said(today(), Relation.SELF, None, {d.public_id: answer for d in group.form.decisions})
+def said(group: stacks.Group, answer: Answer = Answer.GIVEN) -> stack_filings.Said:
+    return stack_filings.Said(today(), Relation.SELF, None, {d.public_id: answer for d in group.form.decisions})
 
 
 def test_two_patients_mixed_and_upside_down_are_two_forms_with_what_their_boxes_say(world: World) -> None:
@@ -88,7 +88,7 @@ def test_a_confirmed_form_is_signed_and_archived_with_its_own_pages_and_the_rest
     with world.house.acting(world.people["owner"]) as actor:
         stack, found = only(key)
         (group,) = found.ready
-        stacks.file(actor, stack, group, said(group), seen=group.form.version)
+        stack_filings.file(actor, stack, group, said(group), seen=group.form.version)
 
         form = db.session.get(ConsentForm, world.forms["printed"][0])
         assert (form.state, [d.pages for d in form.documents if d.kind == "original"]) == (
@@ -135,10 +135,10 @@ def test_a_colleagues_pages_go_to_the_colleague_unread_and_the_uploader_learns_t
     again = another(world, "colleague", "colleague's")
     pages = pages_of(world, again)
     with world.house.acting(world.people["owner"]) as actor:
-        key = stacks.drop(actor, [Upload(scanned([*pages, *pages_of(world, "printed")]), "scan.pdf")]).public_id
+        key = stack_drops.drop(actor, [Upload(scanned([*pages, *pages_of(world, "printed")]), "scan.pdf")]).public_id
     fresh = world.house.app.app_context
     claims = list(iter(lambda: jobs._claim_next(fresh), None))
-    (claim,) = [one for one in claims if one.kind == stacks.READING]
+    (claim,) = [one for one in claims if one.kind == stack_readings.READING]
     jobs._run(claim, fresh)  # the uploader's job alone
 
     with world.house.acting(world.people["owner"]):
@@ -168,12 +168,12 @@ def test_pages_without_a_code_of_ours_are_placed_by_hand(world: World) -> None:
         assert found.waiting[0].missing == [2]
         form = found.waiting[0].form
         with pytest.raises(Incomplete):
-            stacks.place(actor, scan, form, number=9, seen=scan.version)
-        stacks.place(actor, scan, form, number=2, seen=scan.version)
+            stack_filings.place(actor, scan, form, number=9, seen=scan.version)
+        stack_filings.place(actor, scan, form, number=2, seen=scan.version)
         (group,) = only(key)[1].ready
         assert [page.by_hand for page in group.pages] == [False, True, *[False] * (len(pages) - 2)]
         with pytest.raises(WrongStep):
-            stacks.place(actor, group.pages[0], form, number=2, seen=group.pages[0].version)
+            stack_filings.place(actor, group.pages[0], form, number=2, seen=group.pages[0].version)
 
 
 def test_a_page_is_not_placed_in_a_form_of_somebody_else(world: World) -> None:
@@ -183,7 +183,7 @@ def test_a_page_is_not_placed_in_a_form_of_somebody_else(world: World) -> None:
         with world.house.everything() as session:
             foreign = session.get(ConsentForm, world.forms[again][0])
         with pytest.raises((NotFound, Incomplete)):
-            stacks.assign(actor, scan, form=foreign, number=1, of_pages=4, seen=scan.version)
+            stack_filings.assign(actor, scan, form=foreign, number=1, of_pages=4, seen=scan.version)
 
 
 def test_old_and_unknown_forms_are_named_and_nothing_of_them_is_filed(world: World) -> None:
@@ -228,7 +228,7 @@ def test_a_refusal_of_care_is_recorded_and_its_pages_leave_the_stack(world: Worl
     with world.house.acting(world.people["owner"]) as actor:
         stack, found = only(key)
         (group,) = found.ready
-        stacks.file(actor, stack, group, said(group, Answer.REFUSED), seen=group.form.version)
+        stack_filings.file(actor, stack, group, said(group, Answer.REFUSED), seen=group.form.version)
         stack = only(key)[0]
         assert (stack.state, consents.care_answer(group.form)) == (StackState.CLOSED, Answer.REFUSED)
 
@@ -238,7 +238,7 @@ def test_a_discarded_page_is_gone_with_its_file_and_the_last_one_closes_the_stac
 
     with world.house.acting(world.people["owner"]) as actor:
         (scan,) = only(key)[1].waiting[0].pages
-        stacks.throw_away(actor, scan, seen=scan.version)
+        stack_filings.throw_away(actor, scan, seen=scan.version)
         assert only(key)[0].state is StackState.CLOSED
     assert kept_files(world) == named_files(world)
 
@@ -247,13 +247,13 @@ def test_a_stack_nobody_filed_is_deleted_after_fourteen_days_with_its_files(worl
     key = drop(world, "owner", (scanned(pages_of(world, "printed")), "scan.pdf"))
     _age(world, 13)
     with world.house.system("job") as actor:
-        stacks.sweep(actor, {})
+        stack_filings.sweep(actor, {})
     with world.house.acting(world.people["owner"]):
         assert only(key)[0].state is StackState.READY
     _age(world, 15)
 
     with world.house.system("job") as actor:
-        stacks.sweep(actor, {})
+        stack_filings.sweep(actor, {})
 
     with world.house.everything() as session:
         stack = session.scalars(select(Stack).where(Stack.public_id == key)).one()

@@ -257,9 +257,9 @@ def test_a_second_backup_into_the_same_folder_brings_what_is_new_and_forgets_wha
     folder, house = tmp_path / "backup", world.house
     good(house, "backup", folder)
     first = {path.name: path.stat().st_mtime_ns for path in (folder / "files").iterdir()}
+    gone = house.value("SELECT min(storage_key) FROM archived_document")
     with house.acting(world.people["owner"]) as actor:
         file_bytes(actor, db.session.get(ConsentForm, world.forms["signed"][0]), b"%PDF-1.7 a new scan")
-    gone = house.value("SELECT min(storage_key) FROM archived_document")
     (house.var / "files" / gone).unlink()
 
     result = run(house, "backup", folder)

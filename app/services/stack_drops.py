@@ -1,0 +1,84 @@
+"""Scans dropped by a person: stored encrypted at once, read by a job later (``stack_readings``)."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.act import act
+from app.actors import Actor
+from app.errors import Incomplete, NoRoom
+from app.models import Person, Stack, db, now
+from app.outside import stacks as reader
+from app.outside import storage
+from app.outside.storage import StorageFull
+from app.premises import premises
+from app.services import jobs, stack_readings, stacks
+from app.services.archives import Upload
+from app.words import _
+
+
+@dataclass(frozen=True)
+class Files:
+    """Stored files of a stack. What it looks like is their contents: so a second click is known for the same."""
+
+    kept: list[list[str]]
+    wrapped_key: bytes
+    contents: str
+
+    def __repr__(self) -> str:
+        return self.contents
+
+
+def drop(actor: Actor, uploads: Sequence[Upload], *, once: str | None = None) -> Stack:
+    """Keep uploaded files encrypted, and ask for a job that reads them.
+
+    Raises:
+        Incomplete: no file, or too much at once.
+        NoRoom: the disk is full.
+    """
+    if not uploads:
+        raise _unfit(_("Choose the scans: one PDF or TIFF of many pages, or photographs."))
+    if len(uploads) > reader.MOST_FILES or sum(len(one.content) for one in uploads) > reader.MOST_BYTES:
+        raise _unfit(_("This is more than 200 files or 60 MB. Send the stack in two parts."))
+    store, vault = premises().store, premises().vault
+    key, kept, digest = vault.new_key(storage.PURPOSE), [], hashlib.sha256()
+    try:
+        for one in uploads:
+            stored = store.put(one.content, key, vault)
+            kept.append([stored.key, _ending(one.filename)])
+            digest.update(stored.sha256.encode())
+        person = db.session.get(Person, actor.user_id)
+        stack: Stack = upload(actor, person, files=Files(kept, key, digest.hexdigest()), once=once)
+    except StorageFull as full:
+        stacks.remove(name for name, _ending_ in kept)
+        raise NoRoom(
+            _("The disk of the platform is full, so the scans were not stored. Keep the paper and tell the operator.")
+        ) from full
+    except BaseException:
+        stacks.remove(name for name, _ending_ in kept)
+        raise
+    if stack.wrapped_key != key:  # a second click: the first one's files are kept
+        stacks.remove(name for name, _ending_ in kept)
+    return stack
+
+
+def _unfit(sentence: object) -> Incomplete:
+    return Incomplete(sentence, fields={"files": sentence})
+
+
+def _ending(filename: str) -> str:
+    """The ending alone: a file's name may be somebody's."""
+    dot, ending = filename.lower().rpartition(".")[1:]
+    return dot + ending if ending in {"pdf", "tif", "tiff", "jpg", "jpeg", "jpe", "jfif", "png"} else dot + "other"
+
+
+@act("stack.upload", creates=Stack)
+def upload(_actor: Actor, person: Person, *, files: Files) -> Stack:
+    """Put stored files on one's list of stacks; a job reads them."""
+    stack = Stack(public_id=uuid.uuid4().hex, person_id=person.id, added_at=now(), files=files.kept, faults=[])
+    stack.wrapped_key, stack.passed_on, stack.from_colleague = files.wrapped_key, 0, False
+    jobs.ask(stack_readings.READING, {"stack": stack.public_id}, person_id=person.id)
+    return stack

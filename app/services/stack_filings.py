@@ -1,0 +1,164 @@
+"""Stacks of scans going out: placed by hand, filed with what a person confirmed, discarded, or lapsed.
+
+Signing and archiving are the acts of ``consents`` and ``archives``; what lies in a stack is ``stacks``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from app import access
+from app.act import act
+from app.actors import Actor
+from app.errors import Incomplete, NotFound, WrongStep
+from app.models import ConsentForm, Stack, StackPage, db, now
+from app.outside import paper
+from app.outside import stacks as reader
+from app.outside.children import ChildFault
+from app.outside.scans import ScanRefused
+from app.outside.storage import StorageFault
+from app.services import archives, consents, jobs, papers, stacks
+from app.services.archives import Upload
+from app.services.jobs import Every, job
+from app.services.stacks import Group
+from app.words import Answer, FormState, Relation, ScanState, StackState, _
+
+# --- by hand ----------------------------------------------------------------------------------------------------------
+
+
+def place(actor: Actor, page: StackPage, form: ConsentForm, *, number: int, seen: int | None) -> None:
+    """Say which form a page without a readable code belongs to, and which page of it it is."""
+    try:
+        of_pages = papers.set_paper(form).pages
+    except (NotFound, paper.PaperFault):
+        of_pages = None
+    if of_pages is None or not 1 <= number <= of_pages:
+        sentence = _("This form has no such page. The number stands at the foot of the page.")
+        raise Incomplete(sentence, fields={"number": sentence})
+    assign(actor, page, form=form, number=number, of_pages=of_pages, seen=seen)
+
+
+@act("stack_page.assign")
+def assign(actor: Actor, page: StackPage, *, form: ConsentForm, number: int, of_pages: int) -> None:
+    """Note by hand which page of which form this is. A code that was read is not overruled."""
+    if page.code is not None and page.form_id is not None and not page.by_hand:
+        raise WrongStep(_("This page says itself where it belongs."))
+    if (
+        db.session.scalar(select(ConsentForm.id).where(ConsentForm.id == form.id, access.right(actor, "consent.sign")))
+        is None
+    ):
+        raise NotFound
+    page.form, page.number, page.of_pages, page.by_hand = form, number, of_pages, True
+
+
+def throw_away(actor: Actor, page: StackPage, *, seen: int | None) -> None:
+    """Discard a page, and its file."""
+    key = page.storage_key
+    discard(actor, page, seen=seen)
+    stacks.remove([key])
+
+
+@act("stack_page.discard")
+def discard(actor: Actor, page: StackPage) -> None:
+    """Discard a page: its key is destroyed."""
+    stacks.forget(page)
+    stacks.close_when_done(actor, page.stack, but=page)
+
+
+# --- filed ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a person read on the paper of a form and confirmed."""
+
+    signed_on: dt.date
+    relation: Relation
+    signer: consents.Signer | None
+    answers: Mapping[str, Answer]
+    mandate_ends_on: dt.date | None = None
+
+
+def file(actor: Actor, stack: Stack, group: Group, said: Said, *, seen: int | None) -> None:
+    """Sign and archive one confirmed form with its pages as one PDF.
+
+    Each is an act of its own: what has become true stays true when a later one is refused, and the pages wait on.
+
+    Raises:
+        Refusal: whatever ``consents.sign`` or ``archives.file_scan`` refuses.
+    """
+    form, keys = group.form, [page.storage_key for page in group.pages]
+    ids = [page.id for page in group.pages]
+    try:
+        document = reader.bind([stacks.content_of(page.storage_key, page.wrapped_key) for page in group.pages])
+    except (ScanRefused, ChildFault, StorageFault) as fault:
+        raise Incomplete(
+            _("The pages of this form could not be put together. Archive its scan on the form’s page.")
+        ) from fault
+    consents.sign(
+        actor,
+        form,
+        signed_on=said.signed_on,
+        relation=said.relation,
+        signer=said.signer,
+        answers=said.answers,
+        mandate_ends_on=said.mandate_ends_on,
+        seen=seen,
+    )
+    if form.state is FormState.SIGNED:  # a refusal of care is kept without its scan
+        archives.file_scan(actor, form, [Upload(document, "stack.pdf")], source="stack", seen=form.version)
+    file_pages(actor, stack, pages=ids)
+    stacks.remove(keys)
+
+
+@act("stack.file", blind=True)
+def file_pages(actor: Actor, stack: Stack, *, pages: Sequence[int]) -> None:
+    """The pages of a form are in the archive: they leave the stack."""
+    for page in db.session.scalars(select(StackPage).where(StackPage.id.in_(pages), StackPage.stack_id == stack.id)):
+        file_page(actor, page)
+    stacks.close_when_done(actor, stack)
+
+
+@act("stack_page.file")
+def file_page(_actor: Actor, page: StackPage) -> None:
+    """The page is in the archive."""
+    stacks.forget(page)
+
+
+# --- the rest lapses --------------------------------------------------------------------------------------------------
+
+
+@job("stacks.sweep", every=Every.DAY)
+def sweep(actor: Actor, _payload: Mapping[str, Any]) -> None:
+    """Delete the stacks nobody filed within fourteen days, with their files."""
+    old = select(Stack.id).where(
+        Stack.state != StackState.CLOSED, Stack.added_at < now() - dt.timedelta(days=stacks.KEPT_DAYS)
+    )
+    due = db.session.scalars(old).all()
+    for done, key in enumerate(due, start=1):
+        stack = db.session.get(Stack, key)
+        if stack is not None:
+            files = [*(page.storage_key for page in stack.pages), *(name for name, _ending_ in stack.files)]
+            expire(actor, stack)
+            stacks.remove(files)
+        jobs.report(done, len(due))
+
+
+@act("stack.expire", gives_away=True)
+def expire(actor: Actor, stack: Stack) -> None:
+    """The stack's time is over: its keys are destroyed."""
+    stack.files, stack.wrapped_key, stack.faults = [], None, []
+    for page in stack.pages:
+        if page.state is ScanState.WAITING:
+            lapse(actor, page)
+
+
+@act("stack_page.lapse")
+def lapse(_actor: Actor, page: StackPage) -> None:
+    """Nobody filed the page in time."""
+    stacks.forget(page)

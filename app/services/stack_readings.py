@@ -1,0 +1,255 @@
+"""The job that reads a stack of scans: files taken apart, pages looked at, each found its form, boxes read.
+
+How a page is read is ``outside.stacks``; what a person sees of it is ``stacks``. Pages of a colleague's forms go to a
+stack of the colleague's, unread; the uploader keeps their number and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from app import access, sight
+from app.act import act, undo_on_rollback
+from app.actors import Actor, memberships_in_force
+from app.errors import NotFound
+from app.models import ConsentForm, Patient, Person, Stack, StackPage, db, now, today
+from app.outside import paper, storage
+from app.outside import stacks as reader
+from app.outside.paper import lines
+from app.outside.scans import ScanRefused
+from app.outside.storage import StorageFault
+from app.premises import premises
+from app.services import jobs, papers, stacks
+from app.services.jobs import job
+from app.words import ScanState, StackState
+
+READING = "stacks.read"
+"""The kind of job that reads a stack."""
+
+
+@dataclass
+class Scanned:
+    """One page as the job found it, before it is a row."""
+
+    public_id: str
+    position: int
+    storage_key: str
+    wrapped_key: bytes
+    code: str | None = None
+    number: int | None = None
+    turned: int = 0
+    foreign: bool = False
+    form_id: int | None = None
+    of_pages: int | None = None
+    sealed: bytes | None = None
+    reading: dict[str, Any] = field(default_factory=dict)
+
+
+@job(READING)
+def read_stack(actor: Actor, payload: Mapping[str, Any]) -> None:
+    """Take a stack's files apart, find whose pages they are, and read the boxes of those one may open."""
+    stack = db.session.scalar(select(Stack).where(Stack.public_id == payload["stack"]))
+    if stack is None or stack.state is not StackState.READING:
+        return
+    files, key, known = list(stack.files), stack.wrapped_key, _known(stack)
+    db.session.rollback()  # no transaction stays open while pages are read
+    fresh: list[Scanned] = []
+    try:
+        faults = _take_apart(files, key, fresh)
+        others = _whose(actor, fresh)
+        _mark(actor, [*known, *fresh])
+        read(actor, stack, fresh=fresh, marked=known, others=others, faults=faults)
+    except BaseException:
+        stacks.remove(page.storage_key for page in fresh)
+        raise
+    stacks.remove(name for name, _ending_ in files)
+
+
+def _known(stack: Stack) -> list[Scanned]:
+    """The pages of a stack that a colleague's job has taken apart."""
+    return [
+        Scanned(
+            page.public_id,
+            page.position,
+            page.storage_key or "",
+            page.wrapped_key or b"",
+            page.code,
+            page.number,
+            page.turned,
+            form_id=page.form_id,
+            reading=stacks.reading_of(page),
+        )
+        for page in stack.pages
+        if page.state is ScanState.WAITING
+    ]
+
+
+def _take_apart(files: Sequence[Sequence[str]], key: bytes | None, fresh: list[Scanned]) -> list[list[Any]]:
+    """Store each page of each file under a key of its own. Gives which files could not be read, and why."""
+    faults: list[list[Any]] = []
+    store, vault = premises().store, premises().vault
+    for number, (name, ending) in enumerate(files, start=1):
+        try:
+            content = b"".join(store.get(name, key or b"", vault))
+            for page in reader.take_apart(content, f"scan{ending}", reader.MOST_PAGES - len(fresh)):
+                fresh.append(_scanned(page, len(fresh) + 1))
+                jobs.report(len(fresh), 2 * max(len(fresh), len(files)))
+        except ScanRefused as refused:
+            faults.append([number, refused.code])
+        except StorageFault as fault:
+            faults.append([number, f"storage_{fault.code}"])
+    return faults
+
+
+def _scanned(page: bytes, position: int) -> Scanned:
+    store, vault = premises().store, premises().vault
+    key = vault.new_key(storage.PURPOSE)
+    made = Scanned(uuid.uuid4().hex, position, store.put(page, key, vault).key, key)
+    try:
+        seen = reader.look(page)
+    except ScanRefused:  # it stays, to be looked at in another program or discarded
+        return made
+    made.code, made.number, made.turned, made.foreign = seen.code, seen.number, seen.turned, seen.foreign
+    made.reading = {"small": _said(seen.small)}
+    return made
+
+
+def _whose(actor: Actor, pages: Sequence[Scanned]) -> dict[str, int]:
+    """Note on each page its form. Gives for the codes of forms one may not open the clinician they belong to."""
+    codes = {page.code for page in pages if page.code}
+    mine = select(ConsentForm.code, ConsentForm.id).where(
+        ConsentForm.code.in_(codes), access.right(actor, "consent.open")
+    )
+    forms: dict[str, int] = {code: form_id for code, form_id in db.session.execute(mine)}  # noqa: C416  typed
+    db.session.rollback()
+    member = memberships_in_force(today()).subquery()
+    there = (member.c.person_id == Patient.clinician_id) & (member.c.hospital_id == Patient.hospital_id)
+    with sight.wide("scan-route") as session:
+        theirs = session.execute(
+            select(ConsentForm.code, ConsentForm.id, Patient.clinician_id)
+            .join(Patient, ConsentForm.patient_id == Patient.id)
+            .join(member, there)
+            .join(Person, Person.id == Patient.clinician_id)
+            .where(ConsentForm.code.in_(codes - forms.keys()), Person.active.is_(True), Person.disabled_at.is_(None))
+        ).all()
+    forms |= {code: form_id for code, form_id, _clinician in theirs}
+    for page in pages:
+        page.form_id = forms.get(page.code or "")
+    return {code: clinician for code, _form, clinician in theirs}
+
+
+def _mark(actor: Actor, pages: Sequence[Scanned]) -> None:
+    """Read the boxes and lines of the pages of one's own forms, and of no others."""
+    printed: dict[int, tuple[paper.Rendered, Mapping[str, lines.Line]]] = {}
+    statement = select(ConsentForm).where(
+        ConsentForm.id.in_({page.form_id for page in pages}), access.right(actor, "consent.open")
+    )
+    for form in db.session.scalars(statement.options(joinedload(ConsentForm.text))).unique().all():
+        with suppress(NotFound, paper.PaperFault):  # never printed, or erased: its pages are named, no more
+            rendered = papers.set_paper(form)
+            printed[form.id] = rendered, lines.signatures(rendered, form.variant.value)
+    db.session.rollback()
+    for done, page in enumerate(pages, start=1):
+        if page.form_id in printed:
+            rendered, signing = printed[page.form_id]
+            page.of_pages = rendered.pages
+            _read_marks(page, rendered.places, signing)
+        jobs.report(len(pages) + done, 2 * len(pages))
+        if page.reading:
+            plain = json.dumps(page.reading).encode()
+            page.sealed = premises().vault.seal(
+                page.wrapped_key, storage.PURPOSE, plain, stacks.reading_place(page.public_id)
+            )
+
+
+def _read_marks(page: Scanned, places: Mapping[str, Any], signing: Mapping[str, lines.Line]) -> None:
+    boxes = {
+        name: (place.left, place.top, place.width, place.height)
+        for name, place in places.items()
+        if name.endswith(("-yes", "-no")) and place.page == page.number
+    }
+    writing = {name: line.writing for name, line in signing.items() if line.page == page.number}
+    if not boxes and not writing:
+        return
+    try:
+        marks = reader.read_marks(stacks.content_of(page.storage_key, page.wrapped_key), boxes, writing)
+    except ScanRefused:
+        return
+    if marks is not None:
+        page.reading["boxes"] = {name: [box.crossed, _said(box.picture)] for name, box in marks.boxes.items()}
+        page.reading["inked"] = marks.inked
+        page.reading["lines"] = {name: _said(picture) for name, picture in marks.pictures.items()}
+
+
+def _said(picture: bytes) -> str:
+    return base64.b64encode(picture).decode()
+
+
+@act("stack.read", blind=True)
+def read(
+    actor: Actor,
+    stack: Stack,
+    *,
+    fresh: Sequence[Scanned],
+    marked: Sequence[Scanned],
+    others: Mapping[str, int],
+    faults: list[list[Any]],
+) -> None:
+    """Keep what was read: one's own pages here, each colleague's on a list of the colleague's."""
+    stack.files, stack.wrapped_key, stack.faults = [], None, faults
+    readings = {page.public_id: page for page in marked}
+    for row in stack.pages:
+        if row.public_id in readings:
+            row.sealed_reading, row.of_pages = readings[row.public_id].sealed, readings[row.public_id].of_pages
+    apart: dict[int, list[Scanned]] = {}
+    for page in fresh:
+        undo_on_rollback(lambda key=page.storage_key: premises().store.delete(key))  # type: ignore[misc]
+        clinician = others.get(page.code or "")
+        if clinician is None:
+            db.session.add(_row(stack, page))
+        else:
+            apart.setdefault(clinician, []).append(page)
+    db.session.flush()
+    for clinician, pages in apart.items():
+        pass_on(actor, stack, person_id=clinician, pages=pages)
+        stack.passed_on += len(pages)
+    stacks.close_when_done(actor, stack)
+
+
+def _row(stack: Stack, page: Scanned) -> StackPage:
+    return StackPage(
+        public_id=page.public_id,
+        stack=stack,
+        position=page.position,
+        state=ScanState.WAITING,
+        code=page.code,
+        number=page.number,
+        turned=page.turned,
+        foreign_code=page.foreign,
+        by_hand=False,
+        form_id=page.form_id,
+        of_pages=page.of_pages,
+        storage_key=page.storage_key,
+        wrapped_key=page.wrapped_key,
+        sealed_reading=page.sealed,
+    )
+
+
+@act("stack.pass-on", creates=Stack, gives_away=True)
+def pass_on(_actor: Actor, _stack: Stack, *, person_id: int, pages: Sequence[Scanned]) -> Stack:
+    """Put the pages of a colleague's forms on the colleague's list, unread; a job of the colleague's reads them."""
+    made = Stack(public_id=uuid.uuid4().hex, person_id=person_id, added_at=now(), files=[], faults=[])
+    made.passed_on, made.from_colleague = 0, True
+    for page in pages:
+        _row(made, page)
+    jobs.ask(READING, {"stack": made.public_id}, person_id=person_id)
+    return made
