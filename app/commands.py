@@ -26,7 +26,17 @@ from app.errors import Refusal
 from app.models import Person, db
 from app.operating import COMMANDS as OPERATING
 from app.outside import paper
-from app.services import accounts, housekeeping, jobs, links, logins, reference, texts
+from app.services import (
+    accounts,
+    housekeeping,
+    jobs,
+    links,
+    logins,
+    reference,
+    stack_filings,  # noqa: F401  its jobs
+    stack_readings,  # noqa: F401  its jobs
+    texts,
+)
 
 if TYPE_CHECKING:
     from config import Settings
