@@ -72,7 +72,7 @@ def inspect(content: bytes | Path, filename: str) -> Scan:
         ChildFault: ``busy``, too many files at once; the file is not to blame.
     """
     data = _read(content)
-    verdict = _in_child(_examine, data, PurePath(filename).suffix.lower())
+    verdict = asked(_child, _examine, data, PurePath(filename).suffix.lower())
     match verdict:
         case ("scan", str(kind), int(pages)):
             return Scan(kind, pages, MEDIA_TYPES[kind])
@@ -98,7 +98,7 @@ def combine(images: Sequence[bytes]) -> bytes:
         raise ScanRefused("too_many_pages")
     if sum(map(len, images)) > MAX_BYTES:
         raise ScanRefused("too_large", "together")
-    document = _in_child(_join, list(images))
+    document = asked(_child, _join, list(images))
     if not isinstance(document, bytes):
         raise ScanRefused("damaged", "no document")
     return document
@@ -113,9 +113,15 @@ def _read(content: bytes | Path) -> bytes:
     return content if isinstance(content, bytes) else content.read_bytes()
 
 
-def _in_child(function: Any, *args: object) -> object:
+def asked(child: Child, function: Any, *args: object) -> Any:
+    """What a child process answers that takes a scan apart; a child that dies of it says that the scan is damaged.
+
+    Raises:
+        ScanRefused: ``damaged``.
+        ChildFault: ``busy``.
+    """
     try:
-        return _child.call(function, *args)
+        return child.call(function, *args)
     except ChildFault as fault:
         if fault.code == "busy":
             raise

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
-from app.outside.children import Child, ChildFault
+from app.outside import scans
+from app.outside.children import Child
 from app.outside.scans import ScanRefused
 
 MOST_PAGES: Final = 200
@@ -84,10 +85,10 @@ def take_apart(content: bytes, filename: str, room: int = MOST_PAGES) -> Iterato
         raise ScanRefused("empty")
     if len(content) > MOST_BYTES:
         raise ScanRefused("too_large")
-    match _asked(_examine, content, PurePath(filename).suffix.lower(), room):
+    match scans.asked(_child, _examine, content, PurePath(filename).suffix.lower(), room):
         case ("scan", str(kind), int(pages)):
             for first in range(0, pages, AT_ONCE):
-                yield from _asked(_pages, content, kind, first, min(AT_ONCE, pages - first))
+                yield from scans.asked(_child, _pages, content, kind, first, min(AT_ONCE, pages - first))
         case ("refused", str(code), str(detail)):
             raise ScanRefused(code, detail)
         case _:
@@ -104,7 +105,7 @@ def look(page: bytes) -> Seen:
         ScanRefused: ``damaged``: the page cannot be drawn within the limits.
         ChildFault: ``busy``.
     """
-    return Seen(*_asked(_look, page))
+    return Seen(*scans.asked(_child, _look, page))
 
 
 def read_marks(page: bytes, boxes: Mapping[str, Rectangle], lines: Mapping[str, Rectangle]) -> Marks | None:
@@ -119,7 +120,7 @@ def read_marks(page: bytes, boxes: Mapping[str, Rectangle], lines: Mapping[str, 
         ScanRefused: ``damaged``.
         ChildFault: ``busy``.
     """
-    found = _asked(_read, page, dict(boxes), dict(lines))
+    found = scans.asked(_child, _read, page, dict(boxes), dict(lines))
     if found is None:
         return None
     crossed, inked, pictures = found
@@ -133,7 +134,7 @@ def draw(page: bytes, turned: int, width: int) -> bytes:
         ScanRefused: ``damaged``.
         ChildFault: ``busy``.
     """
-    picture: bytes = _asked(_draw, page, turned, width)
+    picture: bytes = scans.asked(_child, _draw, page, turned, width)
     return picture
 
 
@@ -144,17 +145,8 @@ def bind(pages: Sequence[bytes]) -> bytes:
         ScanRefused: ``damaged``.
         ChildFault: ``busy``.
     """
-    document: bytes = _asked(_bind, list(pages))
+    document: bytes = scans.asked(_child, _bind, list(pages))
     return document
-
-
-def _asked(function: Any, *args: object) -> Any:
-    try:
-        return _child.call(function, *args)
-    except ChildFault as fault:
-        if fault.code == "busy":
-            raise
-        raise ScanRefused("damaged", f"child: {fault.code} {fault.kind}".rstrip()) from None
 
 
 # --- in the child: it alone imports the parsers -----------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""T-WITHDRAW: a withdrawal has all its effects, each noted, by whoever may record it, and the contact learns nothing else."""
+"""T-WITHDRAW: a withdrawal has all its effects, each noted: sharing, the thirty days, the receipt, renewal."""
 
 from __future__ import annotations
 
@@ -9,21 +9,17 @@ from typing import Any
 import pikepdf
 import pytest
 import time_machine
-from babel.dates import format_date
-from sqlalchemy import select
 
-from app.errors import Incomplete, NotAllowed, NotFound, WrongStep
-from app.models import ConsentDecision, ConsentForm, Hospital, Letter, LetterRecord, Patient, db, now, today
+from app.errors import Incomplete, NotFound, WrongStep
+from app.models import ConsentDecision, ConsentForm, Hospital, Patient, db, now, today
 from app.outside import paper
-from app.scopes import care_in_force, decisions_in_force
-from app.services import consents, housekeeping, letters, patients, receipts, renewals, withdrawals, worklist
-from app.services.letters import TooManySearches
+from app.scopes import decisions_in_force
+from app.services import consents, housekeeping, patients, receipts, renewals, withdrawals, worklist
 from app.words import (
     Answer,
     Channel,
     FormState,
     LegalGround,
-    LetterOutcome,
     PatientState,
     Purpose,
     Relation,
@@ -34,15 +30,10 @@ from tests.factories import DAY
 from tests.papers import words_of
 from tests.screens import Screen
 from tests.trust.test_minimise import every_mark, found_in, text_of
-from tests.world import ARCHIVED, bring_form, file_bytes, identity
+from tests.trust.withdrawals import THIRTY, last_entry, record, shared
+from tests.world import ARCHIVED, bring_form, file_bytes
 
 pytestmark = pytest.mark.t_withdraw
-
-THIRTY = 30 * DAY
-
-
-def record(world: Any, name: str) -> Patient:
-    return db.session.get_one(Patient, world.patients[name][0])
 
 
 def form_of(world: Any, name: str) -> ConsentForm:
@@ -54,23 +45,12 @@ def withdraw(actor: Any, decision: ConsentDecision, **given: Any) -> None:
     consents.withdraw(actor, decision, **known | given)
 
 
-def shared(patient: Patient) -> bool:
-    return (
-        db.session.scalar(select(Patient.id).where(Patient.id == patient.id, Patient.id.in_(care_in_force())))
-        is not None
-    )
-
-
 def acts_since(world: Any, seq: int) -> list[str]:
     rows = world.house.rows("SELECT act FROM audit_entry WHERE seq > :seq AND outcome = 'done' ORDER BY seq", seq=seq)
     return [act for (act,) in rows]
 
 
-def last_entry(world: Any) -> int:
-    return int(world.house.value("SELECT max(seq) FROM audit_entry"))
-
-
-# --- care -------------------------------------------------------------------------------------------------------------
+# --- care -----------------------------------------------------------------------------------------------------------
 
 
 def test_care_withdrawn_stops_everything_in_one_act_and_each_effect_is_noted(world: Any) -> None:
@@ -127,7 +107,7 @@ def test_any_channel_takes_two_clicks_from_the_record(world: Any, channel: Chann
     assert (answered, by, str(day)) == ("withdrawn", channel.value, str(today()))
 
 
-# --- the thirty days --------------------------------------------------------------------------------------------------
+# --- the thirty days ------------------------------------------------------------------------------------------------
 
 
 def erase_what_is_due(world: Any) -> None:
@@ -215,165 +195,7 @@ def test_the_record_is_kept_from_its_page_with_ground_and_law(world: Any) -> Non
     assert "Act, section 12" in " ".join(shown.notices)
 
 
-# --- the data-protection contact ------------------------------------------------------------------------------------------
-
-
-def search(world: Any, actor: Any, name: str, **given: Any) -> Letter:
-    who = world.identities.get(name) or identity(80)
-    home = db.session.get_one(Hospital, world.hospitals["Thessaloniki"])
-    known = {
-        "reason": "Letter 12",
-        "received_on": today(),
-        "family_name": who.family_name,
-        "birth_date": who.birth_date,
-    }
-    return letters.trace(actor, home, **known | given)
-
-
-def test_the_contact_finds_exactly_who_is_named_and_in_the_own_hospital_alone(world: Any) -> None:
-    with world.house.acting(world.people["protection"]) as actor:
-        one = world.identities["enrolled"]
-        found = [
-            search(world, actor, "enrolled").found,
-            search(world, actor, "enrolled", file_number=one.file_number).found,
-            search(world, actor, "enrolled", file_number="another").found,
-            search(world, actor, "enrolled", birth_date=one.birth_date + DAY).found,
-            search(world, actor, "neighbour's").found,
-            search(world, actor, "erased").found,
-        ]
-        assert found == [1, 1, 0, 0, 0, 0]
-        near = db.session.get_one(Hospital, world.hospitals["Leipzig"])
-        with pytest.raises(NotAllowed):
-            letters.trace(
-                actor, near, reason="r", received_on=today(), family_name="Quex", birth_date=dt.date(1950, 1, 1)
-            )
-
-
-@pytest.mark.parametrize("who", ["owner", "representative", "coordinator", "other protection", "admin"])
-def test_nobody_else_looks_for_patients_so(world: Any, who: str) -> None:
-    with world.house.acting(world.people[who]) as actor, pytest.raises(NotAllowed):
-        search(world, actor, "enrolled")
-    assert world.client(who).get(f"/letters/{world.letters['renewed'][1]}").status_code in (403, 404)
-
-
-def test_who_types_names_at_random_is_stopped_and_it_is_noted(world: Any) -> None:
-    with world.house.acting(world.people["protection"]) as actor:
-        for number in range(letters.MOST_MISSES - 1):  # one miss is the world's own
-            search(world, actor, "nobody", family_name=f"Guess{number}")
-        with pytest.raises(TooManySearches):
-            search(world, actor, "enrolled")
-    refused = "SELECT count(*) FROM audit_entry WHERE act = 'patient.trace' AND outcome = 'refused'"
-    assert world.house.value(refused) == 1
-
-
-def test_no_more_searches_a_day_than_letters_come(world: Any) -> None:
-    with world.house.acting(world.people["protection"]) as actor:
-        for _time in range(letters.MOST_A_DAY - 3):
-            search(world, actor, "enrolled")
-        with pytest.raises(TooManySearches):
-            search(world, actor, "enrolled")
-
-
-def test_the_answer_is_that_a_record_exists_its_clinician_and_its_consents_and_nothing_more(world: Any) -> None:
-    client = world.client("protection")
-    page = client.get(f"/letters/{world.letters['renewed'][1]}")
-    with world.house.acting(world.people["owner"]):
-        patient = record(world, "renewed")
-        hidden = [patient.nickname, str(patient.birth_year), patient.public_id]
-    assert page.status_code == 200
-    assert found_in(text_of(page), [*every_mark(world), *hidden]) == []
-    shown = Screen(page)
-    assert "Treating clinician: owner Tester" in shown.main
-    assert shown.texts("//section[@aria-labelledby='consents-1']/ul/li/span")[0] == "Given"
-
-
-def test_the_contact_opens_the_consent_documents_of_the_letter_and_each_opening_is_noted(world: Any) -> None:
-    client = world.client("protection")
-    shown = Screen(client.get(f"/letters/{world.letters['renewed'][1]}"))
-    addresses = shown.tree.xpath("//main//a[contains(@href, '/document/')]/@href")
-    before = last_entry(world)
-    answers = [client.get(address).status_code for address in addresses]
-    read = "SELECT count(*) FROM audit_entry WHERE seq > :seq AND act = 'document.open' AND patient_id = :id"
-    assert answers == [200, 200]
-    assert world.house.value(read, seq=before, id=world.patients["renewed"][0]) == 2
-    other = world.house.value(
-        "SELECT public_id FROM archived_document WHERE form_id = :id", id=world.forms["enrolled"][0]
-    )
-    assert client.get(f"/consents/{world.forms['enrolled'][1]}/document/{other}").status_code == 404
-
-
-def test_the_contact_obeys_a_letter_although_the_clinician_has_left(world: Any) -> None:
-    with world.house.acting(world.people["protection"]) as actor:
-        letter = search(world, actor, "leaver's")
-        (key,) = [one.public_id for one in letter.records]
-    client, letter_key = world.client("protection"), letter.public_id
-    shown = Screen(client.get(f"/letters/{letter_key}"))
-    first = shown.tree.xpath("//main//a[contains(., 'Record a withdrawal')]/@href")[0]
-    asked = Screen(client.get(first))
-    answer = client.post(first, data=asked.form() | {"channel": "letter"})
-    assert (answer.status_code, answer.headers["Location"]) == (302, f"/letters/{letter_key}")
-    with world.house.everything() as session:
-        patient = session.get(Patient, world.patients["leaver's"][0])
-        outcome = session.scalar(select(LetterRecord.outcome).where(LetterRecord.public_id == key))
-    assert (patient.state, patient.erase_on) == (PatientState.RESTRICTED, today() + THIRTY)
-    assert outcome is LetterOutcome.WITHDRAWN
-
-
-def test_a_restriction_is_put_at_once_beats_a_new_consent_and_stands_until_it_is_lifted(world: Any) -> None:
-    client, address = world.client("protection"), f"/letters/{world.letters['renewed'][1]}"
-    done = client.post(f"{address}/restrict", data=Screen(client.get(address)).form("/restrict"))
-    with world.house.acting(world.people["owner"]) as actor:
-        patient = record(world, "renewed")
-        first = (patient.state, shared(patient), patient.erase_on)
-        again = consents.prepare(actor, patient, language="en", variant=Variant.ADULT)
-        bring_form(actor, again, ARCHIVED)
-        second = (patient.state, shared(patient))
-    lifted = client.post(f"{address}/lift", data=Screen(client.get(address)).form("/lift"))
-    with world.house.acting(world.people["owner"]):
-        patient = record(world, "renewed")
-        third = (patient.state, shared(patient))
-    assert (done.status_code, lifted.status_code) == (302, 302)
-    assert first == (PatientState.RESTRICTED, False, None)
-    assert second == (PatientState.RESTRICTED, False)
-    assert third == (PatientState.ENROLLED, True)
-
-
-def test_a_letter_opens_its_records_for_thirty_days(world: Any) -> None:
-    with time_machine.travel(now() + 31 * DAY), world.house.acting(world.people["protection"]) as actor:
-        letter = db.session.get_one(Letter, world.letters["renewed"][0])
-        assert [one.patient for one in letter.records] == [None]
-        with pytest.raises(NotAllowed):
-            withdrawals.restrict_by_protection(actor, Patient(id=world.patients["renewed"][0]))
-
-
-def test_the_clinician_reads_on_home_what_the_contact_did_and_the_representative_without_whose_record(
-    world: Any,
-) -> None:
-    with world.house.acting(world.people["owner"]):
-        nickname = record(world, "restricted").nickname
-    group = "//section[h2[contains(., 'Done by the data-protection contact')]]//li"
-    clinicians = Screen(world.client("owner").get("/")).texts(group)
-    representatives = Screen(world.client("representative").get("/")).texts(group)
-    colleagues = Screen(world.client("colleague").get("/")).texts(group)
-    told = f"Record restricted on {format_date(today(), 'long', 'en_GB')}"
-    assert clinicians == [f"{nickname} {told}"]
-    assert representatives == [f"Thessaloniki{told}"]
-    assert colleagues == []
-
-
-def test_what_was_typed_into_the_search_is_nowhere(world: Any) -> None:
-    client, who = world.client("protection"), world.identities["attested"]
-    asked = Screen(client.get("/letters/search")).form()
-    typed = {"reason": "Letter 40", "received_on": str(today()), "family_name": who.family_name}
-    answer = client.post("/letters/search", data=asked | typed | {"birth_date": str(who.birth_date)})
-    page = client.get(answer.headers["Location"])
-    assert (answer.status_code, found_in(text_of(answer) + text_of(page), every_mark(world))) == (302, [])
-    for table in ("letter", "letter_record", "once_key", "audit_entry"):
-        for row in world.house.rows(f"SELECT * FROM {table}"):
-            assert found_in("\n".join(str(value) for value in row), every_mark(world)) == []
-
-
-# --- the receipt --------------------------------------------------------------------------------------------------------
+# --- the receipt ----------------------------------------------------------------------------------------------------
 
 
 def test_the_receipt_says_in_the_forms_language_what_was_withdrawn_and_names_nobody(world: Any) -> None:
@@ -408,7 +230,7 @@ def test_a_receipt_is_the_same_after_the_record_is_erased_and_there_is_none_for_
             receipts.set_receipt(form_of(world, "enrolled").decisions[0])
 
 
-# --- renewal ------------------------------------------------------------------------------------------------------------
+# --- renewal --------------------------------------------------------------------------------------------------------
 
 
 def child(world: Any, actor: Any, born: dt.date, mandate_ends_on: dt.date | None = None) -> tuple[Patient, ConsentForm]:
@@ -498,7 +320,7 @@ def test_a_corrected_birth_date_moves_the_day(world: Any) -> None:
         assert form.renewal_due_on == dt.date(today().year + 10, 12, 1)
 
 
-# --- the life of a consent ------------------------------------------------------------------------------------------------
+# --- the life of a consent ------------------------------------------------------------------------------------------
 
 
 def test_the_record_tells_the_life_of_its_consent_the_newest_first(world: Any) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 from app.outside.paper.faults import PaperFault
-from app.outside.paper.texts import TEMPLATES, TOKEN, language_table
+from app.outside.paper.texts import TEMPLATES, TOKEN, append_plain, language_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +75,7 @@ class _Page:
         self._append(target, source.text)
         for child in source:
             if child.tag == "word":
-                _append_plain(target, self._words[str(child.get("name"))])
+                append_plain(target, self._words[str(child.get("name"))])
             elif self._belongs(child):
                 kept = {name: value for name, value in child.attrib.items() if name in KEPT}
                 self.build(child, ET.SubElement(target, child.tag, kept))
@@ -87,16 +87,9 @@ class _Page:
 
     def _append(self, target: ET.Element, text: str | None) -> None:
         pieces = TOKEN.split(text or "")
-        _append_plain(target, re.sub(r"\s+", " ", pieces[0]))
+        append_plain(target, re.sub(r"\s+", " ", pieces[0]))
         for name, after in zip(pieces[1::2], pieces[2::2], strict=True):
             if name not in self._values:
                 raise PaperFault("unknown_field", name)
             ET.SubElement(target, "bdi").text = self._values[name]
-            _append_plain(target, after)
-
-
-def _append_plain(target: ET.Element, text: str) -> None:
-    if len(target):
-        target[-1].tail = (target[-1].tail or "") + text
-    else:
-        target.text = (target.text or "") + text
+            append_plain(target, after)

@@ -187,16 +187,17 @@ def _gather_answer(part: ET.Element) -> None:
 def _append_text(target: ET.Element, text: str | None) -> None:
     """Append plain text; each ``[[field]]`` in it becomes an empty, isolated element that names the field."""
     pieces = TOKEN.split(text or "")
-    _append_plain(target, pieces[0])
+    append_plain(target, pieces[0])
     for name, after in zip(pieces[1::2], pieces[2::2], strict=True):
         if name in PAGE_FIELDS:
             ET.SubElement(target, "span", {"class": "page-now" if name == "page" else "page-all"})
         else:
             ET.SubElement(target, "bdi", {"data-field": name})
-        _append_plain(target, after)
+        append_plain(target, after)
 
 
-def _append_plain(target: ET.Element, text: str) -> None:
+def append_plain(target: ET.Element, text: str) -> None:
+    """Append plain text behind what an element holds."""
     if len(target):
         target[-1].tail = (target[-1].tail or "") + text
     else:

@@ -1,0 +1,28 @@
+"""What the tests of withdrawals share: records, forms, and what the log says since."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from app.models import Patient, db
+from app.scopes import care_in_force
+from tests.factories import DAY
+
+THIRTY = 30 * DAY
+
+
+def record(world: Any, name: str) -> Patient:
+    return db.session.get_one(Patient, world.patients[name][0])
+
+
+def shared(patient: Patient) -> bool:
+    return (
+        db.session.scalar(select(Patient.id).where(Patient.id == patient.id, Patient.id.in_(care_in_force())))
+        is not None
+    )
+
+
+def last_entry(world: Any) -> int:
+    return int(world.house.value("SELECT max(seq) FROM audit_entry"))
