@@ -6,6 +6,7 @@ from app.tables.base import Moment, Record, Spell, db, now, today
 from app.tables.consents import ArchivedDocument, ConsentDecision, ConsentForm, ConsentText, DocumentKey, PhoneLink
 from app.tables.letters import Letter, LetterRecord
 from app.tables.networks import Authorisation, Centre, Country, Hospital, Network, Registry, ThematicArea
+from app.tables.own_texts import OwnText
 from app.tables.patients import Patient, PatientIdentity
 from app.tables.people import (
     Attempt,
@@ -43,6 +44,7 @@ TABLES = (
     PatientIdentity,  # who the patient is, sealed
     # consent
     ConsentText,  # a published text, never changed
+    OwnText,  # a version of a hospital's own text
     ConsentForm,  # a form, from language to archive
     ConsentDecision,  # an answer for one purpose
     ArchivedDocument,  # a stored scan, append-only
@@ -82,6 +84,7 @@ __all__ = [
     "Moment",
     "Network",
     "OnceKey",
+    "OwnText",
     "PasswordLink",
     "Patient",
     "PatientIdentity",

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Select,
     and_,
     false,
+    func,
     or_,
     select,
     true,
@@ -45,13 +46,14 @@ from app.models import (
     Mandate,
     Membership,
     Network,
+    OwnText,
     Patient,
     Person,
     PhoneLink,
     Stack,
     StackPage,
 )
-from app.words import Answer, FormState, GrantScope, MandateKind, PatientState, Purpose
+from app.words import Answer, FormState, GrantScope, MandateKind, OwnTextState, PatientState, Purpose
 
 
 class Reach(NamedTuple):
@@ -445,6 +447,50 @@ def ukrainian_people(actor: Actor, thing: type[Any]) -> Reach:
     h, c = known_as("their_hospital", Hospital), known_as("their_country", Country)
     ids = select(h.c.id).join_from(h, c, h.c.country_id == c.c.id).where(c.c.procedure == "ua").correlate(None)
     return of_people(thing, *_people_of_hospitals(actor, ids))
+
+
+def accepted_at_work(actor: Actor, _thing: type[Any]) -> Reach:
+    """Accepted texts of the hospital one works in."""
+    own_text = known_as("accepted_text", OwnText)
+    known = own_text.c.state.in_([OwnTextState.ACCEPTED, OwnTextState.RETIRED])
+    ids = select(own_text.c.id).where(known, own_text.c.hospital_id.in_(_workplaces(actor)))
+    return Reach("id", (ids.correlate(None),))
+
+
+def others_text(actor: Actor, _thing: type[Any]) -> Reach:
+    """Texts of the hospital one represents that somebody else wrote and proposes."""
+    own_text = known_as("others_text", OwnText)
+    mine = own_text.c.hospital_id.in_(_mandated(actor, MandateKind.HOSPITAL_REPRESENTATIVE))
+    return Reach("id", (select(own_text.c.id).where(mine, _by_another(own_text, actor)).correlate(None),))
+
+
+def second_person(actor: Actor, _thing: type[Any]) -> Reach:
+    """Proposed texts of hospitals with a centre in the network one coordinates, where no second representative decides."""
+    own_text, other = known_as("lonely_text", OwnText), known_as("decidable_text", OwnText)
+    m = mandates_in_force(actor.on).subquery()
+    decidable = (
+        select(other.c.id)
+        .join_from(other, m, m.c.hospital_id == other.c.hospital_id)
+        .where(
+            m.c.kind == MandateKind.HOSPITAL_REPRESENTATIVE,
+            m.c.person_id != other.c.author_id,
+            m.c.person_id != other.c.proposed_by_id,
+        )
+        .correlate(None)
+    )
+    ids = select(own_text.c.id).where(
+        own_text.c.state != OwnTextState.DRAFT,
+        own_text.c.state != OwnTextState.DROPPED,
+        own_text.c.hospital_id.in_(_network_hospitals(actor)),
+        _by_another(own_text, actor),
+        own_text.c.id.not_in(decidable),
+    )
+    return Reach("id", (ids.correlate(None),))
+
+
+def _by_another(own_text: FromClause, actor: Actor) -> ColumnElement[bool]:
+    """Neither written nor proposed by the actor."""
+    return and_(own_text.c.author_id != actor.user_id, func.coalesce(own_text.c.proposed_by_id, 0) != actor.user_id)
 
 
 def about_no_patient(_actor: Actor, _thing: type[Any]) -> Reach:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from app.errors import WrongStep
-from app.models import ConsentDecision, ConsentForm, Job, Patient, Stack, StackPage
-from app.words import LABELS, Answer, FormState, JobState, PatientState, ScanState, StackState, _
+from app.models import ConsentDecision, ConsentForm, Job, OwnText, Patient, Stack, StackPage
+from app.words import LABELS, Answer, FormState, JobState, OwnTextState, PatientState, ScanState, StackState, _
 
 P, F, A, J = PatientState, FormState, Answer, JobState
-S, N = StackState, ScanState
+S, N, T = StackState, ScanState, OwnTextState
 
 STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
     Patient: (
@@ -60,6 +60,17 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (F.ARCHIVED, "consent.end", F.WITHDRAWN),
     ),
     ConsentDecision: ((A.GIVEN, "decision.withdraw", A.WITHDRAWN),),
+    OwnText: (
+        (None, "own_text.start", T.DRAFT),
+        (T.DRAFT, "own_text.write", T.DRAFT),
+        (T.DRAFT, "own_text.drop", T.DROPPED),
+        (T.DRAFT, "own_text.propose", T.PROPOSED),
+        (T.PROPOSED, "own_text.check", T.PROPOSED),  # by a job: whether it can be set as paper
+        (T.PROPOSED, "own_text.take-back", T.DRAFT),
+        (T.PROPOSED, "own_text.send-back", T.DRAFT),
+        (T.PROPOSED, "own_text.accept", T.ACCEPTED),
+        (T.ACCEPTED, "own_text.retire", T.RETIRED),
+    ),
     Stack: (
         (None, "stack.upload", S.READING),
         (None, "stack.pass-on", S.READING),  # to a colleague, whose own job reads it
@@ -97,6 +108,8 @@ REFUSALS = {
     (F.ARCHIVED, "consent.archive"): _("This form is archived already. Annul it if the scan is wrong."),
     (F.ARCHIVED, "consent.sign"): _("This form is archived and cannot be changed. Annul it if something is wrong."),
     (F.ARCHIVED, "consent.print"): _("This form is archived. Prepare a new form to print one."),
+    (T.DRAFT, "own_text.accept"): _("This text is a draft. It is decided once it is proposed."),
+    (T.PROPOSED, "own_text.write"): _("This text is proposed and waits for a decision. Take it back to change it."),
     (A.WITHDRAWN, "decision.withdraw"): _("This consent is withdrawn already."),
 }
 """What to say for a wrong step; any other says which state the record is in."""

@@ -105,6 +105,16 @@ class Variant(StrEnum):
     REPRESENTATIVE = "representative"
 
 
+class OwnTextState(StrEnum):
+    """The life of a hospital's own consent text. Whether an accepted one is in force follows from its date."""
+
+    DRAFT = "draft"
+    PROPOSED = "proposed"
+    ACCEPTED = "accepted"
+    RETIRED = "retired"
+    DROPPED = "dropped"
+
+
 class FormState(StrEnum):
     """The life of a consent form."""
 
@@ -233,6 +243,11 @@ LABELS: dict[str, Any] = {
     PatientState.ERASED: _("Erased"),
     Variant.ADULT: _("The patient signs"),
     Variant.REPRESENTATIVE: _("A representative signs"),
+    OwnTextState.DRAFT: _("Draft"),
+    OwnTextState.PROPOSED: _("Proposed"),
+    OwnTextState.ACCEPTED: _("Accepted"),
+    OwnTextState.RETIRED: _("Retired"),
+    OwnTextState.DROPPED: p_("of a draft", "Dropped"),
     FormState.PREPARED: _("Prepared"),
     FormState.PRINTED: _("Printed"),
     FormState.SIGNED: _("Signed"),

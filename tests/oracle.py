@@ -341,6 +341,38 @@ def desk_of_oneself(o: Oracle, me: int, row: Row) -> bool:
     return bool(whose == me) and (o.clinician(me) or o.has(me, "assistant"))
 
 
+def keeps_texts(o: Oracle, me: int, row: Row) -> bool:
+    return o.represents(me, row.hospital_id) or o.protects(me, row.hospital_id)
+
+
+def works_with_text(o: Oracle, me: int, row: Row) -> bool:
+    """Works where the accepted text is used."""
+    staff = o.clinician(me) or o.has(me, "assistant")
+    return row.state in {"accepted", "retired"} and staff and row.hospital_id in o.belongs_to(me)
+
+
+def wrote(me: int, row: Row) -> bool:
+    return me in {row.author_id, row.proposed_by_id}
+
+
+def second_at_home(o: Oracle, me: int, row: Row) -> bool:
+    return o.represents(me, row.hospital_id) and not wrote(me, row)
+
+
+def second_for(o: Oracle, me: int, row: Row) -> bool:
+    """The network's coordinator, where every representative wrote or proposed the text."""
+    if row.state in {"draft", "dropped"} or wrote(me, row) or not o.coordinates_hospital(me, row.hospital_id):
+        return False
+    others = [
+        one.person_id
+        for one in o.mandates
+        if one.kind == "hospital_representative"
+        and one.hospital_id == row.hospital_id
+        and not wrote(one.person_id, row)
+    ]
+    return not others
+
+
 def log_seen(o: Oracle, me: int, row: Row) -> bool:
     patient = o.by_id["patient"].get(row.patient_id)
     if me in o.admins and row.patient_id is None:
@@ -423,6 +455,18 @@ RIGHTS: dict[str, Right] = {
     # consent: the same people; the hospital's representative and data-protection contact see that a form exists
     "text.see": anyone,
     "text.publish": no_one,
+    # a hospital's own text: its representatives write, another one decides; a network's coordinator where there is none
+    "own_text.see": either(keeps_texts, second_for, works_with_text),
+    "own_text.open": either(keeps_texts, second_for),
+    "own_text.start": lambda o, me, row: o.represents(me, row.id),
+    "own_text.write": representative,
+    "own_text.drop": representative,
+    "own_text.propose": representative,
+    "own_text.take-back": representative,
+    "own_text.check": no_one,
+    "own_text.accept": either(second_at_home, second_for),
+    "own_text.send-back": either(second_at_home, second_for),
+    "own_text.retire": representative,
     "consent.see": lambda o, me, row: (
         who_cares(o, me, row) or o.represents(me, row.hospital_id) or o.protects(me, row.hospital_id)
     ),

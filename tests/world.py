@@ -19,6 +19,7 @@ from app.models import (
     Job,
     Mandate,
     Membership,
+    OwnText,
     Patient,
     Person,
     PhoneLink,
@@ -31,8 +32,8 @@ from app.models import (
 from app.outside.scans import Scan
 from app.outside.storage import PURPOSE
 from app.premises import premises
-from app.services import archives, consents, letters, patients, phones, withdrawals
-from app.words import Answer, Channel, JobState, MandateKind, Relation, ScanState, Sex, StackState, Variant
+from app.services import archives, consents, letters, own_texts, patients, phones, withdrawals
+from app.words import Answer, Channel, JobState, MandateKind, Opinion, Relation, ScanState, Sex, StackState, Variant
 from tests import factories as make
 from tests.factories import DAY
 from tests.houses import login_of
@@ -50,6 +51,7 @@ class World:
     patients: dict[str, tuple[int, str]] = field(default_factory=dict)
     forms: dict[str, tuple[int, str]] = field(default_factory=dict)
     letters: dict[str, tuple[int, str]] = field(default_factory=dict)
+    own_texts: dict[str, tuple[int, str]] = field(default_factory=dict)
     identities: dict[str, patients.Identity] = field(default_factory=dict)
     phone_token: str = ""
     house: Any = None
@@ -73,6 +75,7 @@ def build(house: Any) -> World:
         _places_and_people(world)
     _records(house, world)
     _endings(house, world)
+    _own_texts(house, world)
     return world
 
 
@@ -300,6 +303,40 @@ def _write(world: World, actor: Any) -> None:
 def _refuse(actor: Any, form: ConsentForm) -> None:
     answers = {d.public_id: Answer.REFUSED for d in form.decisions}
     consents.sign(actor, form, signed_on=today(), relation=Relation.SELF, signer=None, answers=answers)
+
+
+OPINION = {"opinion": Opinion.POSITIVE, "opinion_by": "Dr Opinion", "opinion_on": today(), "reference": "DPO 7/26"}
+
+OWN_TEXTS = {
+    # name: hospital, who writes, language, variant, how far
+    "draft": ("Thessaloniki", "representative", "el", "adult", 0),
+    "proposed": ("Thessaloniki", "representative", "en", "adult", 1),
+    "dropped": ("Thessaloniki", "representative", "en", "representative", 0),
+    "accepted": ("Plovdiv", "other representative", "bg", "adult", 2),
+    "retired": ("Plovdiv", "other representative", "bg", "representative", 2),
+    "draft afar": ("Plovdiv", "two hats", "tr", "adult", 0),
+}
+
+
+def _own_texts(house: Any, world: World) -> None:
+    """Hospitals' own texts. One is proposed where nobody else represents the hospital: a coordinator decides."""
+    for name, (where, who, language, variant, far) in OWN_TEXTS.items():
+        with house.acting(world.people[who]) as actor:
+            hospital = db.session.get(Hospital, world.hospitals[where])
+            given = {"language": language, "variant": Variant(variant), "base_language": "en"}
+            own = own_texts.start(actor, hospital, **given)
+            world.own_texts[name] = key, _public = own.id, own.public_id
+            if far:
+                own_texts.propose(actor, own, **OPINION)
+            if name == "dropped":
+                own_texts.drop(actor, own)
+        if far > 1:
+            with house.system() as actor:
+                own_texts.check_as_paper(actor, {"text": world.own_texts[name][1]})
+            with house.acting(world.people["two hats"]) as actor:
+                own_texts.accept(actor, db.session.get(OwnText, key), counts_from=today())
+    with house.acting(world.people["two hats"]) as actor:
+        own_texts.retire(actor, db.session.get(OwnText, world.own_texts["retired"][0]), reason="The law has changed")
 
 
 STACKS = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import config
 from app.errors import Incomplete, NotFound
-from app.models import ConsentForm
+from app.models import ConsentForm, Hospital
 from app.outside import paper
 from app.outside.vault import Place
 from app.premises import premises
@@ -100,12 +100,18 @@ def _personal(form: ConsentForm, identity: patients.Identity) -> dict[str, str]:
 
 
 def _values(form: ConsentForm) -> dict[str, str]:
-    """The fields that are the hospital's, the operator's and the country's."""
-    settings, hospital, country = premises().settings, form.hospital, form.hospital.country
+    """The fields that are the hospital's, the operator's and the country's, and who explains."""
     clinician = form.patient.clinician
+    standing = standing_values(form.hospital, form.language, form.text.text_version)
+    return standing | {"clinician.name": str(clinician) if clinician else ""}
+
+
+def standing_values(hospital: Hospital, language: str, version: str) -> dict[str, str]:
+    """The fields that are the same on every form of a text at a hospital."""
+    settings, country = premises().settings, hospital.country
     return {
-        "form.version": form.text.text_version,
-        "form.language": paper.language_name(form.language),
+        "form.version": version,
+        "form.language": paper.language_name(language),
         "operator.name": settings["OPERATOR_NAME"],
         "operator.address": settings["OPERATOR_ADDRESS"],
         "operator.dpo_contact": settings["OPERATOR_DPO"],
@@ -119,7 +125,6 @@ def _values(form: ConsentForm) -> dict[str, str]:
         "authority.name": country.authority_name,
         "authority.contact": f"{country.authority_address}, {country.authority_contact}",
         "country.paragraph": "",
-        "clinician.name": str(clinician) if clinician else "",
     }
 
 

@@ -5,18 +5,29 @@ A published text is a row that never changes; its source is ``app/consent_templa
 
 from __future__ import annotations
 
-from sqlalchemy import select
+import datetime as dt
+
+from sqlalchemy import or_, select
 
 from app.act import act
 from app.actors import Actor
-from app.models import ConsentText, Patient, db, now
+from app.models import ConsentText, Hospital, OwnText, Patient, db, now
 from app.outside import paper
-from app.words import Procedure, Variant
+from app.services import days
+from app.words import OwnTextState, Procedure, Variant
 
 
 @act("text.publish", creates=ConsentText)
-def publish(_actor: Actor, _none: object, *, text: paper.ComposedText) -> ConsentText:
-    """Store a composed text for ever; forms printed from it pin this row."""
+def publish(
+    _actor: Actor,
+    _of: object,
+    *,
+    text: paper.ComposedText,
+    hospital_id: int | None = None,
+    source: str | None = None,
+    source_sha256: str | None = None,
+) -> ConsentText:
+    """Store a composed text for ever; forms printed from it pin this row. With a hospital it is that one's own."""
     return ConsentText(
         procedure=Procedure(text.procedure),
         language=text.language,
@@ -28,6 +39,9 @@ def publish(_actor: Actor, _none: object, *, text: paper.ComposedText) -> Consen
         fonts=dict(text.fonts),
         sha256=text.sha256,
         published_at=now(),
+        hospital_id=hospital_id,
+        source=source,
+        source_sha256=source_sha256,
     )
 
 
@@ -48,8 +62,9 @@ def publish_new(actor: Actor) -> int:
 
 def offered_languages(patient: Patient, last_used: str | None) -> list[str]:
     """The languages a form can have: the last used first, then the country's, then the others by code."""
-    statement = select(ConsentText.language).where(ConsentText.procedure == patient.procedure).distinct()
-    codes = set(db.session.scalars(statement))
+    standard = ConsentText.procedure == patient.procedure, ConsentText.hospital_id.is_(None)
+    codes = set(db.session.scalars(select(ConsentText.language).where(*standard).distinct()))
+    codes |= {own.language for own in own_texts_in_force(patient)}
     wished = [last_used] if last_used else []
     wished += patient.hospital.country.languages.split(",")
     first = [code for code in dict.fromkeys(wished) if code in codes]
@@ -57,10 +72,43 @@ def offered_languages(patient: Patient, last_used: str | None) -> list[str]:
 
 
 def latest_text(patient: Patient, language: str, variant: Variant) -> ConsentText | None:
-    """The text a form prepared now would have."""
+    """The text a form prepared now would have: the hospital's own in force, else the standard.
+
+    An authoritative text that was installed once stands before every shipped one.
+    """
+    for own in own_texts_in_force(patient):
+        if (own.language, own.variant) == (language, variant):
+            return own.text
     statement = select(ConsentText).where(
-        ConsentText.procedure == patient.procedure, ConsentText.language == language, ConsentText.variant == variant
+        ConsentText.procedure == patient.procedure,
+        ConsentText.language == language,
+        ConsentText.variant == variant,
+        ConsentText.hospital_id.is_(None),
     )
-    return db.session.scalars(
-        statement.order_by(ConsentText.published_at.desc(), ConsentText.id.desc()).limit(1)
-    ).first()
+    newest = (ConsentText.source.is_(None), ConsentText.published_at.desc(), ConsentText.id.desc())
+    return db.session.scalars(statement.order_by(*newest).limit(1)).first()
+
+
+def own_texts_in_force(patient: Patient) -> list[OwnText]:
+    """The own texts that count today at the patient's hospital, at most one for a language and variant.
+
+    It is the one that began to count last; where that one is retired, there is none and the standard counts.
+    """
+    if patient.procedure is not Procedure.EU:
+        return []
+    return in_force_at(patient.hospital, days.day_at(patient.hospital))
+
+
+def in_force_at(hospital: Hospital, day: dt.date) -> list[OwnText]:
+    """The same for a hospital and a day."""
+    began = (
+        select(OwnText)
+        .where(
+            OwnText.hospital_id == hospital.id,
+            OwnText.counts_from <= day,
+            or_(OwnText.retired_on.is_(None), OwnText.retired_on >= OwnText.counts_from),
+        )
+        .order_by(OwnText.counts_from, OwnText.id)
+    )
+    last = {(own.language, own.variant): own for own in db.session.scalars(began).unique()}
+    return [own for own in last.values() if own.state is OwnTextState.ACCEPTED]

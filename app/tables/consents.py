@@ -5,7 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    literal_column,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.tables.base import Moment, Record, choice
@@ -14,12 +24,30 @@ from app.tables.patients import Patient
 from app.tables.people import Person
 from app.words import Answer, Channel, FormState, Procedure, Purpose, Relation, Variant
 
+INSTALLED = literal_column("source").is_not(None)
+
 
 class ConsentText(Record):
-    """A published text: composed HTML, style and fonts by hash. Never changed, so an old form prints for ever."""
+    """A published text: composed HTML, style and fonts by hash. Never changed, so an old form prints for ever.
+
+    The standard's, or a hospital's own; ``source`` says where an authoritative file came from that was installed once.
+    """
 
     __tablename__ = "consent_text"
-    __table_args__ = (UniqueConstraint("procedure", "language", "variant", "sha256"),)
+    __table_args__ = (
+        UniqueConstraint("procedure", "language", "variant", "sha256"),
+        CheckConstraint("hospital_id IS NULL OR procedure = 'eu'", name="ukrainian_is_no_hospitals"),
+        CheckConstraint("(source IS NULL) = (source_sha256 IS NULL)", name="source_has_its_hash"),
+        Index(
+            "ix_consent_text_installed",
+            "procedure",
+            "language",
+            "variant",
+            unique=True,
+            sqlite_where=INSTALLED,
+            postgresql_where=INSTALLED,
+        ),
+    )
     procedure: Mapped[Procedure] = mapped_column(choice(Procedure, "procedure"))
     language: Mapped[str] = mapped_column(String(5))
     variant: Mapped[Variant] = mapped_column(choice(Variant, "variant"))
@@ -30,6 +58,11 @@ class ConsentText(Record):
     fonts: Mapped[dict[str, Any]] = mapped_column(JSON)
     sha256: Mapped[str] = mapped_column(String(64))
     published_at: Mapped[dt.datetime] = mapped_column(Moment)
+    hospital_id: Mapped[int | None] = mapped_column(
+        ForeignKey("hospital.id", name="fk_consent_text_hospital_id_hospital")
+    )
+    source: Mapped[str | None] = mapped_column(String(300))
+    source_sha256: Mapped[str | None] = mapped_column(String(64))
 
     def __str__(self) -> str:
         return f"{self.procedure} {self.language} {self.variant} {self.text_version}"

@@ -20,6 +20,7 @@ SIZES = {"country": 3, "network": 3, "hospital": 4, "centre": 6, "ab_user": 9, "
 SIZES |= {
     "stack": 12,
     "stack_page": 24,
+    "own_text": 20,
     "assistant_grant": 8,
     "granted_patient": 8,
     "patient": 12,
@@ -201,6 +202,7 @@ def _records(dice: Dice) -> None:
         sha256=lambda n: f"{n}",
         published_at=now(),
     )
+    _own_texts(dice)
     dice.make(
         "consent_form",
         code=lambda n: f"{n:016d}",
@@ -219,6 +221,38 @@ def _records(dice: Dice) -> None:
         row |= {"hospital_id": owner["hospital_id"], "procedure": owner["procedure"]}
         row["text_id"] = 2 if owner["procedure"] == "ua" else 1
     _papers(dice)
+
+
+def _own_texts(dice: Dice) -> None:
+    """In every state; what is proposed or more has an opinion, what is accepted was decided by another person."""
+    states = ("draft", "proposed", "accepted", "retired", "dropped")
+    dice.make(
+        "own_text",
+        hospital_id=lambda _n: dice.any_of("hospital"),
+        language=lambda n: f"x{n}",
+        variant="adult",
+        number=1,
+        state=lambda n: states[n % len(states)],
+        base_language="en",
+        base={},
+        content={},
+        written_at=now(),
+        author_id=lambda _n: dice.any_of("ab_user"),
+        proposed_by_id=lambda _n: dice.any_of("ab_user"),
+        opinion="positive",
+        opinion_by="o",
+        opinion_on=today(),
+        opinion_reference="r",
+        decided_by_id=None,
+        counts_from=None,
+        text_id=None,
+        retired_on=None,
+    )
+    for row in dice.rows["own_text"]:
+        if row["state"] in {"accepted", "retired"}:
+            others = {one["id"] for one in dice.rows["ab_user"]} - {row["author_id"], row["proposed_by_id"]}
+            row |= {"decided_by_id": min(others), "counts_from": today(), "text_id": 1}
+            row["retired_on"] = today() if row["state"] == "retired" else None
 
 
 def _papers(dice: Dice) -> None:

@@ -3,7 +3,7 @@
 The rooms: ``fields`` (what a form must say and what is filled in), ``texts`` (a language's words composed with the
 skeleton), ``fills`` (one patient's values put in), ``codes`` (the QR on each page), ``renderers`` (the warm child
 seen from outside), ``setting`` (WeasyPrint, inside the child), ``compiling`` and ``stamps`` (a patient's words put into
-a paper that was set before), ``blanks`` (forms without a patient), ``receipts`` (of withdrawals), ``faults``.
+a paper that was set before), ``blanks`` (forms without a patient), ``receipts`` (of withdrawals), ``faults``; ``own_texts`` and ``markup`` (what a hospital writes itself).
 The words and the layout themselves are in app/consent_templates. Reading scans back is not here: ``scans``.
 
     text = compose("eu", "el", "adult")                      # published: kept for ever
@@ -12,6 +12,7 @@ The words and the layout themselves are in app/consent_templates. Reading scans 
     paper = press.print(text.html, text.css, {...}, [...], role="processor", ...)    # the same, 200 times as fast
 """
 
+from app.outside.paper import markup
 from app.outside.paper.blanks import render_all_blanks, render_blank
 from app.outside.paper.codes import BLANK_CODE, grouped_code, parse_qr, plain_code, qr_payload
 from app.outside.paper.faults import CODES, PaperFault
@@ -47,6 +48,7 @@ __all__ = [
     "language_name",
     "languages",
     "long_date",
+    "markup",
     "parse_qr",
     "plain_code",
     "qr_payload",

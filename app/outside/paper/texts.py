@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
+from babel import Locale
+
 from app.outside.paper.faults import PaperFault
 from app.outside.paper.fields import PAGE_FIELDS, PROCEDURES, VARIANTS
 
@@ -61,8 +63,10 @@ def language_table() -> dict[str, dict[str, str | bool]]:
 
 
 def language_name(language: str) -> str:
-    """How the language calls itself ("Deutsch")."""
-    return str(language_table()[language]["name"])
+    """How the language calls itself ("Deutsch"), also one that only a hospital's own text has."""
+    if language in language_table():
+        return str(language_table()[language]["name"])
+    return str(Locale.parse(language).get_language_name(language) or language)
 
 
 def compose(procedure: str, language: str, variant: str) -> ComposedText:
@@ -71,16 +75,36 @@ def compose(procedure: str, language: str, variant: str) -> ComposedText:
     Raises:
         PaperFault: ``text_missing``; ``text_broken`` when the source is not as docs/texts/README.md says.
     """
-    source = _read_text(procedure, language, variant)
+    return composed(read_source(procedure, language, variant), procedure, language, variant)
+
+
+def composed(
+    source: ET.Element, procedure: str, language: str, variant: str, *, more_style: str = "", mark: str = ""
+) -> ComposedText:
+    """Build one text from a source's words and points.
+
+    Args:
+        source: shaped as docs/texts/README.md says.
+        procedure: whose form it is.
+        language: of the words.
+        variant: who signs.
+        more_style: what the source needs beyond the house's style.
+        mark: whose text it is, where it is not the standard's; it makes the text's hash its own.
+
+    Raises:
+        PaperFault: ``text_broken``.
+    """
     parts = _Parts(source, procedure, variant)
     root = ET.Element("html", {"lang": language, "data-procedure": procedure, "data-variant": variant})
-    if language_table()[language]["hyphenate"]:
+    if mark:
+        root.set("data-mark", mark)
+    if language_table().get(language, {}).get("hyphenate"):
         root.set("class", "hyphenate")
     parts.build(_parse(TEMPLATES / "form.html"), root)
-    title = "".join(_only(source, "head/title").itertext())
-    _only(root, "head/title").text = title
+    title = "".join(only(source, "head/title").itertext())
+    only(root, "head/title").text = title
     html = ET.tostring(root, encoding="unicode")
-    fonts, css = _pins(), style()
+    fonts, css = _pins(), style() + more_style
     return ComposedText(
         procedure, language, variant, source.get("data-version", ""), title, html, css, fonts, _digest(html, css, fonts)
     )
@@ -92,9 +116,18 @@ def font_pins() -> dict[str, dict[str, str]]:
     return tomllib.loads((TEMPLATES / "fonts.toml").read_text("utf-8"))
 
 
+def own_style() -> str:
+    """What a hospital's own text may have and the standard has not, without comments."""
+    return "\n" + _without_comments("own.css")
+
+
+def _without_comments(file: str) -> str:
+    return re.sub(r"/\*.*?\*/\s*", "", (TEMPLATES / file).read_text("utf-8"), flags=re.DOTALL)
+
+
 def style() -> str:
     """The house's style for paper, without comments; it names its very fonts."""
-    css = re.sub(r"/\*.*?\*/\s*", "", (TEMPLATES / "paper.css").read_text("utf-8"), flags=re.DOTALL)
+    css = _without_comments("paper.css")
     fonts = _pins()
     return re.sub(r"font:([a-z]+)", lambda found: f"font:{fonts[found[1]]}", css)
 
@@ -112,7 +145,12 @@ def _folder(procedure: str) -> Path:
     return TEMPLATES / "texts" / ("ua" if procedure == "ua" else "")
 
 
-def _read_text(procedure: str, language: str, variant: str) -> ET.Element:
+def read_source(procedure: str, language: str, variant: str) -> ET.Element:
+    """The source of a shipped text.
+
+    Raises:
+        PaperFault: ``text_missing``; ``text_broken``.
+    """
     known = procedure in PROCEDURES and variant in VARIANTS and language in language_table()
     path = _folder(procedure) / f"{language}.html"
     if not known or not path.is_file():
@@ -127,7 +165,12 @@ def _parse(path: Path) -> ET.Element:
         raise PaperFault("text_broken", f"{path.name}: {fault}") from None
 
 
-def _only(root: ET.Element, path: str) -> ET.Element:
+def only(root: ET.Element, path: str) -> ET.Element:
+    """The one element of a path.
+
+    Raises:
+        PaperFault: ``text_broken``.
+    """
     found = root.findall(path)
     if len(found) != 1:
         raise PaperFault("text_broken", f"{path}: {len(found)} instead of 1")
@@ -140,9 +183,9 @@ class _Parts:
     def __init__(self, source: ET.Element, procedure: str, variant: str) -> None:
         self._procedure = procedure
         self._variant = variant
-        words = _only(source, "body/section[@data-part='words']")
+        words = only(source, "body/section[@data-part='words']")
         self._words = {word.get("data-word"): word for word in words if self._belongs(word)}
-        self._points = [part for part in _only(source, "body") if part is not words]
+        self._points = [part for part in only(source, "body") if part is not words]
 
     def build(self, source: ET.Element, target: ET.Element) -> None:
         """Append the content of ``source`` to ``target``, with words, points and places for fields put in."""
