@@ -228,6 +228,7 @@ ACCESS: dict[str, Row] = {
     "job.see":                 (Job,            nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
     # pages that show no record of their own
     "home.open":               (Person,         nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "verification.open":       (Person,         nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
     "help.open":               (Person,         nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
 }
 # fmt: on

@@ -34,6 +34,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "refusal": ("AuditEntry", "a count"),
     "reading": ("AuditEntry", "nothing"),
     "scan-route": ("ConsentForm, Patient, Membership", "whose form a scanned page is, to the job that sorts a stack"),
+    "verify": (
+        "ConsentForm, ConsentText, ArchivedDocument, ConsentDecision",
+        "of one form: code, text version, language, day of archiving, whether annulled; whether a file is one of it",
+    ),
     "nickname": ("Patient", "whether the nickname is taken"),
     "duplicate-check": ("PatientIdentity", "whether one exists in the hospital"),
     "letter": ("PatientIdentity", "ids of the patients of exactly this identity, into the letter's own rows"),

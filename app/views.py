@@ -31,6 +31,7 @@ from app.pages import (
     phones,
     security,
     stacks,
+    verifications,
     withdrawals,
 )
 from app.words import _
@@ -54,6 +55,8 @@ SITE = (
     Entry(withdrawals.WithdrawalPage),
     Entry(withdrawals.WaitingPage),
     Entry(stacks.StacksPage, "consent", _("Scans to file"), "layers"),
+    Entry(verifications.VerificationPage, "consent", _("Check a form"), "scan-line"),
+    Entry(verifications.SearchPage),
     Entry(grants.AssistantPage, "people", _("My assistants"), "handshake"),
     Entry(grants.AssistedPage, "people", _("Whom I assist"), "handshake"),
     Entry(people.PersonPage, "people", _("People"), "users-round"),

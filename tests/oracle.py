@@ -516,5 +516,6 @@ RIGHTS: dict[str, Right] = {
     "audit.see": log_seen,
     "job.see": about_oneself,
     "home.open": oneself,
+    "verification.open": oneself,
     "help.open": oneself,
 }

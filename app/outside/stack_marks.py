@@ -80,10 +80,21 @@ def drawn(page: bytes, *, grey: bool = True) -> Image.Image:
     """The page as a picture of 200 dpi, with what was filled in and written on it."""
     document = pypdfium2.PdfDocument(page)
     document.init_forms()
-    width, height = document.get_page_size(0)
+    return drawn_page(document, 0, grey=grey)
+
+
+def drawn_page(document: pypdfium2.PdfDocument, number: int, *, grey: bool = True) -> Image.Image:
+    """One page of an opened document, from 0 on, as a picture of 200 dpi."""
+    width, height = document.get_page_size(number)
     scale = min(DPI / 72, math.sqrt(MOST_DOTS / max(width * height, 1)))
-    picture: Image.Image = document[0].render(scale=scale, grayscale=grey, rev_byteorder=not grey).to_pil()
+    picture: Image.Image = document[number].render(scale=scale, grayscale=grey, rev_byteorder=not grey).to_pil()
     return picture.convert("L" if grey else "RGB")
+
+
+def fitting(picture: Image.Image) -> Image.Image:
+    """A picture with no more dots than a page is drawn with."""
+    share = math.sqrt(MOST_DOTS / max(picture.width * picture.height, 1))
+    return picture if share >= 1 else picture.resize((int(picture.width * share), int(picture.height * share)))
 
 
 def draw(page: bytes, turned: int, width: int) -> bytes:

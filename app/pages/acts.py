@@ -128,6 +128,7 @@ ACT_WORDS: dict[str, object] = {
     "audit.see": _("See who opened what"),
     "job.see": _("See one’s jobs"),
     "home.open": _("Open Home"),
+    "verification.open": _("Check a form’s code or file"),
     "help.open": _("Open the help"),
 }
 """Every act of the access table, as a reader would name it."""

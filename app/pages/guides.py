@@ -20,7 +20,7 @@ SECTIONS = (
     (_("People"), ("person", "membership", "mandate", "grant", "granted_patient", "login")),
     (_("Patients"), ("patient", "identity")),
     (_("Consent"), ("text", "consent", "decision", "document", "document_key", "phone_link")),
-    (_("The rest"), ("audit", "job", "home", "help")),
+    (_("The rest"), ("verification", "audit", "job", "home", "help")),
 )
 
 

@@ -20,8 +20,12 @@ ATTEMPTS = {"pair": 10, "account": 10, "address": 50}
 """Failures within the window: of one account from one address, of one account, from one address."""
 
 
+MOST_TRIES = 60
+"""Tries of one person within the window, of what may be tried often: people do not come near it."""
+
+
 class TooMany(Refusal):
-    """Too many failed logins for this account or from this address."""
+    """Too many failed logins for this account or from this address, or too many tries of a person."""
 
     status = 429
 
@@ -40,6 +44,24 @@ def log(session: Session, word: str, person: Person | None, address: str, outcom
     entry = audit.Entry(word, outcome, person.id if person else None, address, thing="Person")
     entry.thing_id = person.public_id if person else None
     audit.write(session, [entry])
+
+
+def count_try(kind: str, person_id: int) -> None:
+    """Count a try of a person, whatever comes of it.
+
+    Raises:
+        TooMany: wait.
+    """
+    subject = _subject(kind, str(person_id))
+    with sight.wide("limits") as session:
+        writing(session)
+        table = Attempt.__table__
+        session.execute(delete(table).where(table.c.at < now() - WINDOW))
+        recent = select(func.count()).select_from(Attempt).where(Attempt.subject == subject)
+        if (session.scalar(recent) or 0) >= MOST_TRIES:
+            raise TooMany(_("You have tried this very often. Wait a quarter of an hour and try again."))
+        session.add(Attempt(subject=subject, at=now()))
+        session.commit()
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ class ArchivedDocument(Record):
     """
 
     __tablename__ = "archived_document"
-    __table_args__ = (UniqueConstraint("form_id", "position", "kind"),)
+    __table_args__ = (UniqueConstraint("form_id", "position", "kind"), Index("ix_archived_document_sha256", "sha256"))
     form_id: Mapped[int] = mapped_column(ForeignKey("consent_form.id"), index=True)
     position: Mapped[int]
     kind: Mapped[str] = mapped_column(String(10))

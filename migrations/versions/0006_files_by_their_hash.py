@@ -1,0 +1,24 @@
+"""archived files are found by their hash
+
+Revision ID: 0006
+Revises: 0005
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """An index for the page that checks a file."""
+    op.create_index("ix_archived_document_sha256", "archived_document", ["sha256"])
+
+
+def downgrade() -> None:
+    """Without it a file is looked for in all of them."""
+    op.drop_index("ix_archived_document_sha256", "archived_document")
