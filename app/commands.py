@@ -196,14 +196,20 @@ def fsck(*, repair: bool, deep: bool) -> None:
 @click.option("--procedure", type=click.Choice(paper.PROCEDURES))
 @click.option("--language", metavar="CODE")
 @click.option("--variant", type=click.Choice(paper.VARIANTS), default="adult", show_default=True)
+@click.option("--large", is_flag=True, help="In large print.")
 @click.option("--all", "every", is_flag=True, help="Every form there is, into --output as a folder.")
 @click.option("--output", type=click.Path(path_type=Path), required=True)
-def render(procedure: str | None, language: str | None, variant: str, output: Path, *, every: bool) -> None:
+def render(
+    procedure: str | None, language: str | None, variant: str, output: Path, *, large: bool, every: bool
+) -> None:
     """Write blank forms as PDF. Needs no database, no secret and no demo data."""
     if every == bool(procedure or language) or (not every and not (procedure and language)):
         raise click.UsageError("Give either --all, or --procedure and --language.")
     try:
-        written = paper.render_all_blanks(output) if every else [_render_one(procedure, language, variant, output)]
+        if every:
+            written = paper.render_all_blanks(output, large=large)
+        else:
+            written = _render_one(procedure or "", language or "", variant, output, large=large)
         for path in written:
             click.echo(path)
     except paper.PaperFault as fault:
@@ -215,9 +221,9 @@ def render(procedure: str | None, language: str | None, variant: str, output: Pa
         fail(f"{output}: {fault.strerror}")
 
 
-def _render_one(procedure: str | None, language: str | None, variant: str, output: Path) -> Path:
-    paper.render_blank(procedure or "", language or "", variant, output)
-    return output
+def _render_one(procedure: str, language: str, variant: str, output: Path, *, large: bool) -> Iterator[Path]:
+    paper.render_blank(procedure, language, variant, output, large=large)
+    yield output
 
 
 @consent.command("publish")

@@ -40,7 +40,7 @@ QUALITY: Final = 45
 class StrangePaper(Exception):
     """The form has other writing lines than this module knows; ``code`` is ``other_lines``."""
 
-    def __init__(self, found: Sequence[int], expected: Sequence[int]) -> None:
+    def __init__(self, found: int, expected: int) -> None:
         super().__init__(f"other_lines: {found} instead of {expected}")
         self.code = "other_lines"
 
@@ -82,16 +82,16 @@ def fill_in(printed: Rendered, writing: Writing) -> list[Image.Image]:
     """
     with pypdfium2.PdfDocument(printed.pdf) as document:
         pages = [page.render(scale=DOTS / 72, grayscale=True).to_pil().copy() for page in document]
-    marks, rows = _marks(writing), lines.rows(printed)
-    if [len(row) for row in rows] != [len(row) for row in marks]:
-        raise StrangePaper([len(row) for row in rows], [len(row) for row in marks])
+    marks = [text for row in _marks(writing) for text in row]  # large print has the same lines in other rows
+    found = [line for row in lines.rows(printed) for line in row]
+    if len(found) != len(marks):
+        raise StrangePaper(len(found), len(marks))
     inks = {number: Ink(page.size, f"{writing.clinician.name}{number}") for number, page in enumerate(pages, 1)}
     for box in writing.crosses:
         place = printed.places[box]
         inks[place.page].cross(place.left, place.top, place.width)
-    for row, texts in zip(rows, marks, strict=True):
-        for line, text in zip(row, texts, strict=True):
-            inks[line.page].put(line, text)
+    for line, text in zip(found, marks, strict=True):
+        inks[line.page].put(line, text)
     return [inks[number].on(page) for number, page in enumerate(pages, 1)]
 
 

@@ -79,6 +79,9 @@ class PrepareForm(ActForm):
 
     language = SelectField(_("Language of the form"), validators=[InputRequired(_("Choose one."))])
     variant = words(_("Who signs"), Variant)
+    large_print = BooleanField(
+        _("Large print"), description=_("The same text in large type, on about twice as many pages.")
+    )
 
 
 class PatientPage(ListPage):
@@ -323,6 +326,7 @@ class PatientPage(ListPage):
                 patient,
                 language=form.language.data,
                 variant=form.variant.data,
+                large_print=form.large_print.data,
                 once=form.words()["once"],
             ),
         )

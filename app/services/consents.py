@@ -45,7 +45,9 @@ class Signer:
 
 
 @act("consent.prepare", creates=ConsentForm)
-def prepare(actor: Actor, patient: Patient, *, language: str, variant: Variant) -> ConsentForm:
+def prepare(
+    actor: Actor, patient: Patient, *, language: str, variant: Variant, large_print: bool = False
+) -> ConsentForm:
     """Make a form in a language and variant: its text version and its registries are pinned.
 
     Raises:
@@ -71,6 +73,7 @@ def prepare(actor: Actor, patient: Patient, *, language: str, variant: Variant) 
         wrapped_key=papers.new_key(),
         prepared_at=now(),
         print_count=0,
+        large_print=large_print,
     )
     form.decisions = [_question(patient, Purpose.CARE)]
     if patient.procedure is Procedure.EU:

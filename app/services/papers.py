@@ -77,6 +77,7 @@ def set_paper(form: ConsentForm, *, preview: bool = False) -> paper.Rendered:
         title=text.title,
         language=form.language,
         created=form.printed_at or form.prepared_at,
+        large=form.large_print,
     )
 
 

@@ -34,13 +34,13 @@ from app.words import Answer, FormState, Relation, ScanState, StackState, _
 def place(actor: Actor, page: StackPage, form: ConsentForm, *, number: int, seen: int | None) -> None:
     """Say which form a page without a readable code belongs to, and which page of it it is."""
     try:
-        of_pages = papers.set_paper(form).pages
+        printed = papers.set_paper(form)
     except (NotFound, paper.PaperFault):
-        of_pages = None
-    if of_pages is None or not 1 <= number <= of_pages:
+        printed = None
+    if printed is None or not 1 <= number <= printed.pages:
         sentence = _("This form has no such page. The number stands at the foot of the page.")
         raise Incomplete(sentence, fields={"number": sentence})
-    assign(actor, page, form=form, number=number, of_pages=of_pages, seen=seen)
+    assign(actor, page, form=form, number=number, of_pages=printed.returning, seen=seen)
 
 
 @act("stack_page.assign")

@@ -161,7 +161,7 @@ def _mark(actor: Actor, pages: Sequence[Scanned]) -> None:
     for done, page in enumerate(pages, start=1):
         if page.form_id in printed:
             rendered, signing = printed[page.form_id]
-            page.of_pages = rendered.pages
+            page.of_pages = rendered.returning
             _read_marks(page, rendered.places, signing)
         jobs.report(len(pages) + done, 2 * len(pages))
         if page.reading:

@@ -40,7 +40,7 @@ class Group:
 
     @property
     def of_pages(self) -> int | None:
-        """How many pages the form has."""
+        """How many pages of the form have to come back."""
         return next((page.of_pages for page in self.pages if page.of_pages), None)
 
     @property

@@ -91,6 +91,7 @@ class ConsentForm(Record):
     prepared_at: Mapped[dt.datetime] = mapped_column(Moment)
     printed_at: Mapped[dt.datetime | None] = mapped_column(Moment)
     print_count: Mapped[int] = mapped_column(default=0)
+    large_print: Mapped[bool] = mapped_column(default=False)
     signed_on: Mapped[dt.date | None]
     recorded_at: Mapped[dt.datetime | None] = mapped_column(Moment)
     relation: Mapped[Relation | None] = mapped_column(choice(Relation, "relation"))

@@ -172,7 +172,7 @@ def test_nothing_is_ticked_and_each_question_has_its_yes_and_no(variant: str) ->
 def test_the_ukrainian_form_asks_for_care_alone(variant: str) -> None:
     root = ET.fromstring(compose("ua", "en", variant).html)
     boxes = [box.get("id") for box in root.iter("span") if box.get("class") == "box"]
-    assert boxes == ["slip-care", "care-yes", "care-no"]
+    assert boxes == ["care-yes", "care-no", "slip-care"]
 
 
 def test_composing_twice_gives_the_same_text_and_each_variant_another() -> None:

@@ -27,6 +27,7 @@ def render_blank(
     *,
     values: Mapping[str, str] | None = None,
     demo: bool = False,
+    large: bool = False,
     renderer: Renderer | None = None,
 ) -> Rendered:
     """Set one form without a patient and, with ``output``, write it there.
@@ -39,7 +40,7 @@ def render_blank(
     """
     text = compose(procedure, language, variant)
     known = {"form.version": text.version, "form.language": language_name(language), **(values or {})}
-    html = fill(text.html, known, demo=demo)
+    html = fill(text.html, known, demo=demo, large=large)
     if renderer is None:
         with closing(Renderer()) as own:
             rendered = own.render(html, text.css, title=text.title, language=language, created=PRINTED)
@@ -50,7 +51,7 @@ def render_blank(
     return rendered
 
 
-def render_all_blanks(folder: Path, *, demo: bool = False) -> Iterator[Path]:
+def render_all_blanks(folder: Path, *, demo: bool = False, large: bool = False) -> Iterator[Path]:
     """Write every form there is into ``folder`` as ``<procedure>-<language>-<variant>.pdf``; yield each path."""
     folder.mkdir(parents=True, exist_ok=True)
     with closing(Renderer()) as renderer:
@@ -58,5 +59,5 @@ def render_all_blanks(folder: Path, *, demo: bool = False) -> Iterator[Path]:
             for language in languages(procedure):
                 for variant in VARIANTS:
                     path = folder / f"{procedure}-{language}-{variant}.pdf"
-                    render_blank(procedure, language, variant, path, demo=demo, renderer=renderer)
+                    render_blank(procedure, language, variant, path, demo=demo, large=large, renderer=renderer)
                     yield path

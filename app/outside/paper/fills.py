@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping, Sequence
 
-PAGES: Final = 12
-"""No form has more pages; a text that has is refused."""
+PAGES: Final = 24
+"""No form has more pages, in large print either; a text that has is refused."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ def fill(
     *,
     role: str = "joint_controller",
     demo: bool = False,
+    large: bool = False,
 ) -> str:
     """The page of one form: ``html`` of a composed text with ``values`` in its places.
 
@@ -70,6 +71,7 @@ def fill(
         registries: in the order of their boxes: ``registry-1-yes``, ``registry-1-no``, ``registry-2-yes``, ...
         role: the operator's legal role, one of ``ROLES``.
         demo: put the DEMO mark on every page.
+        large: the same words in large print (a text published before there was any stays as it is).
 
     Raises:
         PaperFault: ``unknown_field`` for a value or role that does not exist; ``text_broken``.
@@ -84,6 +86,8 @@ def fill(
     truths = {"demo": demo, "no-registry": not registries, "country.paragraph": bool(shown.get("country.paragraph"))}
     facts = _Facts(shown, frozenset(name for name, is_so in truths.items() if is_so), role, registries)
     root = _parse(html)
+    if large:
+        root.set("class", f"{root.get('class', '')} large".strip())
     _fill_children(root, facts)
     ET.SubElement(root[0], "style").text = _code_style(code)
     return "<!DOCTYPE html>" + ET.tostring(root, encoding="unicode", method="html")

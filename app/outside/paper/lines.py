@@ -15,12 +15,15 @@ from pypdfium2 import raw
 from app.outside.paper.renderers import Rendered
 
 POINT: Final = 25.4 / 72
-HEIGHTS: Final = (9.5, 12.5)
-"""Millimetres a writing line of the signature page is high (``.cell`` of paper.css)."""
-LABEL: Final = 4.2
-"""Millimetres at the top of a line that its label may take."""
+HEIGHTS: Final = ((9.5, 12.5, 4.2), (15.0, 18.0, 6.8))
+"""Millimetres a writing line of the signature page is high, from and to, and what its label may take of that at the
+top: of ``.cell`` in paper.css, and of ``.large .cell``."""
 RULE: Final = 1.3
 """Millimetres at the bottom of a line that are left to its rule."""
+LINES: Final = {"adult": 8, "representative": 18}
+"""How many lines there are to write on."""
+DATES: Final = {"adult": 0, "representative": 3}
+"""Which of them is place and date of who gives consent; the signature follows."""
 
 
 class Line(NamedTuple):
@@ -35,7 +38,8 @@ class Line(NamedTuple):
     @property
     def writing(self) -> tuple[float, float, float, float]:
         """Left, top, width and height of what is written on."""
-        return self.left + 1, self.top + LABEL, self.width - 2, self.height - LABEL - RULE
+        label = next(label for _low, high, label in HEIGHTS if self.height < high)
+        return self.left + 1, self.top + label, self.width - 2, self.height - label - RULE
 
 
 def rows(printed: Rendered) -> list[list[Line]]:
@@ -48,25 +52,26 @@ def rows(printed: Rendered) -> list[list[Line]]:
 def signatures(printed: Rendered, variant: str) -> Mapping[str, Line]:
     """Where a form has to be signed: ``date`` and ``signer`` of who gives consent, ``clinician``.
 
-    The order is that of form.html. A page whose lines are others than its variant's has none.
+    The order is that of form.html, in large print too, which has fewer lines in a row. A page whose lines are others
+    than its variant's has none.
     """
-    found, signer = rows(printed), 0 if variant == "adult" else 1
-    if [len(row) for row in found] != ([2, 3, 3] if variant == "adult" else [3, 2, 3, 2, 2, 3, 3]):
+    found, date = [line for row in rows(printed) for line in row], DATES[variant]
+    if len(found) != LINES[variant]:
         return {}
-    return {"date": found[signer][0], "signer": found[signer][1], "clinician": found[-2][2]}
+    return {"date": found[date], "signer": found[date + 1], "clinician": found[-4]}
 
 
 def _found(document: pypdfium2.PdfDocument, printed: Rendered) -> Iterator[Line]:
     """A rectangle each, as WeasyPrint clips the border of a table's cell."""
     decisions = printed.places["decisions"]
-    for number in range(decisions.page, len(document) + 1):
+    for number in range(decisions.page, printed.returning + 1):
         page = document[number - 1]
         height = page.get_height()
         for path in page.get_objects(filter=[raw.FPDF_PAGEOBJ_PATH]):
             left, bottom, right, top = path.get_bounds()
             line = Line(number, *(POINT * edge for edge in (left, height - top, right - left, top - bottom)))
             below = number > decisions.page or line.top > decisions.top + decisions.height
-            if below and HEIGHTS[0] < line.height < HEIGHTS[1]:
+            if below and any(low < line.height < high for low, high, _label in HEIGHTS):
                 yield line
         page.close()
 

@@ -56,7 +56,13 @@ class Rendered:
     missing: tuple[str, ...]
     """Characters no font of ours has: printed as empty boxes, so the desk must say it."""
     places: Mapping[str, Place] = field(repr=False)
-    """By id: ``care-yes``, ``care-no``, ``registry-1-yes``, ... and the parts ``signing``, ``decisions``, ``slip``."""
+    """By id: ``care-yes``, ``care-no``, ``registry-1-yes``, ... and the parts ``signing``, ``decisions``, ``copy``, ``slip``."""
+
+    @property
+    def returning(self) -> int:
+        """How many pages come back signed: the sheet of the slip, behind the last of them, stays with the patient."""
+        last, slip = self.places.get("copy"), self.places.get("slip")
+        return last.page if last is not None and slip is not None and last.page < slip.page else self.pages
 
 
 class Renderer:

@@ -44,7 +44,7 @@ from PIL import Image  # noqa: E402
 from weasyprint.text.fonts import FontConfiguration, get_hb_object_data  # noqa: E402
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse  # noqa: E402
 
-MOST_PAGES: Final = 12
+MOST_PAGES: Final = 24
 PIXELS_A_MODULE: Final = 8
 PAPERS_BETWEEN_COLLECTIONS: Final = 8
 QR_ADDRESS: Final = re.compile(r"qr:([A-Z0-9:]{32})")

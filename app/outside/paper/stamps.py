@@ -139,20 +139,31 @@ class Press:
         title: str,
         language: str,
         created: dt.datetime,
+        large: bool = False,
     ) -> Rendered:
         """One form. Arguments and faults are those of ``fill`` and of ``Renderer.render``."""
         words = {name: values[name] for name in STAMPED if values.get(name)}
         standing = {name: value for name, value in values.items() if name not in STAMPED}
-        facts = [html, css, sorted(standing.items()), [vars(one) for one in registries], role, demo, title, language]
+        facts = [
+            html,
+            css,
+            sorted(standing.items()),
+            [vars(one) for one in registries],
+            role,
+            demo,
+            title,
+            language,
+            large,
+        ]
         key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
         stamp = self._kept(key)
         if stamp is None:
-            marked = fill(html, standing | STAMPED, registries, role=role, demo=demo)
+            marked = fill(html, standing | STAMPED, registries, role=role, demo=demo, large=large)
             stamp = self._keep(key, self._renderer.compile(marked, css, title=title, language=language, marks=MARKS))
         pressed = stamp.press(words, created)
         if pressed is not None:
             return Rendered(pressed, stamp.pages, (), stamp.places)
-        page = fill(html, values, registries, role=role, demo=demo)
+        page = fill(html, values, registries, role=role, demo=demo, large=large)
         return self._renderer.render(page, css, title=title, language=language, created=created)
 
     def set(self, html: str, css: str, *, title: str, language: str, created: dt.datetime) -> Rendered:

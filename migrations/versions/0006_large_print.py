@@ -1,0 +1,24 @@
+"""large print, a choice of each consent form
+
+Revision ID: 0006
+Revises: 0005
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """As SQL: SQLite's batch mode would rebuild the table, and with it drop the guards of its procedure."""
+    op.execute("ALTER TABLE consent_form ADD COLUMN large_print BOOLEAN DEFAULT FALSE NOT NULL")
+
+
+def downgrade() -> None:
+    """Forms in large print are set in the usual size from now on; what is on paper stays as it is."""
+    op.execute("ALTER TABLE consent_form DROP COLUMN large_print")
