@@ -181,7 +181,7 @@ def _begin(session: Session) -> None:
     """End what was read so far and start a transaction that may write (SQLite: BEGIN IMMEDIATE)."""
     session.commit()
     session.connection(execution_options={"writes": True})
-    session.info.update(acting=[], entries=[], undo=[], wake=False)
+    session.info.update(acting=[], entries=[], undo=[], after=[], wake=False)
 
 
 def _transaction(call: Call, thing: Any, seen: int | None, once: str | None, given: dict[str, Any]) -> Any:
@@ -216,14 +216,17 @@ def _transaction(call: Call, thing: Any, seen: int | None, once: str | None, giv
         except Refusal as refusal:
             refusal.uncertain = True
             raise
-    if _end(session)["wake"]:
+    ended = _end(session)
+    for step in ended["after"]:
+        step()
+    if ended["wake"]:
         _wake()
     return result
 
 
 def _end(session: Session) -> dict[str, Any]:
     """The act is over, whatever came of it: forget what it kept in the session."""
-    return {word: session.info.pop(word, None) for word in ("acting", "entries", "undo", "wake")}
+    return {word: session.info.pop(word, None) for word in ("acting", "entries", "undo", "after", "wake")}
 
 
 class Once(NamedTuple):
@@ -298,6 +301,11 @@ def _explain(error: BaseException, call: Call, thing: Any, key: Once | None) -> 
 def undo_on_rollback(step: Callable[[], None]) -> None:
     """Run ``step`` if the act under way is rolled back: for files already written."""
     db.session.info["undo"].append(step)
+
+
+def after_commit(step: Callable[[], None]) -> None:
+    """Run ``step`` once the act under way is committed: for files whose rows say that they are nothing any more."""
+    db.session.info["after"].append(step)
 
 
 def _wake() -> None:

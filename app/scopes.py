@@ -243,6 +243,43 @@ def on_behalf(actor: Actor, thing: type[Any]) -> Reach:
     return of_patients(thing, ids.correlate(None))
 
 
+def _anothers_paper(actor: Actor) -> tuple[FromClause, ColumnElement[bool]]:
+    """Papers from elsewhere that somebody else has filed: nobody is their own second person."""
+    form = known_as("anothers_paper", ConsentForm)
+    return form, form.c.filed_by_id != actor.user_id
+
+
+def second_treating(actor: Actor, _thing: type[Any]) -> Reach:
+    """Papers somebody else filed, of the patients this clinician treats."""
+    form, others = _anothers_paper(actor)
+    mine = form.c.patient_id.in_(treating(actor, Patient).ids[0])
+    return Reach("id", (select(form.c.id).where(others, mine).correlate(None),))
+
+
+def second_on_behalf(actor: Actor, _thing: type[Any]) -> Reach:
+    """Papers somebody else filed, of the records one assists with."""
+    form, others = _anothers_paper(actor)
+    mine = form.c.patient_id.in_(on_behalf(actor, Patient).ids[0])
+    return Reach("id", (select(form.c.id).where(others, mine).correlate(None),))
+
+
+def second_protecting(actor: Actor, _thing: type[Any]) -> Reach:
+    """Papers to check that others filed, of the hospital whose data-protection contact one is."""
+    form, others = _anothers_paper(actor)
+    there = form.c.hospital_id.in_(_mandated(actor, MandateKind.DATA_PROTECTION_CONTACT))
+    waits = form.c.state == FormState.TO_CHECK
+    return Reach("id", (select(form.c.id).where(others, there, waits).correlate(None),))
+
+
+def checked_for(actor: Actor, thing: type[Any]) -> Reach:
+    """Records with a paper to check, or just checked, of the hospital whose data-protection contact one is."""
+    form, others = _anothers_paper(actor)
+    there = form.c.hospital_id.in_(_mandated(actor, MandateKind.DATA_PROTECTION_CONTACT))
+    checked = and_(form.c.checked_by_id == actor.user_id, form.c.checked_on >= actor.on)
+    ids = select(form.c.patient_id).where(others, there, or_(form.c.state == FormState.TO_CHECK, checked))
+    return of_patients(thing, ids.correlate(None))
+
+
 def own_scans_treated(actor: Actor, _thing: type[Any]) -> Reach:
     """Pages of one's own stacks of scans: of patients one treats, or of no form yet."""
     return _own_scans(actor, treating(actor, Patient))

@@ -23,6 +23,9 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (P.DRAFT, "consent.prepare", P.DRAFT),
         (P.ENROLLED, "consent.prepare", P.ENROLLED),  # a new version, or a new representative
         (P.RESTRICTED, "consent.prepare", P.RESTRICTED),  # the patient may come back
+        (P.DRAFT, "consent.file-external", P.DRAFT),
+        (P.ENROLLED, "consent.file-external", P.ENROLLED),
+        (P.RESTRICTED, "consent.file-external", P.RESTRICTED),
         (P.DRAFT, "patient.admit", P.ENROLLED),
         (P.RESTRICTED, "patient.admit", P.ENROLLED),
         (P.ENROLLED, "patient.admit", P.ENROLLED),  # a second form, the first still in force
@@ -46,12 +49,21 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (F.SIGNED, "consent.archive", F.ARCHIVED),
         (F.SIGNED, "consent.attest", F.ARCHIVED),
         (F.SIGNED, "consent.keep-refusal", F.ARCHIVED),
+        (None, "consent.file-external", F.TO_CHECK),
+        (F.SENT_BACK, "consent.file-again", F.TO_CHECK),
+        (F.TO_CHECK, "consent.file-again", F.TO_CHECK),  # a slip of the pen, before anybody has looked
+        (F.TO_CHECK, "consent.send-back", F.SENT_BACK),
+        (F.TO_CHECK, "consent.confirm", F.ARCHIVED),
         (F.PREPARED, "consent.cancel", F.CANCELLED),
         (F.PRINTED, "consent.cancel", F.CANCELLED),
         (F.SIGNED, "consent.cancel", F.CANCELLED),
+        (F.TO_CHECK, "consent.cancel", F.CANCELLED),
+        (F.SENT_BACK, "consent.cancel", F.CANCELLED),
         (F.PREPARED, "consent.lapse", F.CANCELLED),
         (F.PRINTED, "consent.lapse", F.CANCELLED),
         (F.SIGNED, "consent.lapse", F.CANCELLED),
+        (F.TO_CHECK, "consent.lapse", F.CANCELLED),
+        (F.SENT_BACK, "consent.lapse", F.CANCELLED),
         (F.ARCHIVED, "consent.keep-copy", F.ARCHIVED),
         (F.SUPERSEDED, "consent.keep-copy", F.SUPERSEDED),  # a job makes the copy: the form's life goes on meanwhile
         (F.WITHDRAWN, "consent.keep-copy", F.WITHDRAWN),
@@ -110,6 +122,9 @@ REFUSALS = {
     (F.ARCHIVED, "consent.print"): _("This form is archived. Prepare a new form to print one."),
     (T.DRAFT, "own_text.accept"): _("This text is a draft. It is decided once it is proposed."),
     (T.PROPOSED, "own_text.write"): _("This text is proposed and waits for a decision. Take it back to change it."),
+    (F.ARCHIVED, "consent.confirm"): _("Somebody else has checked this form already. It counts."),
+    (F.SENT_BACK, "consent.confirm"): _("Somebody else has sent this form back already."),
+    (F.ARCHIVED, "consent.file-again"): _("This form is checked and archived. Annul it if something is wrong."),
     (A.WITHDRAWN, "decision.withdraw"): _("This consent is withdrawn already."),
 }
 """What to say for a wrong step; any other says which state the record is in."""

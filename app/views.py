@@ -15,6 +15,7 @@ from app import access
 from app.models import db
 from app.pages import (
     consents,
+    externals,
     frame,
     grants,
     guides,
@@ -54,6 +55,8 @@ SITE = (
     Entry(letters.LetterPage, "consent", _("Letters from patients"), "mail"),
     Entry(withdrawals.WithdrawalPage),
     Entry(withdrawals.WaitingPage),
+    Entry(externals.PaperPage),
+    Entry(externals.CheckPage),
     Entry(stacks.StacksPage, "consent", _("Scans to file"), "layers"),
     Entry(verifications.VerificationPage, "consent", _("Check a form"), "scan-line"),
     Entry(verifications.SearchPage),

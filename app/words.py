@@ -121,6 +121,8 @@ class FormState(StrEnum):
     PREPARED = "prepared"
     PRINTED = "printed"
     SIGNED = "signed"
+    TO_CHECK = "to_check"
+    SENT_BACK = "sent_back"
     ARCHIVED = "archived"
     WITHDRAWN = "withdrawn"
     SUPERSEDED = "superseded"
@@ -251,6 +253,8 @@ LABELS: dict[str, Any] = {
     FormState.PREPARED: _("Prepared"),
     FormState.PRINTED: _("Printed"),
     FormState.SIGNED: _("Signed"),
+    FormState.TO_CHECK: _("To be checked"),
+    FormState.SENT_BACK: _("Sent back"),
     FormState.ARCHIVED: _("Archived"),
     FormState.WITHDRAWN: _("Withdrawn"),
     FormState.SUPERSEDED: _("Replaced"),

@@ -154,6 +154,16 @@ class Oracle:
             for row in self.tables["letter_record"]
         )
 
+    def checks(self, me: int, patient: Row | None) -> bool:
+        """Is data-protection contact where a paper of the patient, filed by another, waits or was checked by oneself today."""
+        return patient is not None and any(
+            row.patient_id == patient.id
+            and row.filed_by_id not in (None, me)
+            and self.protects(me, row.hospital_id)
+            and (row.state == "to_check" or (row.checked_by_id == me and row.checked_on >= self.on))
+            for row in self.tables["consent_form"]
+        )
+
     # --- people ---
 
     def belongs_to(self, person: int) -> set[int]:
@@ -286,6 +296,18 @@ def who_cares(o: Oracle, me: int, row: Row) -> bool:
 
 def who_reads_the_letter(o: Oracle, me: int, row: Row) -> bool:
     return o.reads_letter(me, o.patient_of(row))
+
+
+def who_checks_a_paper(o: Oracle, me: int, row: Row) -> bool:
+    return o.checks(me, o.patient_of(row))
+
+
+def second_person(o: Oracle, me: int, row: Row) -> bool:
+    """Of a paper from elsewhere: cares for the patient, or protects the hospital's data while it waits; never the filer."""
+    if row.filed_by_id in (None, me):
+        return False
+    waits = row.state == "to_check" and o.protects(me, row.hospital_id)
+    return waits or who_cares(o, me, row)
 
 
 def protector(o: Oracle, me: int, row: Row) -> bool:
@@ -436,7 +458,7 @@ RIGHTS: dict[str, Right] = {
     "login.see": about_oneself,
     "login.end": about_oneself,
     # patients: who treats them, and who assists
-    "patient.see": either(who_cares, who_reads_the_letter),
+    "patient.see": either(who_cares, who_reads_the_letter, who_checks_a_paper),
     "patient.open": who_cares,
     "patient.find": lambda o, me, row: o.works_at(me, row.id) or o.assists_all_at(me, row.id),
     "patient.enrol": lambda o, me, row: o.works_at(me, row.id) or o.assists_all_at(me, row.id),
@@ -451,7 +473,7 @@ RIGHTS: dict[str, Right] = {
     "patient.keep": who_cares,
     "patient.erase": who_cares,
     "patient.erase-when-due": no_one,
-    "identity.see": who_cares,
+    "identity.see": either(who_cares, who_checks_a_paper),
     # consent: the same people; the hospital's representative and data-protection contact see that a form exists
     "text.see": anyone,
     "text.publish": no_one,
@@ -477,6 +499,10 @@ RIGHTS: dict[str, Right] = {
     "consent.offer-phone": who_cares,
     "consent.archive": who_cares,
     "consent.attest": who_cares,
+    "consent.file-external": who_cares,
+    "consent.file-again": who_cares,
+    "consent.confirm": second_person,
+    "consent.send-back": second_person,
     "consent.cancel": who_cares,
     "consent.annul": who_cares,
     "consent.keep-copy": no_one,
@@ -484,12 +510,12 @@ RIGHTS: dict[str, Right] = {
     "consent.supersede": no_one,
     "consent.lapse": no_one,
     "consent.end": no_one,
-    "decision.see": either(who_cares, who_reads_the_letter),
+    "decision.see": either(who_cares, who_reads_the_letter, who_checks_a_paper),
     "decision.withdraw": either(who_cares, who_reads_the_letter),
     "decision.open": either(who_cares, who_reads_the_letter),
-    "document.see": either(who_cares, who_reads_the_letter),
-    "document_key.see": either(who_cares, who_reads_the_letter),
-    "document.open": either(who_cares, who_reads_the_letter),
+    "document.see": either(who_cares, who_reads_the_letter, who_checks_a_paper),
+    "document_key.see": either(who_cares, who_reads_the_letter, who_checks_a_paper),
+    "document.open": either(who_cares, who_reads_the_letter, who_checks_a_paper),
     "phone_link.see": lambda o, me, row: row.person_id == me and (o.clinician(me) or o.has(me, "assistant")),
     # patients' letters: the data-protection contact's; what came of one, also the clinician's and the representative's
     "letter.see": protector,

@@ -29,6 +29,9 @@ h1 { font-size: 18pt; line-height: 1.2; margin: 0 0 8mm 0 }
 p { margin: 0 0 4mm 0; overflow-wrap: anywhere }
 """
 
+SCREEN_DPI: Final = 110
+"""Handwriting can be read, and a page is no larger than a telephone's photograph."""
+
 _child: Final = Child(
     ["app.outside.archive_pages", "PIL.JpegImagePlugin", "PIL.PngImagePlugin"],
     memory_bytes=1536 << 20,
@@ -81,6 +84,18 @@ def draw_pages(original: bytes, tell: Callable[[int, int], object] = lambda _don
         tell(number + 1, pages)
     bound: bytes = _in_child("unreadable", _bind, pictures, dpi)
     return bound
+
+
+def look(document: bytes) -> list[tuple[str, bytes]]:
+    """Each page as a picture to read on a screen, with its media type.
+
+    Raises:
+        CopyFault: ``unreadable``.
+        ChildFault: ``busy``.
+    """
+    pages, dpi = _in_child("unreadable", _measure, document)
+    pictures = [_in_child("unreadable", _draw, document, number, min(dpi, SCREEN_DPI)) for number in range(pages)]
+    return [("image/png" if one.startswith(b"\x89PNG") else "image/jpeg", one) for one in pictures]
 
 
 def set_cover(title: str, sentences: Sequence[str], *, language: str, made: dt.datetime) -> bytes:

@@ -70,7 +70,7 @@ class Consented:
     text_title: str
     text_version: str
     text_sha256: str
-    """Hex, of the published text."""
+    """Hex, of the published text; version and hash are empty for a form signed on paper of somebody else."""
     media_type: str
     decisions: Sequence[Decision]
 
@@ -103,10 +103,19 @@ def consent_resource(facts: Consented) -> dict[str, Any]:
             "title": f"Signed form {facts.code}",
             "creation": archived,
         },
-        "policy": [{"uri": named_information(facts.text_sha256)}],
-        "policyRule": {"text": f"{facts.text_title}, version {facts.text_version} ({facts.authority})"},
+        **_policy(facts),
         "verification": [{"verified": True, "verifiedWith": _signer(facts, patient), "verificationDate": archived}],
         "provision": {"provision": [_provision(facts, decision) for decision in facts.decisions]},
+    }
+
+
+def _policy(facts: Consented) -> dict[str, Any]:
+    """Which text was signed: ours by its hash; another by the title it bears."""
+    if not facts.text_sha256:
+        return {"policyRule": {"text": f"{facts.text_title} ({facts.authority})"}}
+    return {
+        "policy": [{"uri": named_information(facts.text_sha256)}],
+        "policyRule": {"text": f"{facts.text_title}, version {facts.text_version} ({facts.authority})"},
     }
 
 

@@ -15,8 +15,8 @@ from PIL import Image, ImageSequence
 
 from app.outside import scan_readings
 from app.outside.scans import MAX_PIXELS, ScanRefused
+from app.outside.stacks import TIFF_STARTS
 
-TIFF_STARTS: Final = (b"II*\0", b"MM\0*")
 TIFF_ENDINGS: Final = frozenset({"", ".tif", ".tiff"})
 OF_A_PAGE: Final = frozenset(
     {"/Type", "/MediaBox", "/CropBox", "/Rotate", "/UserUnit", "/Resources", "/Contents", "/Annots"}

@@ -25,6 +25,8 @@ MOST_BYTES: Final = 60 * 1000 * 1000
 AT_ONCE: Final = 10
 """Pages that are taken out of a file in one go, so that a long file never stands in memory twice."""
 
+TIFF_STARTS: Final = (b"II*\0", b"MM\0*")
+
 Rectangle = tuple[float, float, float, float]
 """Left, top, width, height: millimetres from the top left corner of the printed page."""
 
@@ -66,6 +68,11 @@ class Marks(NamedTuple):
     boxes: dict[str, Box]
     inked: dict[str, bool]
     pictures: dict[str, bytes]
+
+
+def is_tiff(content: bytes) -> bool:
+    """Whether a file begins as a TIFF does."""
+    return content.startswith(TIFF_STARTS)
 
 
 def take_apart(content: bytes, filename: str, room: int = MOST_PAGES) -> Iterator[bytes]:

@@ -15,6 +15,15 @@ from app.pages.fields import not_in_the_future, text, words
 from app.services import archives
 from app.words import LABELS, Answer, Channel, Purpose, Relation, Variant, _
 
+ACCEPTED = ".pdf,.tif,.tiff,.jpg,.jpeg,.png,application/pdf,image/tiff,image/jpeg,image/png"
+"""What a browser offers to choose as a scan."""
+
+
+def uploads_of(files: Any) -> list[archives.Upload]:
+    """The files chosen in a field; an empty choice is none."""
+    chosen = [file for file in files.data or [] if getattr(file, "filename", "")]
+    return [archives.Upload(file.stream.read(), file.filename) for file in chosen]
+
 
 class ReasonForm(ActForm):
     """A reason, for acts that need one."""
@@ -43,14 +52,13 @@ class ScanForm(ActForm):
 
     files = MultipleFileField(
         _("Scan of the signed form"),
-        description=_("One PDF of at most 20 pages, or a photograph of each page (JPEG, PNG). At most 50 MB."),
-        render_kw={"accept": ".pdf,.jpg,.jpeg,.png,application/pdf,image/jpeg,image/png", "required": ""},
+        description=_("One PDF or TIFF of at most 20 pages, or a photograph of each page (JPEG, PNG). At most 50 MB."),
+        render_kw={"accept": ACCEPTED, "required": ""},
     )
 
     def uploads(self) -> list[archives.Upload]:
-        """The chosen files; an empty choice is none."""
-        chosen = [file for file in self.files.data or [] if getattr(file, "filename", "")]
-        return [archives.Upload(file.stream.read(), file.filename) for file in chosen]
+        """The chosen files."""
+        return uploads_of(self.files)
 
 
 class WithdrawForm(ActForm):

@@ -47,6 +47,8 @@ OFFERED = (
     "consent.attest",
     "consent.cancel",
     "consent.annul",
+    "consent.confirm",
+    "consent.file-again",
 )
 LOAD = (
     joinedload(ConsentForm.patient).joinedload(Patient.identity),
@@ -54,6 +56,8 @@ LOAD = (
     joinedload(ConsentForm.hospital).joinedload(Hospital.country),
     joinedload(ConsentForm.text),
     joinedload(ConsentForm.attested_by),
+    joinedload(ConsentForm.filed_by),
+    joinedload(ConsentForm.checked_by),
     selectinload(ConsentForm.decisions).joinedload(ConsentDecision.named_registry).joinedload(Registry.country),
     selectinload(ConsentForm.documents).joinedload(ArchivedDocument.key),
 )
@@ -360,7 +364,9 @@ class ConsentPage(ListPage):
             raise NotFound
         content = archives.read(document)
         audit.note(acting(), "document.open", document)
-        ending = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}[document.media_type]
+        ending = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png", "image/tiff": "tiff"}[
+            document.media_type
+        ]
         name = f"consent-{form.code}-{document.position}.{ending}"
         return Response(
             content,

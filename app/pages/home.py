@@ -47,11 +47,13 @@ class HomePage(Page):
         actor = acting()
         groups: list[Group] = []
         if may("patient.open"):
-            groups += [_obeyed(worklist.obeyed(actor)), _waiting(), *_desk(), _renewals()]
+            groups += [_obeyed(worklist.obeyed(actor)), _waiting(), _to_check(), *_desk(), _renewals()]
         if MandateKind.HOSPITAL_REPRESENTATIVE in actor.mandates:
             groups += [_authorisations(), _obeyed(worklist.obeyed_in_hospital(actor), named=False)]
         if MandateKind.DATA_PROTECTION_CONTACT in actor.mandates:
             groups.append(Group(_("Letters from patients"), [_letters()]))
+            if not may("patient.open"):
+                groups.append(_to_check())
         if MandateKind.ERN_COORDINATOR in actor.mandates:
             groups.append(_unrepresented())
         if actor.is_(Role.ADMIN):
@@ -78,6 +80,7 @@ def _desk() -> list[Group]:
     ]
     return [
         _scans(),
+        Group(_("Sent back by who checked it"), _forms(FormState.SENT_BACK, _("Correct"), "CheckPage.correct")),
         Group(_("Signed, the scan is missing"), _forms(FormState.SIGNED, _("Archive the scan"))),
         Group(_("Printed and not yet back"), _forms(FormState.PRINTED, _("Record the signature"))),
         Group(_("Prepared, not printed"), _forms(FormState.PREPARED, _("Print"))),
@@ -168,11 +171,27 @@ def _scans() -> Group:
     return Group(_("Scans to file"), items)
 
 
-def _forms(state: FormState, act: object) -> list[dict[str, object]]:
+def _to_check() -> Group:
+    """Papers from elsewhere that wait for a second person, who is asked here."""
+    items: list[dict[str, object]] = [
+        {
+            "title": form.patient.nickname,
+            "url": url_for("CheckPage.check", key=form.public_id),
+            "note": gettext("Filed by %(name)s", name=str(form.filed_by)) if form.filed_by else form.external_reference,
+            "tag": form.state,
+            "act": _("Compare"),
+        }
+        for form in worklist.to_check(acting())
+        if form.patient is not None
+    ]
+    return Group(_("Signed on other paper: compare what was typed"), items)
+
+
+def _forms(state: FormState, act: object, page: str = "ConsentPage.show") -> list[dict[str, object]]:
     return [
         {
             "title": form.patient.nickname,
-            "url": url_for("ConsentPage.show", key=form.public_id),
+            "url": url_for(page, key=form.public_id),
             "note": _note(form),
             "tag": form.state,
             "act": act,
@@ -185,6 +204,8 @@ def _forms(state: FormState, act: object) -> list[dict[str, object]]:
 def _note(form: ConsentForm) -> str:
     """Which form it is, and since when it waits."""
     name = paper.language_name(form.language)
+    if form.sent_back_reason is not None:
+        return form.sent_back_reason
     if form.state is FormState.PRINTED and form.printed_at is not None:
         day = format_date(form.printed_at, "long")
         if worklist.is_late(form, acting().on):

@@ -30,7 +30,14 @@ from app.pages.timelines import due, timeline
 from app.services import consents, patients, renewals, texts, worklist
 from app.words import Answer, PatientState, Procedure, Role, Sex, Variant, _
 
-OFFERED = ("patient.correct", "patient.delete", "patient.keep", "patient.erase", "consent.prepare")
+OFFERED = (
+    "patient.correct",
+    "patient.delete",
+    "patient.keep",
+    "patient.erase",
+    "consent.prepare",
+    "consent.file-external",
+)
 FORM_ACTS = ("consent.print", "consent.sign", "consent.archive", "consent.attest", "consent.cancel", "consent.annul")
 
 WITH_PATRONYMIC = _("With the patronymic, as in the passport.")
@@ -295,7 +302,11 @@ class PatientPage(ListPage):
             select(ConsentForm)
             .where(ConsentForm.patient_id == patient.id)
             .order_by(ConsentForm.id.desc())
-            .options(selectinload(ConsentForm.decisions).joinedload(ConsentDecision.named_registry))
+            .options(
+                selectinload(ConsentForm.decisions).joinedload(ConsentDecision.named_registry),
+                joinedload(ConsentForm.filed_by),
+                joinedload(ConsentForm.checked_by),
+            )
         )
         forms = list(db.session.scalars(statement).unique())
         for form in forms:

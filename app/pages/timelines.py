@@ -43,11 +43,12 @@ def _item(what: object, at: dt.date | None, kind: str, icon: str, **more: Any) -
 
 def _of_form(form: ConsentForm) -> list[dict[str, Any]]:
     items = [
-        _item(_("Prepared"), form.prepared_at, "quiet", "file-text"),
+        _item(_("Prepared"), None if form.external_reference else form.prepared_at, "quiet", "file-text"),
         _item(_("Printed"), form.printed_at, "quiet", "printer"),
         _item(_("Signed"), form.signed_on, "info", "pen-line", recorded=form.recorded_at),
         _item(_("Archived"), form.archived_at, "good", "archive"),
         *(_withdrawn(decision) for decision in form.decisions),
+        *(_checked(form) if form.external_reference else ()),
     ]
     if form.state in ENDS:
         what, kind, icon = ENDS[form.state]
@@ -56,6 +57,21 @@ def _of_form(form: ConsentForm) -> list[dict[str, Any]]:
         items.append(_item(_why(form), form.renewal_due_on, "warn", "clock"))
     who = f"{paper.grouped_code(form.code)} · {paper.language_name(form.language)}"
     return [item | {"who": who} for item in items if item["at"] is not None]
+
+
+def _checked(form: ConsentForm) -> list[dict[str, Any]]:
+    """A paper from elsewhere: who filed it, and what the second person said."""
+    filer = None if form.filed_by is None else str(form.filed_by)
+    items = [_item(_("Filed by hand: signed on other paper"), form.recorded_at, "quiet", "archive", note=filer)]
+    if form.state is FormState.TO_CHECK:
+        items.append(_item(_("Waits for a second person"), form.recorded_at, "warn", "eye"))
+    elif form.checked_on is not None:
+        back = form.sent_back_reason is not None
+        what = _("Sent back by the second person") if back else _("Compared with the paper by a second person")
+        checker = None if form.checked_by is None else str(form.checked_by)
+        kind, icon = ("bad", "undo-2") if back else ("good", "eye")
+        items.append(_item(what, form.checked_on, kind, icon, note=form.sent_back_reason or checker))
+    return items
 
 
 def _withdrawn(decision: ConsentDecision) -> dict[str, Any]:

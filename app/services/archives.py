@@ -10,7 +10,8 @@ import datetime as dt
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from app import steps
@@ -18,7 +19,7 @@ from app.act import act, undo_on_rollback
 from app.actors import Actor
 from app.errors import Incomplete, NoRoom, NotFound, Refusal
 from app.models import ArchivedDocument, ConsentForm, DocumentKey, PhoneLink, now
-from app.outside import scans, seals, storage
+from app.outside import scans, seals, stacks, storage
 from app.outside.children import ChildFault
 from app.outside.seals import Signature
 from app.outside.storage import StorageFault, StorageFull, Stored
@@ -57,6 +58,31 @@ def file_scan(
         NoRoom: the disk is full.
     """
     steps.destination(ConsentForm, form.state, "consent.archive")  # says which step is missing
+    taken = take_in(uploads)
+    with discarded_on_refusal(taken.kept):
+        archive(actor, form, stored=taken.kept, source=source, link=link, signatures=taken.signatures, seen=seen)
+    return form
+
+
+@dataclass(frozen=True, repr=False)
+class Taken:
+    """Uploaded files that were checked and stored, encrypted, and that no row names yet."""
+
+    kept: list[tuple[Stored, scans.Scan, str, bytes]]
+    signatures: tuple[Signature, ...] = ()
+
+    def __repr__(self) -> str:
+        """What the files are, not where they lie: a second click sends the same."""
+        return ",".join(file.sha256 for file, *_rest in self.kept)
+
+
+def take_in(uploads: Sequence[Upload]) -> Taken:
+    """Check uploaded files and store them encrypted.
+
+    Raises:
+        Incomplete: no file, too many, not a scan, or changed after it was signed digitally; with what to do.
+        NoRoom: the disk is full.
+    """
     checked = _checked(uploads)
     signatures = _signatures(checked)
     kept: list[tuple[Stored, scans.Scan, str, bytes]] = []
@@ -73,13 +99,18 @@ def file_scan(
     except BaseException:
         _discard(kept)
         raise
+    return Taken(kept, signatures)
+
+
+@contextmanager
+def discarded_on_refusal(kept: Sequence[tuple[Stored, scans.Scan, str, bytes]]) -> Iterator[None]:
+    """Stored files go again when what is done inside with them is refused."""
     try:
-        archive(actor, form, stored=kept, source=source, link=link, signatures=signatures, seen=seen)
+        yield
     except Refusal as refused:
         if not refused.uncertain:
             _discard(kept)
         raise
-    return form
 
 
 def _discard(kept: Sequence[tuple[Stored, scans.Scan, str, bytes]]) -> None:
@@ -99,6 +130,8 @@ def _checked(uploads: Sequence[Upload]) -> list[tuple[bytes, scans.Scan, str]]:
     if sum(len(upload.content) for upload in uploads) > scans.MAX_BYTES:
         raise _unfit("too_large")
     try:
+        if len(uploads) == 1 and stacks.is_tiff(uploads[0].content):
+            return _tiff(uploads[0])
         found = [(upload.content, scans.inspect(upload.content, upload.filename), "original") for upload in uploads]
         if len(found) > 1 and any(scan.kind == "pdf" for _content, scan, _kind in found):
             raise _unfit("mixed")
@@ -111,6 +144,16 @@ def _checked(uploads: Sequence[Upload]) -> list[tuple[bytes, scans.Scan, str]]:
     except ChildFault as busy:
         raise _busy() from busy
     return found
+
+
+def _tiff(upload: Upload) -> list[tuple[bytes, scans.Scan, str]]:
+    """A TIFF as it came, and one document to read: what is kept for years is read by everybody."""
+    pages = list(stacks.take_apart(upload.content, upload.filename, scans.MAX_PAGES))
+    document = stacks.bind(pages)
+    return [
+        (upload.content, scans.Scan("tiff", len(pages), "image/tiff"), "original"),
+        (document, scans.Scan("pdf", len(pages), "application/pdf"), "reading"),
+    ]
 
 
 def _signatures(checked: Sequence[tuple[bytes, scans.Scan, str]]) -> tuple[Signature, ...]:
@@ -133,14 +176,14 @@ def _busy() -> Incomplete:
 UNFIT = {
     "empty": _("The file is empty. Scan the paper again."),
     "too_large": _("The scan is larger than 50 MB. Scan with 200 dots per inch, or in grey."),
-    "not_a_scan": _("The file is not a PDF, JPEG or PNG. Save the scan in one of these formats and try again."),
+    "not_a_scan": _("The file is not a PDF, TIFF, JPEG or PNG. Save the scan in one of these formats and try again."),
     "encrypted": _("The PDF is protected by a password. Save it without one and try again."),
     "damaged": _("The file is damaged and cannot be read to its end. Scan the paper again."),
     "no_pages": _("The PDF has no pages. Scan the paper again."),
     "too_many_pages": _("The scan has more than 20 pages. Scan this form alone."),
     "too_many_pixels": _("The picture is too large. Scan with 200 dots per inch."),
     "active": _("The PDF contains a program or a script. Print it and scan the paper instead."),
-    "mixed": _("Send either one PDF, or photographs, not both."),
+    "mixed": _("Send either one PDF or TIFF, or photographs, not both."),
     "signature_changed": _(
         "The PDF was changed after it was signed digitally. Ask the signer for the file as it was signed."
     ),
@@ -177,17 +220,28 @@ def archive(
         raise _unfit("empty")
     if link is not None:
         phones.use(link)
-    for position, (file, scan, kind, key) in enumerate(stored, start=1):
+    attach(actor, form, Taken(list(stored), tuple(signatures)), source=source)
+    ask_for_copy(form)
+    form.archived_at = now()
+    consents.follow(actor, form)
+
+
+def attach(actor: Actor, form: ConsentForm, taken: Taken, *, source: str) -> None:
+    """Put stored files into a form, inside the act under way, after those it has."""
+    first = len(form.documents)
+    for position, (file, scan, kind, key) in enumerate(taken.kept, start=first + 1):
         undo_on_rollback(lambda key=file.key: premises().store.delete(key))  # type: ignore[misc]
         document = kept_as(file, scan, kind, key)
         document.position, document.source, document.archived_by_id = position, source, actor.user_id
         form.documents.append(document)
-    if signatures:
-        form.documents[0].sealed_signature = _sealed(form, form.documents[0], signatures)
+    if taken.signatures:
+        form.documents[first].sealed_signature = _sealed(form, form.documents[first], taken.signatures)
+
+
+def ask_for_copy(form: ConsentForm) -> None:
+    """Ask for the sealed copy, where there is a seal."""
     if premises().seal is not None:
         jobs.ask(COPYING, {"form": form.public_id})
-    form.archived_at = now()
-    consents.follow(actor, form)
 
 
 def kept_as(file: Stored, scan: scans.Scan, kind: str, key: bytes) -> ArchivedDocument:

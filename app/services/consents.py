@@ -20,7 +20,7 @@ from app.models import ConsentDecision, ConsentForm, Patient, Person, Registry, 
 from app.outside.paper.codes import CROCKFORD
 from app.premises import premises
 from app.scopes import care_in_force
-from app.services import days, letters, papers, patients, renewals, texts
+from app.services import days, letters, papers, patients, proofs, renewals, texts
 from app.words import (
     Answer,
     Channel,
@@ -58,12 +58,12 @@ def prepare(
         sentence = _("There is no form in this language. Choose another one.")
         raise Incomplete(sentence, fields={"language": sentence})
     papers.refuse_without_operator()
-    _check_age(patient, variant, None)
+    check_age(patient, variant, None)
     person = db.session.get(Person, actor.user_id)
     if person is not None:
         person.consent_language = language
     form = ConsentForm(
-        code=_code(),
+        code=new_code(),
         patient=patient,
         hospital_id=patient.hospital_id,
         text=text,
@@ -75,22 +75,28 @@ def prepare(
         print_count=0,
         large_print=large_print,
     )
-    form.decisions = [_question(patient, Purpose.CARE)]
+    form.decisions = [question_on(patient, Purpose.CARE)]
     if patient.procedure is Procedure.EU:
-        form.decisions.append(_question(patient, Purpose.EDUCATION))
-        form.decisions += [_question(patient, Purpose.REGISTRY, registry) for registry in registries_for(patient)]
+        form.decisions.append(question_on(patient, Purpose.EDUCATION))
+        form.decisions += [question_on(patient, Purpose.REGISTRY, registry) for registry in registries_for(patient)]
     return form
 
 
-def _check_age(patient: Patient, variant: Variant, relation: Relation | None) -> None:
+def check_age(patient: Patient, variant: Variant, relation: Relation | None, on: dt.date | None = None) -> None:
     """Refuse who may not sign: a child alone, or a parent for an adult. Ages are the hospital's country's.
+
+    Args:
+        patient: whose form it is.
+        variant: who signs, the patient or somebody for the patient.
+        relation: what the signer is to the patient, where that is known.
+        on: the day of the signature; today without one.
 
     Raises:
         Incomplete: with who signs instead.
     """
     country = patient.hospital.country
     alone = country.majority_age if country.sign_alone_age is None else country.sign_alone_age
-    youngest = patients.age(patient)
+    youngest = patients.age(patient, on)
     if variant is Variant.ADULT and youngest < alone:
         sentence = _(
             "In this country a patient signs alone from the age of %(years)s. A representative signs.", years=alone
@@ -119,13 +125,15 @@ def registries_for(patient: Patient) -> list[Registry]:
     )
 
 
-def _question(patient: Patient, purpose: Purpose, registry: Registry | None = None) -> ConsentDecision:
+def question_on(patient: Patient, purpose: Purpose, registry: Registry | None = None) -> ConsentDecision:
+    """A question of a form, not answered yet."""
     return ConsentDecision(
         procedure=patient.procedure, purpose=purpose, named_registry=registry, answer=Answer.NOT_ASKED
     )
 
 
-def _code() -> str:
+def new_code() -> str:
+    """The code of a new form: nothing about anybody."""
     return "".join(secrets.choice(CROCKFORD) for _place in range(16))
 
 
@@ -140,10 +148,10 @@ def note_print(_actor: Actor, form: ConsentForm) -> None:
     form.print_count += 1
     form.printed_at = form.printed_at or now()
     if form.print_count == 1:
-        _give_time(form.patient)
+        give_time(form.patient)
 
 
-def _give_time(patient: Patient) -> None:
+def give_time(patient: Patient) -> None:
     """A draft has thirty days from here to come back."""
     if patient.state is PatientState.DRAFT:
         patient.draft_ends_on = today() + dt.timedelta(days=premises().settings["DRAFT_DAYS"])
@@ -177,20 +185,19 @@ def sign(
         Incomplete: the date lies in the future or before the print, or an answer is missing.
     """
     _check_signature(form, signed_on, relation, signer)
-    _check_mandate(form, signed_on, mandate_ends_on)
-    _refuse_overtaken(form, signed_on, now())
+    check_mandate(form, signed_on, mandate_ends_on)
+    refuse_overtaken(form, signed_on, now())
     for decision in form.decisions:
         decision.answer = _answer(decision, answers)
     form.signed_on, form.relation, form.recorded_at = signed_on, relation, now()
     form.mandate_ends_on = mandate_ends_on
     form.renewal_due_on = renewals.due_on(form)
-    form.sealed_signer = _sealed_signer(form, signer)
+    form.sealed_signer = sealed_signer(form, signer)
     if care_answer(form) is Answer.REFUSED:
-        _give_time(form.patient)
+        give_time(form.patient)
         keep_refusal(actor, form)
-        patients.lapse_open(actor, form.patient, gettext("Consent for care was refused."))
     elif form.patient.draft_ends_on is not None:
-        _give_time(form.patient)  # the paper has come back; Home asks for its scan
+        give_time(form.patient)  # the paper has come back; Home asks for its scan
     elif form.patient.erase_on is not None:
         patients.await_decision(form.patient, today())  # the patient has come back: the scan must not find it erased
 
@@ -203,7 +210,7 @@ def _check_signature(form: ConsentForm, signed_on: dt.date, relation: Relation, 
     if signed_on < printed_on - dt.timedelta(days=1):
         sentence = _("The form was printed later than this. Check the date beside the signature.")
         raise Incomplete(sentence, fields={"signed_on": sentence})
-    _check_age(form.patient, form.variant, relation)
+    check_age(form.patient, form.variant, relation)
     if (relation is Relation.SELF) != (form.variant is Variant.ADULT):
         sentence = _("This form is signed by a representative. Choose what the signer is to the patient.")
         if form.variant is Variant.ADULT:
@@ -214,7 +221,12 @@ def _check_signature(form: ConsentForm, signed_on: dt.date, relation: Relation, 
         raise Incomplete(sentence, fields={"names": sentence})
 
 
-def _check_mandate(form: ConsentForm, signed_on: dt.date, mandate_ends_on: dt.date | None) -> None:
+def check_mandate(form: ConsentForm, signed_on: dt.date, mandate_ends_on: dt.date | None) -> None:
+    """Refuse a mandate that was over when its holder signed.
+
+    Raises:
+        Incomplete: with which dates to compare.
+    """
     if mandate_ends_on is not None and (form.variant is Variant.ADULT or mandate_ends_on < signed_on):
         sentence = _("The mandate was over before the signature. Check both dates.")
         raise Incomplete(sentence, fields={"mandate_ends_on": sentence})
@@ -230,7 +242,8 @@ def _answer(decision: ConsentDecision, answers: Mapping[str, Answer]) -> Answer:
     return answer
 
 
-def _sealed_signer(form: ConsentForm, signer: Signer | None) -> bytes | None:
+def sealed_signer(form: ConsentForm, signer: Signer | None) -> bytes | None:
+    """The representative's name and proof, sealed with the form's key."""
     return None if signer is None else papers.sealed(form, "sealed_signer", asdict(signer))
 
 
@@ -246,7 +259,7 @@ def care_answer(form: ConsentForm) -> Answer:
     return next(d.answer for d in form.decisions if d.purpose is Purpose.CARE)
 
 
-def _refuse_overtaken(form: ConsentForm, signed_on: dt.date, recorded_at: dt.datetime | None) -> None:
+def refuse_overtaken(form: ConsentForm, signed_on: dt.date, recorded_at: dt.datetime | None) -> None:
     """Refuse a signature older than what the patient has said since: a later form, or a withdrawal of care.
 
     Raises:
@@ -282,18 +295,20 @@ def keep_refusal(actor: Actor, form: ConsentForm) -> None:
     """Care was refused: the form is archived as it is, and the draft ends in thirty days."""
     form.archived_at = now()
     follow(actor, form)
-    if form.patient.state is PatientState.RESTRICTED:
-        patients.await_decision(form.patient, form.signed_on or today())  # a no after a yes is a withdrawal
 
 
 def follow(actor: Actor, form: ConsentForm) -> None:
     """What an archived form does: replaces earlier ones, enrols the patient, or closes the sharing."""
     patient = form.patient
     db.session.flush()
-    _refuse_overtaken(form, form.signed_on or today(), form.recorded_at)
+    refuse_overtaken(form, form.signed_on or today(), form.recorded_at)
     for earlier in _archived(patient, but=form):
         supersede(actor, earlier)
     settle(actor, patient)
+    if care_answer(form) is Answer.REFUSED:
+        if patient.state is PatientState.RESTRICTED:
+            patients.await_decision(patient, form.signed_on or today())  # a no after a yes is a withdrawal
+        patients.lapse_open(actor, patient, gettext("Consent for care was refused."))
 
 
 def _archived(patient: Patient, but: ConsentForm | None = None) -> list[ConsentForm]:
@@ -323,8 +338,9 @@ def supersede(_actor: Actor, form: ConsentForm) -> None:
 def cancel(_actor: Actor, form: ConsentForm, *, reason: str) -> None:
     """Cancel a form that will not be signed, or was signed by mistake and not archived."""
     form.end_reason, form.ended_at = reason, now()
+    proofs.destroy(form.documents)  # a paper from elsewhere that never counted proves nothing
     if form.patient.draft_ends_on is None:
-        _give_time(form.patient)
+        give_time(form.patient)
 
 
 @act("consent.annul")

@@ -25,7 +25,7 @@ from app.outside.consent_resources import Consented, Decision, consent_resource
 from app.outside.scans import Scan
 from app.outside.seals import Seal, SealFault, Signature
 from app.premises import premises
-from app.services import archives, jobs
+from app.services import archives, jobs, proofs
 from app.services.jobs import Every, job
 from app.words import FormState, _, gettext
 
@@ -93,15 +93,16 @@ def copy_of(form: ConsentForm) -> ArchivedDocument | None:
 
 def is_due(form: ConsentForm) -> bool:
     """Whether a form still waits for its copy."""
-    return form.state in KEPT and bool(form.documents) and copy_of(form) is None
+    return form.state in KEPT and bool(proofs.readable(form)) and copy_of(form) is None
 
 
 # --- what it is made from -------------------------------------------------------------------------------------------
 
 
 def _material(form: ConsentForm) -> Material:
-    first, *_others = originals = [document for document in form.documents if document.kind == "original"]
-    joined = next((document for document in form.documents if document.kind == "reading"), None)
+    documents = proofs.readable(form)  # of a paper that was sent back once, the scan that was checked
+    first, *_others = originals = [document for document in documents if document.kind == "original"]
+    joined = next((document for document in documents if document.kind == "reading"), None)
     signatures = archives.signatures_of(first)
     return Material(
         original=archives.read(first),
@@ -130,9 +131,9 @@ def _facts(form: ConsentForm, original: ArchivedDocument) -> Consented:
         hospital=form.hospital.name,
         country=country.code,
         authority=country.authority_name,
-        text_title=form.text.title,
-        text_version=form.text.text_version,
-        text_sha256=form.text.sha256,
+        text_title=form.text.title if form.text else form.external_reference or "",
+        text_version=form.text.text_version if form.text else "",
+        text_sha256=form.text.sha256 if form.text else "",
         media_type=original.media_type,
         decisions=[_decision(one) for one in form.decisions],
     )

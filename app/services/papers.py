@@ -60,13 +60,15 @@ def set_paper(form: ConsentForm, *, preview: bool = False) -> paper.Rendered:
         NotFound: it is not printed, or the patient is erased.
         paper.PaperFault: the paper cannot be set.
     """
-    if preview:
+    if preview and form.text is not None:
         printed: dict[str, Any] = {"values": _values(form), "registries": _registries(form)}
     elif form.sealed_paper is not None:
         printed = opened(form, "sealed_paper")
     else:
         raise NotFound
     settings, text = premises().settings, form.text
+    if text is None:
+        raise NotFound  # signed on a paper that was not printed here
     return premises().printer.print(
         text.html,
         text.css,
@@ -103,7 +105,7 @@ def _personal(form: ConsentForm, identity: patients.Identity) -> dict[str, str]:
 def _values(form: ConsentForm) -> dict[str, str]:
     """The fields that are the hospital's, the operator's and the country's, and who explains."""
     clinician = form.patient.clinician
-    standing = standing_values(form.hospital, form.language, form.text.text_version)
+    standing = standing_values(form.hospital, form.language, form.text.text_version if form.text else "")
     return standing | {"clinician.name": str(clinician) if clinician else ""}
 
 

@@ -22,14 +22,14 @@ from app.outside import nicknames
 from app.outside.vault import Place, Vault, VaultFault
 from app.premises import premises
 from app.scopes import clause, own_hospital
-from app.services import days, renewals
+from app.services import days, proofs, renewals
 from app.words import FormState, PatientState, Sex, _, gettext
 
 OLDEST = 125
 DECIDE_DAYS = 30
 """Within so many days after a withdrawal a record is erased, unless a law is named that keeps it."""
 REMIND_DAYS = 7
-OPEN_FORMS = (FormState.PREPARED, FormState.PRINTED, FormState.SIGNED)
+OPEN_FORMS = (FormState.PREPARED, FormState.PRINTED, FormState.SIGNED, FormState.TO_CHECK, FormState.SENT_BACK)
 _dice = secrets.SystemRandom()
 
 
@@ -109,9 +109,9 @@ def enrol(
     return patient
 
 
-def age(patient: Patient) -> int:
+def age(patient: Patient, on: dt.date | None = None) -> int:
     """The patient's age in years, as far as year and month of birth say it: in the birth month, the older one."""
-    on = days.day_at(patient.hospital)
+    on = on or days.day_at(patient.hospital)
     return on.year - patient.birth_year - (on.month < patient.birth_month)
 
 
@@ -335,6 +335,7 @@ def lapse_open(actor: Actor, patient: Patient, reason: str) -> None:
 def lapse(_actor: Actor, form: ConsentForm, *, reason: str) -> None:
     """A form under way can no longer count: the draft is erased, or care was withdrawn."""
     form.end_reason, form.ended_at = reason, now()
+    proofs.destroy(form.documents)
 
 
 @act("patient.admit")

@@ -121,7 +121,7 @@ def _facts(forms: Sequence[ConsentForm]) -> tuple[Known, ...]:
     return tuple(
         Known(
             code=form.code,
-            text_version=form.text.text_version,
+            text_version=form.text.text_version if form.text else "",  # another's paper
             language=form.language,
             archived_on=form.archived_at.date() if form.archived_at else None,
             annulled=form.state is FormState.ANNULLED,

@@ -13,6 +13,7 @@ from app import access
 from app.actors import Actor, in_force
 from app.models import Authorisation, ConsentForm, Country, Hospital, LetterRecord, Mandate, Patient, Stack, db, now
 from app.premises import premises
+from app.services import patients
 from app.words import FormState, MandateKind, PatientState, StackState
 
 SHOWN = 10
@@ -20,7 +21,7 @@ TOLD_DAYS = 30
 """How long Home tells what the data-protection contact did."""
 RENEWALS_DAYS = 90
 RENEW_DAYS = 60
-UNDER_WAY = (FormState.PREPARED, FormState.PRINTED, FormState.SIGNED, FormState.ARCHIVED)  # archived: refused
+UNDER_WAY = (*patients.OPEN_FORMS, FormState.ARCHIVED)  # archived: refused
 
 
 def forms(actor: Actor, state: FormState) -> list[ConsentForm]:
@@ -34,6 +35,20 @@ def forms(actor: Actor, state: FormState) -> list[ConsentForm]:
     )
     statement = select(ConsentForm).join(oldest, oldest.c.id == ConsentForm.id).order_by(ConsentForm.id)
     return list(db.session.scalars(statement.options(joinedload(ConsentForm.patient))).unique())
+
+
+def to_check(actor: Actor) -> list[ConsentForm]:
+    """Papers from elsewhere that somebody else filed and that wait for a second person, the oldest first."""
+    oldest = (
+        select(ConsentForm.id)
+        .where(ConsentForm.state == FormState.TO_CHECK, access.right(actor, "consent.confirm"))
+        .order_by(ConsentForm.id)
+        .limit(SHOWN)
+        .subquery()
+    )
+    statement = select(ConsentForm).join(oldest, oldest.c.id == ConsentForm.id).order_by(ConsentForm.id)
+    both = (joinedload(ConsentForm.patient), joinedload(ConsentForm.filed_by))
+    return list(db.session.scalars(statement.options(*both)).unique())
 
 
 def stacks(actor: Actor) -> list[Stack]:

@@ -69,13 +69,32 @@ class ConsentText(Record):
 
 
 class ConsentForm(Record):
-    """One consent form, from the chosen language to the archived document."""
+    """One consent form, from the chosen language to the archived document.
+
+    One signed on a paper that was not printed here has an ``external_reference`` instead of a text: it counts only after
+    somebody other than who filed it has checked it, which no row may say otherwise.
+    """
 
     __tablename__ = "consent_form"
     __table_args__ = (
         CheckConstraint("state NOT IN ('signed', 'archived') OR signed_on IS NOT NULL", name="signed_has_a_date"),
         CheckConstraint("state NOT IN ('cancelled', 'annulled') OR end_reason IS NOT NULL", name="end_has_a_reason"),
         CheckConstraint("state <> 'printed' OR printed_at IS NOT NULL", name="printed_has_a_moment"),
+        CheckConstraint("(text_id IS NULL) = (external_reference IS NOT NULL)", name="text_or_reference"),
+        CheckConstraint("(external_reference IS NULL) = (filed_by_id IS NULL)", name="reference_has_a_filer"),
+        CheckConstraint(
+            "external_reference IS NULL OR (procedure = 'eu' AND printed_at IS NULL)", name="ukrainian_is_printed_here"
+        ),
+        CheckConstraint(
+            "state NOT IN ('to_check', 'sent_back') OR external_reference IS NOT NULL", name="external_is_checked"
+        ),
+        CheckConstraint(
+            "external_reference IS NULL OR state IN ('to_check', 'sent_back', 'cancelled') OR checked_by_id IS NOT NULL",
+            name="external_counts_when_checked",
+        ),
+        CheckConstraint("checked_by_id IS NULL OR checked_by_id <> filed_by_id", name="checked_by_a_second_person"),
+        CheckConstraint("(checked_by_id IS NULL) = (checked_on IS NULL)", name="check_has_a_day"),
+        CheckConstraint("state <> 'sent_back' OR sent_back_reason IS NOT NULL", name="sent_back_has_a_reason"),
         Index("ix_consent_form_patient_id_state", "patient_id", "state"),
         Index("ix_consent_form_hospital_id_id", "hospital_id", "id"),
         Index("ix_consent_form_state_renewal_due_on", "state", "renewal_due_on"),
@@ -83,7 +102,7 @@ class ConsentForm(Record):
     code: Mapped[str] = mapped_column(String(16), unique=True)
     patient_id: Mapped[int] = mapped_column(ForeignKey("patient.id"))
     hospital_id: Mapped[int] = mapped_column(ForeignKey("hospital.id"))
-    text_id: Mapped[int] = mapped_column(ForeignKey("consent_text.id"))
+    text_id: Mapped[int | None] = mapped_column(ForeignKey("consent_text.id"))
     procedure: Mapped[Procedure] = mapped_column(choice(Procedure, "procedure"))
     language: Mapped[str] = mapped_column(String(5))
     variant: Mapped[Variant] = mapped_column(choice(Variant, "variant"))
@@ -105,11 +124,18 @@ class ConsentForm(Record):
     ended_at: Mapped[dt.datetime | None] = mapped_column(Moment)
     mandate_ends_on: Mapped[dt.date | None]
     renewal_due_on: Mapped[dt.date | None]
+    external_reference: Mapped[str | None] = mapped_column(String(120))
+    filed_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))
+    checked_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))
+    checked_on: Mapped[dt.date | None]
+    sent_back_reason: Mapped[str | None] = mapped_column(String(300))
 
     patient: Mapped[Patient] = relationship()
     hospital: Mapped[Hospital] = relationship()
-    text: Mapped[ConsentText] = relationship()
-    attested_by: Mapped[Person | None] = relationship()
+    text: Mapped[ConsentText | None] = relationship()
+    attested_by: Mapped[Person | None] = relationship(foreign_keys=[attested_by_id])
+    filed_by: Mapped[Person | None] = relationship(foreign_keys=[filed_by_id])
+    checked_by: Mapped[Person | None] = relationship(foreign_keys=[checked_by_id])
     decisions: Mapped[list[ConsentDecision]] = relationship(
         back_populates="form", cascade="all, delete-orphan", order_by="ConsentDecision.id"
     )

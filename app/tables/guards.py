@@ -119,8 +119,8 @@ def _sqlite_append_only(table: str, keys: tuple[str, ...]) -> tuple[str, ...]:
 # enough, also when two transactions run at once.
 _FORM_ELSEWHERE = (
     "NEW.procedure IS {differs} (SELECT patient.procedure FROM patient WHERE patient.id = NEW.patient_id)"
-    " OR NEW.procedure IS {differs}"
-    " (SELECT consent_text.procedure FROM consent_text WHERE consent_text.id = NEW.text_id)"
+    " OR (NEW.text_id IS NOT NULL AND NEW.procedure IS {differs}"  # a paper from elsewhere has no text of ours
+    " (SELECT consent_text.procedure FROM consent_text WHERE consent_text.id = NEW.text_id))"
 )
 _DECISION_ELSEWHERE = (
     "NEW.procedure IS {differs} (SELECT consent_form.procedure FROM consent_form WHERE consent_form.id = NEW.form_id)"

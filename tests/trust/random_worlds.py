@@ -214,12 +214,18 @@ def _records(dice: Dice) -> None:
         print_count=1,
         signed_on=today(),
         wrapped_key=b"k",
+        external_reference=None,
+        filed_by_id=None,
+        checked_by_id=None,
+        checked_on=None,
         **at,
     )
     for row in dice.rows["consent_form"]:
         owner = patients[row["patient_id"]]
         row |= {"hospital_id": owner["hospital_id"], "procedure": owner["procedure"]}
         row["text_id"] = 2 if owner["procedure"] == "ua" else 1
+        if row["procedure"] == "eu" and row["id"] % 2:
+            row |= _from_elsewhere(dice)
     _papers(dice)
 
 
@@ -253,6 +259,21 @@ def _own_texts(dice: Dice) -> None:
             others = {one["id"] for one in dice.rows["ab_user"]} - {row["author_id"], row["proposed_by_id"]}
             row |= {"decided_by_id": min(others), "counts_from": today(), "text_id": 1}
             row["retired_on"] = today() if row["state"] == "retired" else None
+
+
+def _from_elsewhere(dice: Dice) -> dict[str, Any]:
+    """A paper that was not printed here: it waits, or somebody else checked it today or before."""
+    filer, days = dice.any_of("ab_user"), dice.random.choice([None, None, 0, 1])
+    checker = None if days is None else 1 + filer % SIZES["ab_user"]
+    return {
+        "text_id": None,
+        "external_reference": "r",
+        "printed_at": None,
+        "filed_by_id": filer,
+        "checked_by_id": checker,
+        "checked_on": None if days is None else today() - dt.timedelta(days=days),
+        "state": "to_check" if days is None else "archived",
+    }
 
 
 def _papers(dice: Dice) -> None:

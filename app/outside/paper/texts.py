@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 
 from app.outside.paper.faults import PaperFault
 from app.outside.paper.fields import PAGE_FIELDS, PROCEDURES, VARIANTS
@@ -62,11 +62,17 @@ def language_table() -> dict[str, dict[str, str | bool]]:
     return tomllib.loads((TEMPLATES / "languages.toml").read_text("utf-8"))
 
 
+@cache
 def language_name(language: str) -> str:
-    """How the language calls itself ("Deutsch"), also one that only a hospital's own text has."""
-    if language in language_table():
-        return str(language_table()[language]["name"])
-    return str(Locale.parse(language).get_language_name(language) or language)
+    """How the language calls itself ("Deutsch"): also one we print nothing in, since signed paper may come in any."""
+    known = language_table().get(language)
+    if known is not None:
+        return str(known["name"])
+    try:
+        own = Locale.parse(language).get_language_name(language)
+    except (UnknownLocaleError, ValueError):
+        own = None
+    return own or Locale("en").languages.get(language, language)
 
 
 def compose(procedure: str, language: str, variant: str) -> ComposedText:
