@@ -207,6 +207,7 @@ ACCESS: dict[str, Row] = {
     "consent.end":             (ConsentForm,    nobody, nobody,    consequence,  consequence,      nobody, consequence,                     nobody,           nobody),
     "decision.see":            (ConsentDecision, nobody, nobody,    treating,     on_behalf,        nobody, (written_about, checked_for),     nobody,           nobody),
     "decision.withdraw":       (ConsentDecision, nobody, nobody,    treating,     on_behalf,        nobody, written_about,                   nobody,           nobody),
+    "decision.carry-withdrawal": (ConsentDecision, nobody, nobody,   consequence,  consequence,      nobody, consequence,                     nobody,           nobody),
     "decision.open":           (ConsentDecision, nobody, nobody,    treating,     on_behalf,        nobody, written_about,                   nobody,           nobody),
     "document.see":            (ArchivedDocument, nobody, nobody,    treating,     on_behalf,        nobody, (written_about, checked_for),     nobody,           nobody),
     "document_key.see":        (DocumentKey,    nobody, nobody,    treating,     on_behalf,        nobody, (written_about, checked_for),     nobody,           nobody),

@@ -281,18 +281,24 @@ def checked_for(actor: Actor, thing: type[Any]) -> Reach:
 
 
 def own_scans_treated(actor: Actor, _thing: type[Any]) -> Reach:
-    """Pages of one's own stacks of scans: of patients one treats, or of no form yet."""
+    """Pages of one's own stacks of scans: of patients one treats and who are not erased, or of no form yet."""
     return _own_scans(actor, treating(actor, Patient))
 
 
 def own_scans_assisted(actor: Actor, _thing: type[Any]) -> Reach:
-    """Pages of one's own stacks of scans: of records one assists with, or of no form yet."""
+    """Pages of one's own stacks of scans: of records one assists with and that are not erased, or of no form yet."""
     return _own_scans(actor, on_behalf(actor, Patient))
 
 
 def _own_scans(actor: Actor, patients: Reach) -> Reach:
     page, stack = known_as("own_scan", StackPage), known_as("own_stack", Stack)
-    known = page.c.form_id.in_(_forms_of("patient_id", patients.ids[0]))
+    form, patient = known_as("scanned_form", ConsentForm), known_as("scanned_patient", Patient)
+    known = page.c.form_id.in_(
+        select(form.c.id)
+        .join_from(form, patient, form.c.patient_id == patient.c.id)
+        .where(patient.c.id.in_(patients.ids[0]), patient.c.state != PatientState.ERASED)
+        .correlate(None)
+    )
     ids = (
         select(page.c.id)
         .join_from(page, stack, page.c.stack_id == stack.c.id)

@@ -38,6 +38,7 @@ REASONS: dict[str, tuple[str, str]] = {
         "ConsentForm, ConsentText, ArchivedDocument, ConsentDecision",
         "of one form: code, text version, language, day of archiving, whether annulled; whether a file is one of it",
     ),
+    "scan-rest": ("StackPage", "whether pages wait in one's own stack that one may no longer see"),
     "nickname": ("Patient", "whether the nickname is taken"),
     "duplicate-check": ("PatientIdentity", "whether one exists in the hospital"),
     "letter": ("PatientIdentity", "ids of the patients of exactly this identity, into the letter's own rows"),

@@ -30,6 +30,8 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (P.RESTRICTED, "patient.admit", P.ENROLLED),
         (P.ENROLLED, "patient.admit", P.ENROLLED),  # a second form, the first still in force
         (P.ENROLLED, "patient.restrict", P.RESTRICTED),
+        (P.DRAFT, "patient.restrict-by-protection", P.DRAFT),  # its form may lie on a desk, signed
+        (P.DRAFT, "patient.lift-restriction", P.DRAFT),
         (P.ENROLLED, "patient.restrict-by-protection", P.RESTRICTED),
         (P.RESTRICTED, "patient.restrict-by-protection", P.RESTRICTED),  # then a new consent alone opens nothing
         (P.RESTRICTED, "patient.lift-restriction", P.RESTRICTED),  # with care consent in force it is admitted again
@@ -71,7 +73,10 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (F.ARCHIVED, "consent.supersede", F.SUPERSEDED),
         (F.ARCHIVED, "consent.end", F.WITHDRAWN),
     ),
-    ConsentDecision: ((A.GIVEN, "decision.withdraw", A.WITHDRAWN),),
+    ConsentDecision: (
+        (A.GIVEN, "decision.withdraw", A.WITHDRAWN),
+        (A.GIVEN, "decision.carry-withdrawal", A.WITHDRAWN),  # signed before the withdrawal, archived after it
+    ),
     OwnText: (
         (None, "own_text.start", T.DRAFT),
         (T.DRAFT, "own_text.write", T.DRAFT),

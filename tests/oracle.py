@@ -349,12 +349,13 @@ def membership_seen(o: Oracle, me: int, row: Row) -> bool:
 
 
 def own_scan(o: Oracle, me: int, row: Row) -> bool:
-    """A page of one's own stack, of no form yet or of one whose patient one cares for."""
+    """A page of one's own stack, of no form yet or of one whose patient one cares for and who is not erased."""
     if o.by_id["stack"][row.stack_id].person_id != me:
         return False
     if row.form_id is None:
         return o.clinician(me) or o.has(me, "assistant")
-    return o.cares(me, o.by_id["patient"][o.by_id["consent_form"][row.form_id].patient_id])
+    patient = o.by_id["patient"][o.by_id["consent_form"][row.form_id].patient_id]
+    return patient.state != "erased" and o.cares(me, patient)
 
 
 def desk_of_oneself(o: Oracle, me: int, row: Row) -> bool:

@@ -211,14 +211,18 @@ def join(images: list[bytes]) -> bytes:
     layout = img2pdf.get_layout_fun(pagesize=A4, fit=img2pdf.FitMode.into, auto_orient=True)
     colours = resources.files("pikepdf.pdfa") / "data" / "sRGB.icc"
     with resources.as_file(colours) as profile:
-        document: bytes = img2pdf.convert(
+        document = img2pdf.convert(
             [_printable(image) for image in images],
             layout_fun=layout,
             rotation=img2pdf.Rotation.ifvalid,
             pdfa=str(profile),
-            nodate=True,  # the same pictures give the same document
+            nodate=True,
         )
-    return document
+    written = io.BytesIO()
+    with pikepdf.open(io.BytesIO(document)) as pdf:  # its /ID holds the time: the same pictures give the same document
+        del pdf.trailer["/ID"]
+        pdf.save(written, deterministic_id=True, fix_metadata_version=False)
+    return written.getvalue()
 
 
 def _printable(image: bytes) -> bytes:
@@ -260,12 +264,24 @@ def _redraw(picture: Image.Image) -> bytes:
     drawn = io.BytesIO()
     if picture.mode == "CMYK":
         picture.convert("RGB").save(drawn, "JPEG", quality=95)
-    elif picture.mode.startswith("I"):  # grey in 16 bits: a plain conversion would make everything white
-        picture.convert("I").point(lambda value: value / 256).convert("L").save(drawn, "PNG")
-    elif picture.has_transparency_data:
+    else:
+        plain(picture).save(drawn, "PNG")
+    return drawn.getvalue()
+
+
+def plain(picture: Image.Image) -> Image.Image:
+    """Eight bits a colour, nothing transparent.
+
+    Raises:
+        ValueError: its dots are no colours (mode F).
+    """
+    if picture.mode == "F":
+        message = "fractions are no colours"
+        raise ValueError(message)
+    if picture.mode.startswith("I"):  # grey in 16 bits: a plain conversion would make everything white
+        return picture.convert("I").point(lambda value: value / 256).convert("L")
+    if picture.has_transparency_data:
         ground = Image.new("RGBA", picture.size, "white")
         ground.alpha_composite(picture.convert("RGBA"))
-        ground.convert("RGB").save(drawn, "PNG")
-    else:
-        picture.convert("RGB").save(drawn, "PNG")
-    return drawn.getvalue()
+        return ground.convert("RGB")
+    return picture.convert("RGB")

@@ -28,8 +28,10 @@ from pyhanko.sign.diff_analysis import (
     SigFieldCreationRule,
     SigFieldModificationRule,
     StandardDiffPolicy,
+    SuspiciousModification,
     XrefStreamRule,
 )
+from pyhanko.sign.diff_analysis.rules.form_field_rules import is_field_visible
 from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.sign.general import extract_certificate_info, extract_signer_info
 from pyhanko.sign.validation.generic_cms import extract_tst_data_iter, validate_sig_integrity
@@ -49,6 +51,18 @@ FILE_END: Final = re.compile(rb"startxref\s+\d+\s+%%EOF\s*")
 READER_RIGHTS: Final = frozenset({"/UR", "/UR3"})
 """What a form's maker signs so that a viewer lets people fill it in: nobody's word about what was filled in."""
 
+
+class NothingDrawnLater(SigFieldCreationRule):  # type: ignore[misc]
+    """pyHanko's rule without its leave to put a visible signature on a page: it may cover what was signed before."""
+
+    def apply(self, context: Any) -> Any:
+        """Refuse a new field one can see; a place for a second signature that was there before may be filled."""
+        for name, spec in context.field_specs.items():
+            if spec.old_field_ref is None and is_field_visible(spec.new_field_ref.get_object()):
+                raise SuspiciousModification(f"{name} was put on the page after the signature")
+        return super().apply(context)
+
+
 KEEPING: Final = ModificationLevel.LTA_UPDATES
 """What may follow the last signature: what keeps it checkable."""
 UNCHANGED: Final = StandardDiffPolicy(
@@ -59,9 +73,9 @@ UNCHANGED: Final = StandardDiffPolicy(
             for rule in (DocInfoRule(), XrefStreamRule(), ObjectStreamRule(), DSSCompareRule(), MetadataUpdateRule())
         ),
     ],
-    form_rule=FormUpdatingRule(field_rules=[SigFieldCreationRule(), SigFieldModificationRule()]),
+    form_rule=FormUpdatingRule(field_rules=[NothingDrawnLater(), SigFieldModificationRule()]),
 )
-"""pyHanko's own policy without its leave to fill in fields: a box crossed after the signature is not what was signed."""
+"""pyHanko's own policy without its leave to fill in fields or draw: a box crossed after the signature was not signed."""
 
 Facts = tuple[str, str, bool, str, bool, str]
 """Those of ``seals.Signature``, in its order."""

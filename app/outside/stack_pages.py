@@ -78,7 +78,7 @@ def pages(content: bytes, kind: str, first: int, count: int) -> list[bytes]:
 def _frame(picture: Image.Image, number: int) -> bytes:
     frame = ImageSequence.Iterator(picture)[number]
     written = io.BytesIO()
-    plain = frame if frame.mode in {"1", "L", "RGB"} else frame.convert("RGB")
+    plain = frame if frame.mode in {"1", "L", "RGB"} else scan_readings.plain(frame)
     plain.save(written, "PNG", compress_level=1, dpi=frame.info.get("dpi"))
     return written.getvalue()
 
@@ -93,8 +93,23 @@ def _alone(page: pikepdf.Page) -> bytes:
         for note in alone.obj.get("/Annots", []):
             for key in set(note.keys()) - OF_A_NOTE:
                 del note[key]
+        _drop_unshown(alone)
         made.remove_unreferenced_resources()
         return _saved(made)
+
+
+def _drop_unshown(page: pikepdf.Page) -> None:
+    """Drop the pictures the page never names: qpdf keeps them all when the page names a single thing it cannot find."""
+    resources = page.obj.get("/Resources", {})
+    named = {
+        str(operand)
+        for step in pikepdf.parse_content_stream(page)
+        for operand in step.operands
+        if isinstance(operand, pikepdf.Name)
+    }
+    for kind in ("/XObject", "/Pattern", "/ExtGState", "/Properties"):
+        for name in set(resources.get(kind, {}).keys()) - named:
+            del resources[kind][name]
 
 
 def bind(alone: list[bytes]) -> bytes:

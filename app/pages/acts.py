@@ -107,6 +107,7 @@ ACT_WORDS: dict[str, object] = {
     "consent.end": _("End a form whose care consent is withdrawn"),
     "decision.see": _("See what a patient decided"),
     "decision.withdraw": _("Record a withdrawal"),
+    "decision.carry-withdrawal": _("Keep a withdrawal that came after the signature"),
     "decision.open": _("Print the receipt of a withdrawal"),
     "letter.see": _("See that a patient’s letter came"),
     "letter.open": _("Open what a patient’s letter is about"),

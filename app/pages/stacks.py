@@ -8,7 +8,7 @@ from flask import Response, flash, request
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import gettext
 from sqlalchemy import Select, select
-from wtforms import BooleanField, IntegerField, MultipleFileField
+from wtforms import BooleanField, HiddenField, IntegerField, MultipleFileField
 from wtforms.validators import InputRequired
 
 from app import audit
@@ -145,7 +145,6 @@ class StacksPage(ListPage):
         for group in found.ready:
             audit.note(acting(), "consent.open", group.form)
         filing = FileForm()
-        filing.seen.data = str(stack.version)
         return self.page(
             "stacks/show.html",
             form=form,
@@ -186,14 +185,8 @@ class StacksPage(ListPage):
             flash(sentence, "good" if filed == len(chosen) else "warn")
         if filed == len(chosen):
             return self.done(_("The rest of the stack waits."), ".show", key=key)
-        left = {group.form.public_id for group in chosen}
         again = stacks.sort(stack)
-        kept = {
-            group.form.public_id: signing[group.form.public_id]
-            if group.form.public_id in left
-            else _confirmation(group)
-            for group in again.ready
-        }
+        kept = {group.form.public_id: _shown_again(group, signing) for group in again.ready}
         return self._page(stack, kept, frame)
 
     def _file(self, stack: Stack, group: Group, signing: Any, frame: Any) -> bool:
@@ -211,7 +204,8 @@ class StacksPage(ListPage):
             mandate_ends_on=None if adult else signing.mandate_ends_on.data,
         )
         try:
-            stack_filings.file(acting(), stack, group, said, seen=signing.words()["seen"])
+            seen = signing.words()["seen"]
+            stack_filings.file(acting(), stack, group, said, seen=seen, mark=signing.pages.data)
         except NotFound:
             raise
         except Refusal as refusal:
@@ -268,13 +262,25 @@ def _confirmation(group: Group) -> Any:
     """The signature's form of one paper, filled in as the boxes look, with the tick a person gives."""
     consent = group.form
     tick = BooleanField(_("I have compared this form with its paper. File it."))
-    signing = sign_form(consent, {"confirmed": tick}, prefix=f"{consent.public_id}-", meta={"csrf": False})
+    more = {"confirmed": tick, "pages": HiddenField()}
+    signing = sign_form(consent, more, prefix=f"{consent.public_id}-", meta={"csrf": False})
     signing.seen.data = signing.seen.data or str(consent.version)
+    signing.pages.data = signing.pages.data or group.mark
     if request.method == "POST":
         return signing
     signing.signed_on.data = consent.signed_on
     for key, proposal in stacks.proposals(group).items():
         signing[f"answer_{key}"].data = None if proposal.answer is None else proposal.answer.value
+    return signing
+
+
+def _shown_again(group: Group, sent: dict[str, Any]) -> Any:
+    """What was typed for a form that could not be filed; without its tick when other pages lie there by now."""
+    signing = sent.get(group.form.public_id)
+    if signing is None or not signing.confirmed.data:
+        return _confirmation(group)
+    if signing.pages.data != group.mark:
+        signing.pages.data, signing.confirmed.data = group.mark, False
     return signing
 
 

@@ -91,6 +91,8 @@ def _of_record(patient: Patient, on: dt.date) -> list[dict[str, Any]]:
 
 
 def _why(form: ConsentForm) -> object:
+    if renewals.misfits(form):
+        return _("Due for renewal: by the corrected birth date, another person has to sign")
     if renewals.ends_with_mandate(form):
         return _("Due for renewal: the representative’s mandate ends")
     return _("Due for renewal: the patient comes of age")
@@ -101,6 +103,10 @@ def due(form: ConsentForm, on: dt.date) -> str:
     day = form.renewal_due_on
     if day is None:
         return ""
+    if renewals.misfits(form):
+        return str(
+            gettext("By the corrected birth date another person has to sign anew. Education and registries are paused.")
+        )
     written, left = format_date(day, "long"), (day - on).days
     if left <= 0:
         return str(gettext("Education and registries are paused since %(day)s.", day=written))

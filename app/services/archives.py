@@ -185,7 +185,8 @@ UNFIT = {
     "active": _("The PDF contains a program or a script. Print it and scan the paper instead."),
     "mixed": _("Send either one PDF or TIFF, or photographs, not both."),
     "signature_changed": _(
-        "The PDF was changed after it was signed digitally. Ask the signer for the file as it was signed."
+        "The PDF was changed after it was signed digitally, or a second person put a visible signature over it. Ask each "
+        "signer for the file as it was signed."
     ),
     "signature_broken": _(
         "The digital signature does not fit this PDF: the file was changed. Ask the signer for the file as it was signed."

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from app.act import act
 from app.actors import Actor, in_force, memberships_in_force
@@ -83,7 +83,7 @@ def prepare(
 
 
 def check_age(patient: Patient, variant: Variant, relation: Relation | None, on: dt.date | None = None) -> None:
-    """Refuse who may not sign: a child alone, or a parent for an adult. Ages are the hospital's country's.
+    """Refuse who may not sign on that day: a child alone, or a parent for an adult. Ages are the hospital's country's.
 
     Args:
         patient: whose form it is.
@@ -94,15 +94,14 @@ def check_age(patient: Patient, variant: Variant, relation: Relation | None, on:
     Raises:
         Incomplete: with who signs instead.
     """
-    country = patient.hospital.country
-    alone = country.majority_age if country.sign_alone_age is None else country.sign_alone_age
-    youngest = patients.age(patient, on)
-    if variant is Variant.ADULT and youngest < alone:
+    on = on or days.day_at(patient.hospital)
+    if variant is Variant.ADULT and not renewals.may_sign_alone(patient, on):
         sentence = _(
-            "In this country a patient signs alone from the age of %(years)s. A representative signs.", years=alone
+            "In this country a patient signs alone from the age of %(years)s. A representative signs.",
+            years=renewals.age_to_sign_alone(patient),
         )
         raise Incomplete(sentence, fields={"variant": sentence})
-    if relation is Relation.PARENT and youngest > country.majority_age:
+    if relation is Relation.PARENT and renewals.of_age_on(patient) <= on:
         sentence = _("A parent cannot sign for an adult. Choose guardian or legal representative, and note the proof.")
         raise Incomplete(sentence, fields={"relation": sentence})
 
@@ -210,7 +209,7 @@ def _check_signature(form: ConsentForm, signed_on: dt.date, relation: Relation, 
     if signed_on < printed_on - dt.timedelta(days=1):
         sentence = _("The form was printed later than this. Check the date beside the signature.")
         raise Incomplete(sentence, fields={"signed_on": sentence})
-    check_age(form.patient, form.variant, relation)
+    check_age(form.patient, form.variant, relation, signed_on)
     if (relation is Relation.SELF) != (form.variant is Variant.ADULT):
         sentence = _("This form is signed by a representative. Choose what the signer is to the patient.")
         if form.variant is Variant.ADULT:
@@ -302,8 +301,14 @@ def follow(actor: Actor, form: ConsentForm) -> None:
     patient = form.patient
     db.session.flush()
     refuse_overtaken(form, form.signed_on or today(), form.recorded_at)
+    for decision in form.decisions:
+        since = _withdrawn_since(decision)
+        if since is not None:
+            carry(actor, decision, withdrawn=since)
     for earlier in _archived(patient, but=form):
         supersede(actor, earlier)
+    if care_answer(form) is Answer.GIVEN:
+        patients.stay(patient)
     settle(actor, patient)
     if care_answer(form) is Answer.REFUSED:
         if patient.state is PatientState.RESTRICTED:
@@ -311,9 +316,42 @@ def follow(actor: Actor, form: ConsentForm) -> None:
         patients.lapse_open(actor, patient, gettext("Consent for care was refused."))
 
 
+def _withdrawn_since(decision: ConsentDecision) -> ConsentDecision | None:
+    """The withdrawal of the same purpose that came after this form's signature: an older paper brings nothing back."""
+    if decision.answer is not Answer.GIVEN:
+        return None
+    statement = select(ConsentDecision).where(
+        *_same_question(decision), ConsentDecision.withdrawn_on > decision.form.signed_on
+    )
+    return db.session.scalars(statement.order_by(ConsentDecision.withdrawn_on).limit(1)).unique().first()
+
+
+def _same_question(decision: ConsentDecision) -> tuple[ColumnElement[bool], ...]:
+    """The patient's other decisions for the same purpose, and the same registry."""
+    forms = select(ConsentForm.id).where(ConsentForm.patient_id == decision.form.patient_id)
+    return (
+        ConsentDecision.form_id.in_(forms),
+        ConsentDecision.form_id != decision.form_id,
+        ConsentDecision.purpose == decision.purpose,
+        ConsentDecision.registry_id.is_not_distinct_from(decision.registry_id),
+    )
+
+
+@act("decision.carry-withdrawal")
+def carry(_actor: Actor, decision: ConsentDecision, *, withdrawn: ConsentDecision) -> None:
+    """A purpose was withdrawn after this form was signed, so what the form says of it counts no more."""
+    decision.withdrawn_on, decision.channel = withdrawn.withdrawn_on, withdrawn.channel
+    decision.withdrawal_reason = withdrawn.withdrawal_reason
+
+
 def _archived(patient: Patient, but: ConsentForm | None = None) -> list[ConsentForm]:
     statement = select(ConsentForm).where(ConsentForm.patient_id == patient.id, ConsentForm.state == FormState.ARCHIVED)
     return [form for form in db.session.scalars(statement) if form is not but]
+
+
+def archived_yes(patient: Patient) -> bool:
+    """Whether an archived form says yes to care, be the record restricted or not."""
+    return any(care_answer(form) is Answer.GIVEN for form in _archived(patient))
 
 
 def settle(actor: Actor, patient: Patient) -> None:
@@ -362,12 +400,23 @@ def withdraw(
         sentence = _("This day is before the signature or in the future. Check the date.")
         raise Incomplete(sentence, fields={"withdrawn_on": sentence})
     decision.withdrawn_on, decision.channel, decision.withdrawal_reason = withdrawn_on, channel, reason
+    for waiting in _waiting_for_scan(decision, withdrawn_on):
+        carry(actor, waiting, withdrawn=decision)
     if decision.purpose is Purpose.CARE:
         end(actor, form)
         patients.lapse_open(actor, form.patient, gettext("Consent for care was withdrawn."))
         settle(actor, form.patient)
         patients.await_decision(form.patient, withdrawn_on)
     letters.answer(actor, form.patient, LetterOutcome.WITHDRAWN)
+
+
+def _waiting_for_scan(decision: ConsentDecision, until: dt.date) -> list[ConsentDecision]:
+    """The same question on papers signed until then that are not archived yet: the patient has decided again since."""
+    signed = select(ConsentForm.id).where(ConsentForm.state == FormState.SIGNED, ConsentForm.signed_on <= until)
+    statement = select(ConsentDecision).where(
+        *_same_question(decision), ConsentDecision.answer == Answer.GIVEN, ConsentDecision.form_id.in_(signed)
+    )
+    return list(db.session.scalars(statement).unique())
 
 
 @act("consent.end")

@@ -17,8 +17,7 @@ from app.actors import Actor
 from app.errors import Incomplete, Refusal
 from app.models import Hospital, Letter, LetterRecord, Patient, PatientIdentity, db, now, today
 from app.outside.vault import VaultFault
-from app.premises import premises
-from app.services import days
+from app.services import days, patients
 from app.words import LetterOutcome, _
 
 OPEN_DAYS = 30
@@ -88,14 +87,11 @@ def _refuse_fishing(actor: Actor) -> None:
 
 def _found(hospital: Hospital, family_name: str, birth_date: dt.date, file_number: str | None) -> list[int]:
     """Ids of the patients with exactly this identity; nothing else leaves."""
-    vault, scope = premises().vault, hospital.public_id.encode()
+    statement = select(PatientIdentity.patient_id).where(PatientIdentity.hospital_id == hospital.id)
     try:
-        statement = select(PatientIdentity.patient_id).where(
-            PatientIdentity.hospital_id == hospital.id,
-            PatientIdentity.person_index == vault.blind_identity(scope, family_name, birth_date),
-        )
+        statement = statement.where(patients.is_person(hospital, family_name, birth_date))
         if file_number:
-            statement = statement.where(PatientIdentity.file_index == vault.blind_file_number(scope, file_number))
+            statement = statement.where(patients.has_file_number(hospital, file_number))
     except VaultFault as fault:
         raise Incomplete(_("A name has at least one letter, a file number at least one letter or digit.")) from fault
     with sight.wide("letter") as session:

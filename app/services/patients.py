@@ -11,7 +11,7 @@ import secrets
 import unicodedata
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 
 from app import sight
 from app.act import act
@@ -22,7 +22,7 @@ from app.outside import nicknames
 from app.outside.vault import Place, Vault, VaultFault
 from app.premises import premises
 from app.scopes import clause, own_hospital
-from app.services import days, proofs, renewals
+from app.services import days, jobs, proofs, renewals
 from app.words import FormState, PatientState, Sex, _, gettext
 
 OLDEST = 125
@@ -109,10 +109,9 @@ def enrol(
     return patient
 
 
-def age(patient: Patient, on: dt.date | None = None) -> int:
-    """The patient's age in years, as far as year and month of birth say it: in the birth month, the older one."""
-    on = on or days.day_at(patient.hospital)
-    return on.year - patient.birth_year - (on.month < patient.birth_month)
+def age(patient: Patient) -> int:
+    """The patient's age in years today, as far as year and month of birth say it."""
+    return renewals.age_on(patient, days.day_at(patient.hospital))
 
 
 def authorised(hospital: Hospital) -> bool:
@@ -210,6 +209,26 @@ def _vaults() -> list[Vault]:
     return [Vault({one: key}, one) for one, key in premises().settings["MASTER_KEY"].items()]
 
 
+def is_person(hospital: Hospital, family_name: str, birth_date: dt.date) -> ColumnElement[bool]:
+    """Whose identity has exactly this family name and birth date, in a hospital.
+
+    Raises:
+        VaultFault: the name cannot be anybody's.
+    """
+    scope = hospital.public_id.encode()
+    return PatientIdentity.person_index.in_([one.blind_identity(scope, family_name, birth_date) for one in _vaults()])
+
+
+def has_file_number(hospital: Hospital, file_number: str) -> ColumnElement[bool]:
+    """Whose identity has exactly this file number, in a hospital.
+
+    Raises:
+        VaultFault: the number cannot be anybody's.
+    """
+    scope = hospital.public_id.encode()
+    return PatientIdentity.file_index.in_([vault.blind_file_number(scope, file_number) for vault in _vaults()])
+
+
 def _nickname() -> str:
     with sight.wide("nickname") as session:
         while True:
@@ -260,15 +279,12 @@ def find(
     _actor: Actor, hospital: Hospital, *, family_name: str | None, birth_date: dt.date | None, file_number: str | None
 ) -> list[Patient]:
     """One's own patients of a hospital with exactly this file number, or this family name and birth date."""
-    vaults, scope = _vaults(), hospital.public_id.encode()
     matches = []
     try:
         if file_number:
-            numbers = [vault.blind_file_number(scope, file_number) for vault in vaults]
-            matches.append(PatientIdentity.file_index.in_(numbers))
+            matches.append(has_file_number(hospital, file_number))
         if family_name and birth_date:
-            persons = [vault.blind_identity(scope, family_name, birth_date) for vault in vaults]
-            matches.append(PatientIdentity.person_index.in_(persons))
+            matches.append(is_person(hospital, family_name, birth_date))
     except VaultFault:
         matches = []
     if not matches:
@@ -311,6 +327,10 @@ def expire(actor: Actor, patient: Patient) -> None:
     wipe(actor, patient, gettext("The draft’s time was over."))
 
 
+TAKE_SCANS = "stacks.sweep"
+"""The kind of job that takes an erased record's waiting scans away."""
+
+
 def wipe(actor: Actor, patient: Patient, reason: str) -> None:
     """Destroy the identity's key and every signer's name; the row under its nickname stays as a gravestone."""
     lapse_open(actor, patient, reason)
@@ -318,6 +338,7 @@ def wipe(actor: Actor, patient: Patient, reason: str) -> None:
         form.sealed_signer = form.sealed_paper = None
     patient.identity = None
     patient.draft_ends_on = patient.erase_on = None
+    jobs.ask(TAKE_SCANS, {})
 
 
 def _forms_of(patient: Patient) -> list[ConsentForm]:
@@ -338,11 +359,15 @@ def lapse(_actor: Actor, form: ConsentForm, *, reason: str) -> None:
     proofs.destroy(form.documents)
 
 
-@act("patient.admit")
-def admit(_actor: Actor, patient: Patient) -> None:
-    """Care consent is in force: the record is enrolled, and no longer waits for anything."""
+def stay(patient: Patient) -> None:
+    """The patient has consented to care: the record no longer waits for its end, whatever else restricts it."""
     patient.draft_ends_on = patient.erase_on = patient.kept_on = None
     patient.kept_ground = patient.kept_law = None
+
+
+@act("patient.admit")
+def admit(_actor: Actor, _patient: Patient) -> None:
+    """Care consent is in force: the record is enrolled."""
 
 
 @act("patient.restrict")

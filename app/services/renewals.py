@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from app.models import ConsentDecision, ConsentForm, Patient, db
 from app.scopes import decisions_in_force
-from app.words import FormState, Variant
+from app.words import FormState, Relation, Variant
 
 OVER = (FormState.CANCELLED, FormState.ANNULLED, FormState.SUPERSEDED, FormState.WITHDRAWN)
 
@@ -21,15 +21,41 @@ def due_on(form: ConsentForm) -> dt.date | None:
     """The first day on which the signer can no longer speak for the patient; ``None`` where nobody knows of one.
 
     That is the day after the mandate's last, or the first of the month after the patient comes of age. Who is of age
-    already when a representative signs never comes of age again.
+    already when a guardian signs never comes of age again. Whoever could not sign at all, as a corrected birth date may
+    show, is to sign anew from the day of the signature on.
     """
-    if form.variant is Variant.ADULT or form.signed_on is None:
+    if form.signed_on is None or form.relation is None:
         return None
+    if form.variant is Variant.ADULT:
+        return None if may_sign_alone(form.patient, form.signed_on) else form.signed_on
     found = [] if form.mandate_ends_on is None else [form.mandate_ends_on + dt.timedelta(days=1)]
     grown = of_age_on(form.patient)
     if grown > form.signed_on:
         found.append(grown)
+    elif form.relation is Relation.PARENT:
+        found.append(form.signed_on)
     return min(found, default=None)
+
+
+def may_sign_alone(patient: Patient, on: dt.date) -> bool:
+    """Whether the patient is old enough on a day."""
+    return age_on(patient, on) >= age_to_sign_alone(patient)
+
+
+def age_on(patient: Patient, on: dt.date) -> int:
+    """The patient's age in years, as far as year and month of birth say it: in the birth month, the older one."""
+    return on.year - patient.birth_year - (on.month < patient.birth_month)
+
+
+def age_to_sign_alone(patient: Patient) -> int:
+    """From which age one signs alone in the hospital's country."""
+    country = patient.hospital.country
+    return country.majority_age if country.sign_alone_age is None else country.sign_alone_age
+
+
+def misfits(form: ConsentForm) -> bool:
+    """Whether the signer was too young, or the patient too old for a parent's word: the birth date was corrected since."""
+    return form.signed_on is not None and form.renewal_due_on == form.signed_on
 
 
 def of_age_on(patient: Patient) -> dt.date:

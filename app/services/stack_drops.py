@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from app.act import act
 from app.actors import Actor
-from app.errors import Incomplete, NoRoom
+from app.errors import Incomplete, NoRoom, Refusal
 from app.models import Person, Stack, db, now
 from app.outside import stacks as reader
 from app.outside import storage
@@ -57,8 +57,9 @@ def drop(actor: Actor, uploads: Sequence[Upload], *, once: str | None = None) ->
         raise NoRoom(
             _("The disk of the platform is full, so the scans were not stored. Keep the paper and tell the operator.")
         ) from full
-    except BaseException:
-        stacks.remove(name for name, _ending_ in kept)
+    except BaseException as fault:
+        if not (isinstance(fault, Refusal) and fault.uncertain):
+            stacks.remove(name for name, _ending_ in kept)
         raise
     if stack.wrapped_key != key:  # a second click: the first one's files are kept
         stacks.remove(name for name, _ending_ in kept)

@@ -10,23 +10,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from app import access
 from app.act import act
 from app.actors import Actor
-from app.errors import Incomplete, NotFound, WrongStep
-from app.models import ConsentForm, Stack, StackPage, db, now
+from app.errors import Conflict, Incomplete, NotFound, WrongStep
+from app.models import ConsentForm, Patient, Stack, StackPage, db, now
 from app.outside import paper
 from app.outside import stacks as reader
 from app.outside.children import ChildFault
 from app.outside.scans import ScanRefused
 from app.outside.storage import StorageFault
-from app.services import archives, consents, jobs, papers, stacks
+from app.services import archives, consents, jobs, papers, patients, stacks
 from app.services.archives import Upload
 from app.services.jobs import Every, job
 from app.services.stacks import Group
-from app.words import Answer, FormState, Relation, ScanState, StackState, _
+from app.words import Answer, FormState, PatientState, Relation, ScanState, StackState, _
 
 # --- by hand ----------------------------------------------------------------------------------------------------------
 
@@ -48,6 +48,8 @@ def assign(actor: Actor, page: StackPage, *, form: ConsentForm, number: int, of_
     """Note by hand which page of which form this is. A code that was read is not overruled."""
     if page.code is not None and page.form_id is not None and not page.by_hand:
         raise WrongStep(_("This page says itself where it belongs."))
+    if page.code is not None and page.code != form.code:
+        raise WrongStep(_("This page carries the code of another form, so it is filed nowhere else. Discard it."))
     if (
         db.session.scalar(select(ConsentForm.id).where(ConsentForm.id == form.id, access.right(actor, "consent.sign")))
         is None
@@ -84,16 +86,27 @@ class Said:
     mandate_ends_on: dt.date | None = None
 
 
-def file(actor: Actor, stack: Stack, group: Group, said: Said, *, seen: int | None) -> None:
+def file(actor: Actor, stack: Stack, group: Group, said: Said, *, seen: int | None, mark: str | None = None) -> None:
     """Sign and archive one confirmed form with its pages as one PDF.
 
     Each is an act of its own: what has become true stays true when a later one is refused, and the pages wait on.
 
+    Args:
+        actor: who confirms.
+        stack: where the pages lie.
+        group: the pages of one form.
+        said: what was read on the paper.
+        seen: the version of the form that was on the screen.
+        mark: ``group.mark`` of the pages that were on the screen.
+
     Raises:
+        Conflict: other pages lie there by now.
         Refusal: whatever ``consents.sign`` or ``archives.file_scan`` refuses.
     """
     form, keys = group.form, [page.storage_key for page in group.pages]
     ids = [page.id for page in group.pages]
+    if mark is not None and mark != group.mark:
+        raise Conflict(_("The pages of this form have changed since you opened the stack. Compare them again."))
     try:
         document = reader.bind([stacks.content_of(page.storage_key, page.wrapped_key) for page in group.pages])
     except (ScanRefused, ChildFault, StorageFault) as fault:
@@ -119,7 +132,10 @@ def file(actor: Actor, stack: Stack, group: Group, said: Said, *, seen: int | No
 @act("stack.file", blind=True)
 def file_pages(actor: Actor, stack: Stack, *, pages: Sequence[int]) -> None:
     """The pages of a form are in the archive: they leave the stack."""
-    for page in db.session.scalars(select(StackPage).where(StackPage.id.in_(pages), StackPage.stack_id == stack.id)):
+    statement = select(StackPage).where(
+        StackPage.id.in_(pages), StackPage.stack_id == stack.id, StackPage.state == ScanState.WAITING
+    )
+    for page in db.session.scalars(statement):
         file_page(actor, page)
     stacks.close_when_done(actor, stack)
 
@@ -133,9 +149,10 @@ def file_page(_actor: Actor, page: StackPage) -> None:
 # --- the rest lapses --------------------------------------------------------------------------------------------------
 
 
-@job("stacks.sweep", every=Every.DAY)
+@job(patients.TAKE_SCANS, every=Every.DAY)
 def sweep(actor: Actor, _payload: Mapping[str, Any]) -> None:
-    """Delete the stacks nobody filed within fourteen days, with their files."""
+    """Delete the stacks nobody filed within fourteen days with their files, and the waiting pages of erased records."""
+    _lapse_pages(actor)
     old = select(Stack.id).where(
         Stack.state != StackState.CLOSED, Stack.added_at < now() - dt.timedelta(days=stacks.KEPT_DAYS)
     )
@@ -147,6 +164,23 @@ def sweep(actor: Actor, _payload: Mapping[str, Any]) -> None:
             expire(actor, stack)
             stacks.remove(files)
         jobs.report(done, len(due))
+
+
+def _lapse_pages(actor: Actor) -> None:
+    """Pages that wait where nobody would look for them: of erased records, or in a stack that was closed over them."""
+    erased = select(ConsentForm.id).join(ConsentForm.patient).where(Patient.state == PatientState.ERASED)
+    waiting = (
+        select(StackPage)
+        .join(StackPage.stack)
+        .where(
+            StackPage.state == ScanState.WAITING,
+            or_(Stack.state == StackState.CLOSED, StackPage.form_id.in_(erased)),
+        )
+    )
+    for page in db.session.scalars(waiting).unique().all():
+        key = page.storage_key
+        lapse(actor, page)
+        stacks.remove([key])
 
 
 @act("stack.expire", gives_away=True)

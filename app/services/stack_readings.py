@@ -20,7 +20,7 @@ from sqlalchemy.orm import joinedload
 from app import access, sight
 from app.act import act, undo_on_rollback
 from app.actors import Actor, memberships_in_force
-from app.errors import NotFound
+from app.errors import NotFound, Refusal
 from app.models import ConsentForm, Patient, Person, Stack, StackPage, db, now, today
 from app.outside import paper, storage
 from app.outside import stacks as reader
@@ -68,8 +68,9 @@ def read_stack(actor: Actor, payload: Mapping[str, Any]) -> None:
         others = _whose(actor, fresh)
         _mark(actor, [*known, *fresh])
         read(actor, stack, fresh=fresh, marked=known, others=others, faults=faults)
-    except BaseException:
-        stacks.remove(page.storage_key for page in fresh)
+    except BaseException as fault:
+        if not (isinstance(fault, Refusal) and fault.uncertain):
+            stacks.remove(page.storage_key for page in fresh)
         raise
     stacks.remove(name for name, _ending_ in files)
 

@@ -6,6 +6,7 @@ Nothing is decided by the machine: what it read is a proposal. Files come in by 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from app import sight
 from app.act import act
 from app.actors import Actor
 from app.errors import Incomplete, NotFound
@@ -56,9 +58,20 @@ class Group:
         return sorted({number for number in numbers if numbers.count(number) > 1})
 
     @property
+    def beyond(self) -> list[int]:
+        """The numbers of pages that the form does not have: another print of it was longer."""
+        return sorted({page.number or 0 for page in self.pages if self.of_pages and (page.number or 0) > self.of_pages})
+
+    @property
     def fileable(self) -> bool:
-        """Whether the form waits for its paper, and all of it is here."""
-        return self.form.state in FILEABLE and bool(self.of_pages) and not self.missing
+        """Whether the form waits for its paper, and all of it is here and nothing else."""
+        return self.form.state in FILEABLE and bool(self.of_pages) and not self.missing and not self.beyond
+
+    @property
+    def mark(self) -> str:
+        """What stands for exactly these pages as they were placed: another when one comes, goes or is placed anew."""
+        words = [f"{page.public_id}:{page.version}" for page in self.pages]
+        return hashlib.sha256(" ".join(words).encode()).hexdigest()
 
 
 @dataclass
@@ -200,14 +213,16 @@ def forget(page: StackPage) -> None:
 
 
 def close_when_done(actor: Actor, stack: Stack, but: StackPage | None = None) -> None:
-    """Close a stack in which nothing waits any more."""
+    """Close a stack in which nothing waits any more, nor anything one may no longer see."""
     db.session.flush()
+    pages = select(StackPage.id).where(StackPage.stack_id == stack.id)
     with db.session.no_autoflush:
-        left = select(StackPage.id).where(StackPage.stack_id == stack.id, StackPage.state == ScanState.WAITING)
-        if but is not None:
-            left = left.where(StackPage.id != but.id)
-        if db.session.scalar(left.limit(1)) is None:
-            close(actor, stack)
+        seen = set(db.session.scalars(pages))
+        left = set(db.session.scalars(pages.where(StackPage.state == ScanState.WAITING)))
+    with sight.wide("scan-rest") as session:
+        unseen = set(session.scalars(pages.where(StackPage.state == ScanState.WAITING))) - seen
+    if not (left - {but.id if but else None} or unseen):
+        close(actor, stack)
 
 
 @act("stack.close")

@@ -49,7 +49,7 @@ def erase_when_due(actor: Actor, patient: Patient) -> None:
     Raises:
         WrongStep: the day is not there, or was taken off meanwhile.
     """
-    if patient.erase_on is None or patient.erase_on > today():
+    if patient.erase_on is None or patient.erase_on > today() or consents.archived_yes(patient):
         raise WrongStep(_("The thirty days of this record are not over."), noted=False)
     patients.wipe(actor, patient, gettext("Thirty days after the withdrawal the record was erased."))
 

@@ -233,11 +233,31 @@ def test_two_people_may_sign_one_after_the_other(pair: Any) -> None:
     assert [one.signer for one in seals.check(both)] == ["Maria Signer", "Dr Second"]
 
 
-def clinician_after(signed: bytes) -> bytes:
-    """A second signature in a field of its own."""
+def test_a_second_signature_that_draws_over_what_was_signed_is_refused() -> None:
+    once = signer("Maria Signer").put_on(archivable(1), reason="I agree")
+
+    assert refusal(clinician_after(once, box=(0, 0, 595, 842))) == "changed"
+
+
+def test_a_visible_signature_in_the_place_prepared_for_it_is_accepted() -> None:
+    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+    from pyhanko.sign.fields import SigFieldSpec, append_signature_field
+
+    out, writer = io.BytesIO(), IncrementalPdfFileWriter(io.BytesIO(archivable(1)))
+    append_signature_field(writer, SigFieldSpec("Second", on_page=0, box=(50, 50, 250, 100)))
+    writer.write(out)
+
+    both = clinician_after(signer("Maria Signer").put_on(out.getvalue(), reason="I agree"))
+
+    assert [one.signer for one in seals.check(both)] == ["Maria Signer", "Dr Second"]
+
+
+def clinician_after(signed: bytes, box: tuple[int, int, int, int] | None = None) -> bytes:
+    """A second signature in a field of its own; with ``box`` one that is drawn there."""
     from pyhanko.keys import load_certs_from_pemder_data, load_private_key_from_pemder_data
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
     from pyhanko.sign import PdfSignatureMetadata, SimpleSigner, sign_pdf
+    from pyhanko.sign.fields import SigFieldSpec
     from pyhanko_certvalidator.registry import SimpleCertificateStore
 
     key = ec.generate_private_key(ec.SECP256R1())
@@ -245,7 +265,11 @@ def clinician_after(signed: bytes) -> bytes:
     second = SimpleSigner(own, load_private_key_from_pemder_data(written(key), None), SimpleCertificateStore())
     out = io.BytesIO()
     sign_pdf(
-        IncrementalPdfFileWriter(io.BytesIO(signed)), PdfSignatureMetadata(field_name="Second"), second, output=out
+        IncrementalPdfFileWriter(io.BytesIO(signed)),
+        PdfSignatureMetadata(field_name="Second"),
+        second,
+        new_field_spec=SigFieldSpec("Second", on_page=0, box=box) if box else None,
+        output=out,
     )
     return out.getvalue()
 

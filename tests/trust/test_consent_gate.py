@@ -303,6 +303,7 @@ def test_the_model_and_the_steps_speak_of_the_same_acts() -> None:
         "consent.supersede",
         "consent.end",
         "consent.lapse",
+        "decision.carry-withdrawal",
     }
     after = {"patient.keep", "patient.erase", "patient.erase-when-due"}  # these and a contact's: T-WITHDRAW
     after |= {"patient.trace", "patient.restrict-by-protection", "patient.lift-restriction"}

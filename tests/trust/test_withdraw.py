@@ -30,19 +30,10 @@ from tests.factories import DAY
 from tests.papers import words_of
 from tests.screens import Screen
 from tests.trust.test_minimise import every_mark, found_in, text_of
-from tests.trust.withdrawals import THIRTY, last_entry, record, shared
+from tests.trust.withdrawals import THIRTY, form_of, last_entry, record, shared, withdraw
 from tests.world import ARCHIVED, bring_form, file_bytes
 
 pytestmark = pytest.mark.t_withdraw
-
-
-def form_of(world: Any, name: str) -> ConsentForm:
-    return db.session.get_one(ConsentForm, world.forms[name][0])
-
-
-def withdraw(actor: Any, decision: ConsentDecision, **given: Any) -> None:
-    known = {"withdrawn_on": today(), "channel": Channel.LETTER, "reason": None}
-    consents.withdraw(actor, decision, **known | given)
 
 
 def acts_since(world: Any, seq: int) -> list[str]:
