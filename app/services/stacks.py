@@ -29,6 +29,8 @@ from app.premises import premises
 from app.words import Answer, FormState, ScanState, _
 
 KEPT_DAYS = 14
+SLIP_SHEET = 2
+"""How many pages there may be behind those that come back: the slip's, and an empty one before it."""
 FILEABLE = (FormState.PRINTED, FormState.SIGNED)
 """The states of forms whose paper is awaited."""
 
@@ -60,7 +62,13 @@ class Group:
     @property
     def beyond(self) -> list[int]:
         """The numbers of pages that the form does not have: another print of it was longer."""
-        return sorted({page.number or 0 for page in self.pages if self.of_pages and (page.number or 0) > self.of_pages})
+        last = (self.of_pages or 0) + SLIP_SHEET
+        return sorted({page.number or 0 for page in self.pages if self.of_pages and (page.number or 0) > last})
+
+    @property
+    def has_slip(self) -> bool:
+        """Whether the sheet of the withdrawal slip came along: it should have stayed with the patient."""
+        return any(self.of_pages and (page.number or 0) > self.of_pages for page in self.pages) and not self.beyond
 
     @property
     def fileable(self) -> bool:
