@@ -166,6 +166,7 @@ SETTINGS: dict[str, Setting] = {
     "IDLE_MINUTES": Setting(_number(5, 240), "60", "how long an idle login lasts"),
     "DRAFT_DAYS": Setting(_number(7, 365), "30", "days after printing or refusal until a draft is erased"),
     "REMIND_DAYS": Setting(_number(1, 90), "14", "days after printing until Home reminds of the form"),
+    "BLANK_DAYS": Setting(_number(7, 730), "180", "days after printing until a blank form can no longer be bound"),
     "OPERATOR_NAME": Setting(str, "", "who runs the platform, on every consent form"),
     "OPERATOR_ADDRESS": Setting(str, "", "postal address of the operator"),
     "OPERATOR_LEGAL_ROLE": Setting(_legal_role, "", "joint_controller or processor"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.tables.base import Moment, Record, Spell, db, now, today
+from app.tables.blanks import BlankForm
 from app.tables.consents import ArchivedDocument, ConsentDecision, ConsentForm, ConsentText, DocumentKey, PhoneLink
 from app.tables.letters import Letter, LetterRecord
 from app.tables.networks import Authorisation, Centre, Country, Hospital, Network, Registry, ThematicArea
@@ -50,6 +51,7 @@ TABLES = (
     ArchivedDocument,  # a stored scan, append-only
     DocumentKey,  # the key of a stored scan
     PhoneLink,  # an upload from a phone
+    BlankForm,  # a form printed before its patient is known
     Letter,  # a patient's letter to the data-protection contact
     LetterRecord,  # a record such a letter is about
     Stack,  # scans on their way to their forms
@@ -66,6 +68,7 @@ __all__ = [
     "Attempt",
     "AuditEntry",
     "Authorisation",
+    "BlankForm",
     "Centre",
     "ConsentDecision",
     "ConsentForm",

@@ -33,6 +33,7 @@ from app.actors import Actor, in_force, known_as, mandates_in_force, memberships
 from app.models import (
     ArchivedDocument,
     AuditEntry,
+    BlankForm,
     Centre,
     ConsentDecision,
     ConsentForm,
@@ -280,29 +281,53 @@ def checked_for(actor: Actor, thing: type[Any]) -> Reach:
     return of_patients(thing, ids.correlate(None))
 
 
+def own_blanks(actor: Actor, _thing: type[Any]) -> Reach:
+    """Blank forms of this clinician, for patients of the hospital they work in."""
+    b = known_as("own_blank", BlankForm)
+    ids = select(b.c.id).where(b.c.clinician_id == actor.user_id, b.c.hospital_id.in_(_my_hospitals(actor)))
+    return Reach("id", (ids.correlate(None),))
+
+
+def granted_blanks(actor: Actor, _thing: type[Any]) -> Reach:
+    """Blank forms of a clinician who granted all records: whose patients they will be is not known yet."""
+    g, granted = _grants(actor)
+    b = known_as("granted_blank", BlankForm)
+    ids = (
+        select(b.c.id)
+        .join_from(g, b, and_(b.c.clinician_id == g.c.clinician_id, b.c.hospital_id == g.c.hospital_id))
+        .where(granted, g.c.scope == GrantScope.ALL)
+    )
+    return Reach("id", (ids.correlate(None),))
+
+
 def own_scans_treated(actor: Actor, _thing: type[Any]) -> Reach:
-    """Pages of one's own stacks of scans: of patients one treats and who are not erased, or of no form yet."""
-    return _own_scans(actor, treating(actor, Patient))
+    """Pages of one's own stacks of scans: of patients one treats and who are not erased, of one's blank forms, or of none."""
+    return _own_scans(actor, treating(actor, Patient), own_blanks(actor, BlankForm))
 
 
 def own_scans_assisted(actor: Actor, _thing: type[Any]) -> Reach:
-    """Pages of one's own stacks of scans: of records one assists with and that are not erased, or of no form yet."""
-    return _own_scans(actor, on_behalf(actor, Patient))
+    """Pages of one's own stacks of scans: of records not erased or blank forms one assists with, or of no form."""
+    return _own_scans(actor, on_behalf(actor, Patient), granted_blanks(actor, BlankForm))
 
 
-def _own_scans(actor: Actor, patients: Reach) -> Reach:
+def _own_scans(actor: Actor, patients: Reach, blanks: Reach) -> Reach:
     page, stack = known_as("own_scan", StackPage), known_as("own_stack", Stack)
     form, patient = known_as("scanned_form", ConsentForm), known_as("scanned_patient", Patient)
-    known = page.c.form_id.in_(
+    blank, bound = known_as("scanned_blank", BlankForm), known_as("scanned_bound", BlankForm)
+    forms = (
         select(form.c.id)
         .join_from(form, patient, form.c.patient_id == patient.c.id)
         .where(patient.c.id.in_(patients.ids[0]), patient.c.state != PatientState.ERASED)
         .correlate(None)
     )
+    out = select(blank.c.id).where(blank.c.form_id.is_(None), blank.c.id.in_(blanks.ids[0])).correlate(None)
+    since = select(bound.c.id).where(bound.c.form_id.in_(forms)).correlate(None)
+    no_form = or_(page.c.blank_id.is_(None), page.c.blank_id.in_(out), page.c.blank_id.in_(since))
+    known = or_(page.c.form_id.in_(forms), and_(page.c.form_id.is_(None), no_form))
     ids = (
         select(page.c.id)
         .join_from(page, stack, page.c.stack_id == stack.c.id)
-        .where(stack.c.person_id == actor.user_id, or_(page.c.form_id.is_(None), known))
+        .where(stack.c.person_id == actor.user_id, known)
     )
     return Reach("id", (ids.correlate(None),))
 

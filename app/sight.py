@@ -33,7 +33,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "phone-link": ("PhoneLink, Person", "the form's code and the person who showed the QR"),
     "refusal": ("AuditEntry", "a count"),
     "reading": ("AuditEntry", "nothing"),
-    "scan-route": ("ConsentForm, Patient, Membership", "whose form a scanned page is, to the job that sorts a stack"),
+    "scan-route": (
+        "ConsentForm, BlankForm, Patient, Membership",
+        "whose form a scanned page is, to the job that sorts a stack",
+    ),
     "verify": (
         "ConsentForm, ConsentText, ArchivedDocument, ConsentDecision",
         "of one form: code, text version, language, day of archiving, whether annulled; whether a file is one of it",
@@ -45,7 +48,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "account-match": ("Person", "the account of a typed e-mail address, inside the act that appoints it"),
     "demo-logins": ("Person", "name and role of demo accounts, in demo mode only"),
     "job": ("all", "what the job does"),
-    "expiry": ("Patient, ConsentForm", "what is due"),
+    "expiry": ("Patient, ConsentForm, BlankForm", "what is due"),
     "log-names": ("Person", "the names of who opened a record one may audit"),
     "fsck": ("all", "findings with keys, no contents"),
     "health": ("none", "whether the database answers"),

@@ -8,11 +8,22 @@ from __future__ import annotations
 from typing import Any
 
 from app.errors import WrongStep
-from app.models import ConsentDecision, ConsentForm, Job, OwnText, Patient, Stack, StackPage
-from app.words import LABELS, Answer, FormState, JobState, OwnTextState, PatientState, ScanState, StackState, _
+from app.models import BlankForm, ConsentDecision, ConsentForm, Job, OwnText, Patient, Stack, StackPage
+from app.words import (
+    LABELS,
+    Answer,
+    BlankState,
+    FormState,
+    JobState,
+    OwnTextState,
+    PatientState,
+    ScanState,
+    StackState,
+    _,
+)
 
 P, F, A, J = PatientState, FormState, Answer, JobState
-S, N, T = StackState, ScanState, OwnTextState
+B, S, N, T = BlankState, StackState, ScanState, OwnTextState
 
 STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
     Patient: (
@@ -26,6 +37,12 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (P.DRAFT, "consent.file-external", P.DRAFT),
         (P.ENROLLED, "consent.file-external", P.ENROLLED),
         (P.RESTRICTED, "consent.file-external", P.RESTRICTED),
+        (P.DRAFT, "blank.bind", P.DRAFT),
+        (P.ENROLLED, "blank.bind", P.ENROLLED),
+        (P.RESTRICTED, "blank.bind", P.RESTRICTED),
+        (P.DRAFT, "consent.adopt", P.DRAFT),
+        (P.ENROLLED, "consent.adopt", P.ENROLLED),
+        (P.RESTRICTED, "consent.adopt", P.RESTRICTED),
         (P.DRAFT, "patient.admit", P.ENROLLED),
         (P.RESTRICTED, "patient.admit", P.ENROLLED),
         (P.ENROLLED, "patient.admit", P.ENROLLED),  # a second form, the first still in force
@@ -43,6 +60,7 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
     ),
     ConsentForm: (
         (None, "consent.prepare", F.PREPARED),
+        (None, "consent.adopt", F.PRINTED),  # its paper was printed before its patient was known
         (F.PREPARED, "consent.print", F.PRINTED),
         (F.PRINTED, "consent.print", F.PRINTED),  # a lost page may be printed again
         (F.PRINTED, "consent.sign", F.SIGNED),
@@ -88,6 +106,12 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (T.PROPOSED, "own_text.accept", T.ACCEPTED),
         (T.ACCEPTED, "own_text.retire", T.RETIRED),
     ),
+    BlankForm: (
+        (None, "blank.print", B.PRINTED),
+        (B.PRINTED, "blank.use", B.BOUND),
+        (B.PRINTED, "blank.cancel", B.CANCELLED),
+        (B.PRINTED, "blank.lapse", B.LAPSED),
+    ),
     Stack: (
         (None, "stack.upload", S.READING),
         (None, "stack.pass-on", S.READING),  # to a colleague, whose own job reads it
@@ -130,6 +154,12 @@ REFUSALS = {
     (F.ARCHIVED, "consent.confirm"): _("Somebody else has checked this form already. It counts."),
     (F.SENT_BACK, "consent.confirm"): _("Somebody else has sent this form back already."),
     (F.ARCHIVED, "consent.file-again"): _("This form is checked and archived. Annul it if something is wrong."),
+    (B.BOUND, "blank.use"): _("This blank form is bound to a patient already. One form is one patient’s."),
+    (B.CANCELLED, "blank.use"): _(
+        "This blank form was cancelled. Print a form for the patient and have that one signed."
+    ),
+    (B.LAPSED, "blank.use"): _("This blank form is too old. Print a form for the patient and have that one signed."),
+    (B.BOUND, "blank.cancel"): _("This blank form is bound to a patient. Cancel the patient’s form instead."),
     (A.WITHDRAWN, "decision.withdraw"): _("This consent is withdrawn already."),
 }
 """What to say for a wrong step; any other says which state the record is in."""

@@ -184,6 +184,15 @@ class LetterOutcome(StrEnum):
     LIFTED = "letter_lifted"
 
 
+class BlankState(StrEnum):
+    """The life of a blank form: printed with a code before anybody is known who will sign it."""
+
+    PRINTED = "printed"
+    BOUND = "bound"
+    CANCELLED = "cancelled"
+    LAPSED = "lapsed"
+
+
 class StackState(StrEnum):
     """The life of a stack of scans."""
 
@@ -284,6 +293,8 @@ LABELS: dict[str, Any] = {
     LetterOutcome.WITHDRAWN: _("Consent withdrawn"),
     LetterOutcome.RESTRICTED: _("Record restricted"),
     LetterOutcome.LIFTED: _("Restriction lifted"),
+    BlankState.BOUND: _("Bound to a patient"),
+    BlankState.LAPSED: _("Lapsed"),
     StackState.READING: _("Being read"),
     StackState.READY: _("To confirm"),
     StackState.CLOSED: p_("of a stack of scans", "Closed"),

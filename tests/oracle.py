@@ -348,13 +348,28 @@ def membership_seen(o: Oracle, me: int, row: Row) -> bool:
     return mine or o.represents(me, place) or o.coordinates(me, net)
 
 
+def own_blank(o: Oracle, me: int, row: Row) -> bool:
+    """A clinician's own, where they work; an assistant's who was granted all records: its patient is not known yet."""
+    if row.clinician_id == me and o.works_at(me, row.hospital_id):
+        return True
+    return any(
+        grant.clinician_id == row.clinician_id and grant.hospital_id == row.hospital_id and grant.scope == "all"
+        for grant in o.granted(me)
+    )
+
+
 def own_scan(o: Oracle, me: int, row: Row) -> bool:
-    """A page of one's own stack, of no form yet or of one whose patient one cares for and who is not erased."""
+    """A page of one's own stack: of no form, of one's blank form, or of a form whose patient one cares for, not erased."""
     if o.by_id["stack"][row.stack_id].person_id != me:
         return False
-    if row.form_id is None:
+    form_id, blank = row.form_id, o.by_id["blank_form"].get(row.blank_id)
+    if form_id is None and blank is not None:
+        if blank.form_id is None:
+            return own_blank(o, me, blank)
+        form_id = blank.form_id  # whose it is follows from the blank form
+    if form_id is None:
         return o.clinician(me) or o.has(me, "assistant")
-    patient = o.by_id["patient"][o.by_id["consent_form"][row.form_id].patient_id]
+    patient = o.by_id["patient"][o.by_id["consent_form"][form_id].patient_id]
     return patient.state != "erased" and o.cares(me, patient)
 
 
@@ -513,11 +528,21 @@ RIGHTS: dict[str, Right] = {
     "consent.end": no_one,
     "decision.see": either(who_cares, who_reads_the_letter, who_checks_a_paper),
     "decision.withdraw": either(who_cares, who_reads_the_letter),
+    "decision.carry-withdrawal": no_one,
     "decision.open": either(who_cares, who_reads_the_letter),
     "document.see": either(who_cares, who_reads_the_letter, who_checks_a_paper),
     "document_key.see": either(who_cares, who_reads_the_letter, who_checks_a_paper),
     "document.open": either(who_cares, who_reads_the_letter, who_checks_a_paper),
     "phone_link.see": lambda o, me, row: row.person_id == me and (o.clinician(me) or o.has(me, "assistant")),
+    # forms printed before their patient is known
+    "blank.see": own_blank,
+    "blank.open": own_blank,
+    "blank.print": lambda o, me, row: o.works_at(me, row.id) or o.assists_all_at(me, row.id),
+    "blank.bind": who_cares,
+    "blank.use": no_one,
+    "consent.adopt": no_one,
+    "blank.cancel": own_blank,
+    "blank.lapse": no_one,
     # patients' letters: the data-protection contact's; what came of one, also the clinician's and the representative's
     "letter.see": protector,
     "letter.open": protector,

@@ -32,7 +32,7 @@ from app.models import (
 from app.outside.scans import Scan
 from app.outside.storage import PURPOSE
 from app.premises import premises
-from app.services import archives, consents, letters, own_texts, patients, phones, withdrawals
+from app.services import archives, blanks, consents, letters, own_texts, patients, phones, withdrawals
 from app.words import Answer, Channel, JobState, MandateKind, Opinion, Relation, ScanState, Sex, StackState, Variant
 from tests import factories as make
 from tests.factories import DAY
@@ -52,6 +52,7 @@ class World:
     forms: dict[str, tuple[int, str]] = field(default_factory=dict)
     letters: dict[str, tuple[int, str]] = field(default_factory=dict)
     own_texts: dict[str, tuple[int, str]] = field(default_factory=dict)
+    blanks: dict[str, tuple[int, str]] = field(default_factory=dict)
     identities: dict[str, patients.Identity] = field(default_factory=dict)
     phone_token: str = ""
     house: Any = None
@@ -74,6 +75,7 @@ def build(house: Any) -> World:
     with house.system():
         _places_and_people(world)
     _records(house, world)
+    _blanks(house, world)
     _endings(house, world)
     _own_texts(house, world)
     return world
@@ -249,6 +251,33 @@ def file_bytes(actor: Any, form: ConsentForm, content: bytes = b"%PDF-1.7 a scan
     key = vault.new_key(PURPOSE)
     scan = Scan("pdf", 1, "application/pdf")
     archives.archive(actor, form, stored=[(store.put(content, key, vault), scan, "original", key)], source="desk")
+
+
+def _blanks(house: Any, world: World) -> None:
+    """Forms printed before their patient is known; one is cancelled."""
+    plan = {
+        "out": ("owner", "Thessaloniki"),
+        "cancelled": ("owner", "Thessaloniki"),
+        "assistant's": ("assistant", "Thessaloniki"),
+        "colleague's": ("colleague", "Thessaloniki"),
+        "leaver's": ("leaver", "Thessaloniki"),
+        "neighbour's": ("neighbour", "Leipzig"),
+        "ukrainian": ("ukrainian", "Kyiv"),
+    }
+    for name, (who, where) in plan.items():
+        with house.acting(world.people[who]) as actor:
+            clinician = db.session.get(Person, world.people["owner"]) if who == "assistant" else None
+            blank = blanks.print_run(
+                actor,
+                db.session.get(Hospital, world.hospitals[where]),
+                count=1,
+                language="uk" if where == "Kyiv" else "en",
+                variant=Variant.ADULT,
+                clinician=clinician,
+            )
+            world.blanks[name] = (blank.id, blank.public_id)
+            if name == "cancelled":
+                blanks.cancel(actor, blank, reason="Coffee on it")
 
 
 # --- what happened since ------------------------------------------------------------------------------------------------

@@ -65,6 +65,7 @@ ICONS = (
     "layers",
     "list-checks",
     "loader",
+    "link",
     "lock",
     "log-out",
     "mail",

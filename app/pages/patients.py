@@ -37,6 +37,7 @@ OFFERED = (
     "patient.erase",
     "consent.prepare",
     "consent.file-external",
+    "blank.bind",
 )
 FORM_ACTS = ("consent.print", "consent.sign", "consent.archive", "consent.attest", "consent.cancel", "consent.annul")
 
@@ -164,7 +165,7 @@ class PatientPage(ListPage):
         """One short page: who the patient is."""
         form = EnrolForm()
         ask_only_if_several(form, "hospital")
-        self._offer_clinicians(form)
+        offer_clinicians(form)
         if request.method == "GET":
             form.once.data = once_key()
         made = submitted(form, lambda: self._enrol(form))
@@ -181,19 +182,6 @@ class PatientPage(ListPage):
             ".show",
             key=made.public_id,
         )
-
-    def _offer_clinicians(self, form: EnrolForm) -> None:
-        """An assistant says for whom; a clinician enrols their own."""
-        hospitals = list(db.session.scalars(form_hospitals()))
-        people = [person for hospital in hospitals for person in patients.served(acting(), hospital)]
-        if not people:
-            del form.clinician
-            return
-        if any(patients.treats_at(acting(), hospital) for hospital in hospitals):
-            people.insert(0, db.session.get_one(Person, acting().user_id))
-        form.clinician.choices = [SelectChoice(person.public_id, str(person)) for person in people]
-        if len(people) == 1 and request.method == "GET":
-            form.clinician.data = people[0].public_id
 
     def _enrol(self, form: EnrolForm) -> Patient:
         hospital = form.hospital.data if "hospital" in form else only_hospital("patient.enrol")
@@ -382,6 +370,20 @@ def _names(entries: list[AuditEntry]) -> dict[int, str]:
 def form_hospitals() -> Any:
     """The hospitals where the actor may enrol."""
     return select(Hospital).where(access.right(acting(), "patient.enrol")).order_by(Hospital.name)
+
+
+def offer_clinicians(form: Any) -> None:
+    """An assistant says for whom; a clinician does it for their own patients."""
+    hospitals = list(db.session.scalars(form_hospitals()))
+    people = [person for hospital in hospitals for person in patients.served(acting(), hospital)]
+    if not people:
+        del form.clinician
+        return
+    if any(patients.treats_at(acting(), hospital) for hospital in hospitals):
+        people.insert(0, db.session.get_one(Person, acting().user_id))
+    form.clinician.choices = [SelectChoice(person.public_id, str(person)) for person in people]
+    if len(people) == 1 and request.method == "GET":
+        form.clinician.data = people[0].public_id
 
 
 def only_hospital(act: str) -> Hospital:

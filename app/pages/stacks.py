@@ -144,6 +144,8 @@ class StacksPage(ListPage):
         found = stacks.sort(stack)
         for group in found.ready:
             audit.note(acting(), "consent.open", group.form)
+        for unbound in found.blanks:
+            audit.note(acting(), "blank.open", unbound.blank)
         filing = FileForm()
         return self.page(
             "stacks/show.html",
@@ -157,6 +159,8 @@ class StacksPage(ListPage):
                 group.form.public_id: [UNSIGNED[name] for name in stacks.unsigned(group)] for group in found.ready
             },
             lines={group.form.public_id: stacks.lines_of(group) for group in found.ready},
+            written={group.form.public_id: stacks.handwriting(group) for group in found.ready},
+            handwriting=stacks.handwriting,
             reading_of=stacks.reading_of,
             grouped=paper.grouped_code,
             question=question,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import ColumnElement, and_, or_, select
@@ -53,7 +53,7 @@ def prepare(
     Raises:
         Incomplete: there is no such text, or the operator's settings are not complete.
     """
-    text = texts.latest_text(patient, language, variant)
+    text = texts.latest_text(patient.hospital, patient.procedure, language, variant)
     if text is None:
         sentence = _("There is no form in this language. Choose another one.")
         raise Incomplete(sentence, fields={"language": sentence})
@@ -75,11 +75,18 @@ def prepare(
         print_count=0,
         large_print=large_print,
     )
-    form.decisions = [question_on(patient, Purpose.CARE)]
-    if patient.procedure is Procedure.EU:
-        form.decisions.append(question_on(patient, Purpose.EDUCATION))
-        form.decisions += [question_on(patient, Purpose.REGISTRY, registry) for registry in registries_for(patient)]
+    asked = registries_for(patient.procedure, patient.clinician_id, patient.hospital_id)
+    form.decisions = questions(patient.procedure, asked)
     return form
+
+
+def questions(procedure: Procedure, registries: Sequence[Registry]) -> list[ConsentDecision]:
+    """What a form asks, in the order of its boxes. The Ukrainian form asks for care alone."""
+    care = _question(procedure, Purpose.CARE)
+    if procedure is Procedure.UA:
+        return [care]
+    named = [_question(procedure, Purpose.REGISTRY, registry) for registry in registries]
+    return [care, _question(procedure, Purpose.EDUCATION), *named]
 
 
 def check_age(patient: Patient, variant: Variant, relation: Relation | None, on: dt.date | None = None) -> None:
@@ -106,11 +113,13 @@ def check_age(patient: Patient, variant: Variant, relation: Relation | None, on:
         raise Incomplete(sentence, fields={"relation": sentence})
 
 
-def registries_for(patient: Patient) -> list[Registry]:
+def registries_for(procedure: Procedure, clinician_id: int | None, hospital_id: int) -> list[Registry]:
     """The registries a form names: those of the networks the clinician's centres belong to, and those of none."""
+    if procedure is Procedure.UA:
+        return []
     member = memberships_in_force(today()).subquery()
     networks = select(member.c.network_id).where(
-        member.c.person_id == patient.clinician_id, member.c.hospital_id == patient.hospital_id
+        member.c.person_id == clinician_id, member.c.hospital_id == hospital_id
     )
     return list(
         db.session.scalars(
@@ -124,11 +133,8 @@ def registries_for(patient: Patient) -> list[Registry]:
     )
 
 
-def question_on(patient: Patient, purpose: Purpose, registry: Registry | None = None) -> ConsentDecision:
-    """A question of a form, not answered yet."""
-    return ConsentDecision(
-        procedure=patient.procedure, purpose=purpose, named_registry=registry, answer=Answer.NOT_ASKED
-    )
+def _question(procedure: Procedure, purpose: Purpose, registry: Registry | None = None) -> ConsentDecision:
+    return ConsentDecision(procedure=procedure, purpose=purpose, named_registry=registry, answer=Answer.NOT_ASKED)
 
 
 def new_code() -> str:

@@ -15,23 +15,26 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from app import actors, sight
+from app.actors import Actor
 from app.errors import Conflict, NotAllowed
 from app.models import (
     Grant,
     GrantedPatient,
+    Hospital,
     Person,
     db,
 )
 from app.outside.reference.shapes import Day
 from app.premises import premises
-from app.services import texts
+from app.services import blanks, texts
 from app.services.demo_stages import set_stage
 from app.services.reference import load_reference
 from app.services.stories import Life, Stage, Turn
 from app.tables.base import clock_at
-from app.words import _
+from app.words import Variant, _
 
 TEXTS_PUBLISHED: Day = -730
+BLANKS, BLANKS_PRINTED = 2, -5
 
 
 class Seeded(NamedTuple):
@@ -71,6 +74,7 @@ def seed(
         for _turn in _perform(list(sitting), stage.people[person]):
             done += 1
             tell(done, len(turns))
+    _print_blanks(stage)
     _choose_records(stage, {life.story.key: life.patient_id for life in lives})
     return Seeded(len(stage.hospitals), len(stage.people), len(lives), len(turns))
 
@@ -104,6 +108,21 @@ def _publish_texts(stage: Stage) -> None:
     with clock_at(stage.start + dt.timedelta(days=TEXTS_PUBLISHED)):
         texts.publish_new(actor)
     db.session.remove()
+
+
+def _print_blanks(stage: Stage) -> None:
+    """Blank forms of the first clinician of the login page: printed on Monday's round, and not back yet."""
+    people = (person for person in stage.world.people if person.role == "clinician" and person.demo_login)
+    clinician = next(people)
+
+    def print_them(actor: Actor) -> None:
+        hospital = db.session.get_one(Hospital, stage.hospitals[clinician.hospital])
+        spoken = hospital.country.languages.split(",")[0]
+        blanks.print_run(actor, hospital, count=BLANKS, language=spoken, variant=Variant.ADULT)
+
+    turn = Turn(stage.start + dt.timedelta(days=BLANKS_PRINTED), clinician.key, print_them)
+    for _turn in _perform([turn], stage.people[clinician.key]):
+        pass
 
 
 def _choose_records(stage: Stage, patients: Mapping[str, int]) -> None:

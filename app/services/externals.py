@@ -64,8 +64,8 @@ def questions(patient: Patient, form: ConsentForm | None = None) -> list[Consent
     """What a paper may answer: those of the form that is corrected, else care, education and each listed registry."""
     asked = [] if form is None else list(form.decisions)
     known = {key_of(decision) for decision in asked}
-    fresh = [consents.question_on(patient, Purpose.CARE), consents.question_on(patient, Purpose.EDUCATION)]
-    fresh += [consents.question_on(patient, Purpose.REGISTRY, one) for one in consents.registries_for(patient)]
+    named = consents.registries_for(patient.procedure, patient.clinician_id, patient.hospital_id)
+    fresh = consents.questions(patient.procedure, named)
     return asked + [decision for decision in fresh if key_of(decision) not in known]
 
 

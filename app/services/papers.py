@@ -5,12 +5,14 @@ The words are ``outside.paper`` and ``app/consent_templates``; who may print is 
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import config
 from app.errors import Incomplete, NotFound
-from app.models import ConsentForm, Hospital
+from app.models import BlankForm, ConsentForm, ConsentText, Hospital, Person, Registry
 from app.outside import paper
 from app.outside.vault import Place
 from app.premises import premises
@@ -41,14 +43,34 @@ def refuse_without_operator() -> None:
 def keep(form: ConsentForm) -> None:
     """Keep what stands on the form when it is printed now, sealed with the form's key.
 
+    A form that was printed blank stays as it is: the signed paper is that one.
+
     Raises:
         NotFound: the patient is erased.
     """
+    if is_by_hand(form):
+        return
     identity = patients.identity_of(form.patient)
     if identity is None:
         raise NotFound
-    printed = {"values": _values(form) | _personal(form, identity), "registries": _registries(form)}
-    form.sealed_paper = sealed(form, "sealed_paper", printed)
+    values = _values(form, form.patient.clinician) | _personal(form, identity)
+    form.sealed_paper = sealed(form, "sealed_paper", {"values": values, "registries": _registries(form)})
+
+
+def blank(of: BlankForm, registries: Sequence[Registry]) -> dict[str, Any]:
+    """What stands on a form printed without a patient: the hospital's words, the code, and lines to write on."""
+    values = _values(of, of.clinician) | {"form.code": of.code}
+    return {"values": values, "registries": _named(registries, of.language), "by_hand": True}
+
+
+def keep_blank(form: ConsentForm, of: BlankForm) -> None:
+    """The paper of a form is the blank one that was signed."""
+    form.sealed_paper = sealed(form, "sealed_paper", of.paper)
+
+
+def is_by_hand(form: ConsentForm) -> bool:
+    """Whether the patient is written on the form's paper by hand."""
+    return form.sealed_paper is not None and bool(opened(form, "sealed_paper").get("by_hand"))
 
 
 def set_paper(form: ConsentForm, *, preview: bool = False) -> paper.Rendered:
@@ -61,14 +83,32 @@ def set_paper(form: ConsentForm, *, preview: bool = False) -> paper.Rendered:
         paper.PaperFault: the paper cannot be set.
     """
     if preview and form.text is not None:
-        printed: dict[str, Any] = {"values": _values(form), "registries": _registries(form)}
+        printed: dict[str, Any] = {
+            "values": _values(form, form.patient.clinician),
+            "registries": _registries(form),
+        }
     elif form.sealed_paper is not None:
         printed = opened(form, "sealed_paper")
     else:
         raise NotFound
-    settings, text = premises().settings, form.text
-    if text is None:
+    if form.text is None:
         raise NotFound  # signed on a paper that was not printed here
+    return _set(printed, form, form.text, form.printed_at or form.prepared_at)
+
+
+def set_blank(of: BlankForm) -> paper.Rendered:
+    """A blank form as PDF.
+
+    Raises:
+        paper.PaperFault: the paper cannot be set.
+    """
+    return _set(of.paper, of, of.text, of.printed_at)
+
+
+def _set(
+    printed: dict[str, Any], form: ConsentForm | BlankForm, text: ConsentText, created: dt.datetime
+) -> paper.Rendered:
+    settings = premises().settings
     return premises().printer.print(
         text.html,
         text.css,
@@ -78,16 +118,21 @@ def set_paper(form: ConsentForm, *, preview: bool = False) -> paper.Rendered:
         demo=settings.demo,
         title=text.title,
         language=form.language,
-        created=form.printed_at or form.prepared_at,
+        created=created,
         large=form.large_print,
+        by_hand=bool(printed.get("by_hand")),
     )
 
 
 def _registries(form: ConsentForm) -> list[tuple[str, str, str]]:
     named = [decision.named_registry for decision in form.decisions if decision.named_registry is not None]
+    return _named(named, form.language)
+
+
+def _named(registries: Sequence[Registry], language: str) -> list[tuple[str, str, str]]:
     return [
-        (registry.name, registry.controller, paper.country_name(registry.country.code, form.language))
-        for registry in named
+        (registry.name, registry.controller, paper.country_name(registry.country.code, language))
+        for registry in registries
     ]
 
 
@@ -102,9 +147,8 @@ def _personal(form: ConsentForm, identity: patients.Identity) -> dict[str, str]:
     }
 
 
-def _values(form: ConsentForm) -> dict[str, str]:
+def _values(form: ConsentForm | BlankForm, clinician: Person | None) -> dict[str, str]:
     """The fields that are the hospital's, the operator's and the country's, and who explains."""
-    clinician = form.patient.clinician
     standing = standing_values(form.hospital, form.language, form.text.text_version if form.text else "")
     return standing | {"clinician.name": str(clinician) if clinician else ""}
 

@@ -68,14 +68,7 @@ def enrol(
         NotAllowed: the hospital's authorisation is not in force, or the clinician granted nothing here.
         Incomplete: the identity cannot be right, or the hospital may have this person already.
     """
-    if not authorised(hospital):
-        raise NotAllowed(
-            _(
-                "%(hospital)s has no authorisation in force, so it cannot enrol patients now. "
-                "Ask your hospital representative to renew it.",
-                hospital=hospital.name,
-            )
-        )
+    refuse_unauthorised(hospital)
     check(hospital, identity)
     if not despite_duplicate and known(hospital, identity):
         sentence = _(
@@ -86,7 +79,7 @@ def enrol(
     patient = Patient(
         nickname=_nickname(),
         hospital=hospital,
-        clinician_id=_clinician(actor, hospital, clinician),
+        clinician_id=clinician_for(actor, hospital, clinician),
         procedure=hospital.country.procedure,
         state=PatientState.DRAFT,
         sex=sex,
@@ -121,7 +114,23 @@ def authorised(hospital: Hospital) -> bool:
     return db.session.scalar(found.limit(1)) is not None
 
 
-def _clinician(actor: Actor, hospital: Hospital, clinician: Person | None) -> int:
+def refuse_unauthorised(hospital: Hospital) -> None:
+    """Refuse what begins with an enrolment while the hospital's authorisation is not in force.
+
+    Raises:
+        NotAllowed: with whom to ask.
+    """
+    if not authorised(hospital):
+        raise NotAllowed(
+            _(
+                "%(hospital)s has no authorisation in force, so it cannot enrol patients now. "
+                "Ask your hospital representative to renew it.",
+                hospital=hospital.name,
+            )
+        )
+
+
+def clinician_for(actor: Actor, hospital: Hospital, clinician: Person | None) -> int:
     """Who treats the patient: the clinician who enrols, or the one an assistant enrols for."""
     if clinician is None or clinician.id == actor.user_id:
         if not treats_at(actor, hospital):

@@ -16,7 +16,7 @@ from app import access
 from app.act import act
 from app.actors import Actor
 from app.errors import Conflict, Incomplete, NotFound, WrongStep
-from app.models import ConsentForm, Patient, Stack, StackPage, db, now
+from app.models import BlankForm, ConsentForm, Patient, Stack, StackPage, db, now
 from app.outside import paper
 from app.outside import stacks as reader
 from app.outside.children import ChildFault
@@ -46,7 +46,7 @@ def place(actor: Actor, page: StackPage, form: ConsentForm, *, number: int, seen
 @act("stack_page.assign")
 def assign(actor: Actor, page: StackPage, *, form: ConsentForm, number: int, of_pages: int) -> None:
     """Note by hand which page of which form this is. A code that was read is not overruled."""
-    if page.code is not None and page.form_id is not None and not page.by_hand:
+    if page.code is not None and (page.form_id or page.blank_id) is not None and not page.by_hand:
         raise WrongStep(_("This page says itself where it belongs."))
     if page.code is not None and page.code != form.code:
         raise WrongStep(_("This page carries the code of another form, so it is filed nowhere else. Discard it."))
@@ -169,12 +169,13 @@ def sweep(actor: Actor, _payload: Mapping[str, Any]) -> None:
 def _lapse_pages(actor: Actor) -> None:
     """Pages that wait where nobody would look for them: of erased records, or in a stack that was closed over them."""
     erased = select(ConsentForm.id).join(ConsentForm.patient).where(Patient.state == PatientState.ERASED)
+    bound = select(BlankForm.id).where(BlankForm.form_id.in_(erased))
     waiting = (
         select(StackPage)
         .join(StackPage.stack)
         .where(
             StackPage.state == ScanState.WAITING,
-            or_(Stack.state == StackState.CLOSED, StackPage.form_id.in_(erased)),
+            or_(Stack.state == StackState.CLOSED, StackPage.form_id.in_(erased), StackPage.blank_id.in_(bound)),
         )
     )
     for page in db.session.scalars(waiting).unique().all():

@@ -14,14 +14,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload
 
 from app import access, sight
 from app.act import act, undo_on_rollback
 from app.actors import Actor, memberships_in_force
 from app.errors import NotFound, Refusal
-from app.models import ConsentForm, Patient, Person, Stack, StackPage, db, now, today
+from app.models import BlankForm, ConsentForm, Patient, Person, Stack, StackPage, db, now, today
 from app.outside import paper, storage
 from app.outside import stacks as reader
 from app.outside.paper import lines
@@ -30,7 +30,7 @@ from app.outside.storage import StorageFault
 from app.premises import premises
 from app.services import jobs, papers, stacks
 from app.services.jobs import job
-from app.words import ScanState, StackState
+from app.words import ScanState, StackState, Variant
 
 READING = "stacks.read"
 """The kind of job that reads a stack."""
@@ -49,6 +49,7 @@ class Scanned:
     turned: int = 0
     foreign: bool = False
     form_id: int | None = None
+    blank_id: int | None = None
     of_pages: int | None = None
     sealed: bytes | None = None
     reading: dict[str, Any] = field(default_factory=dict)
@@ -87,6 +88,7 @@ def _known(stack: Stack) -> list[Scanned]:
             page.number,
             page.turned,
             form_id=page.form_id,
+            blank_id=page.blank_id,
             reading=stacks.reading_of(page),
         )
         for page in stack.pages
@@ -125,45 +127,58 @@ def _scanned(page: bytes, position: int) -> Scanned:
 
 
 def _whose(actor: Actor, pages: Sequence[Scanned]) -> dict[str, int]:
-    """Note on each page its form. Gives for the codes of forms one may not open the clinician they belong to."""
+    """Note on each page its form, or its blank form while that is nobody's. Gives for codes of others the clinician."""
     codes = {page.code for page in pages if page.code}
-    mine = select(ConsentForm.code, ConsentForm.id).where(
+    forms, blanks = _own(actor, codes)
+    others: dict[str, int] = {}
+    with sight.wide("scan-route") as session:
+        for code, key, clinician in session.execute(_elsewhere(ConsentForm, codes - forms.keys()).join(Patient)):
+            forms[code], others[code] = key, clinician
+        for code, key, clinician in session.execute(_elsewhere(BlankForm, codes - forms.keys() - blanks.keys())):
+            blanks[code], others[code] = key, clinician
+    for page in pages:
+        page.form_id, page.blank_id = forms.get(page.code or ""), blanks.get(page.code or "")
+    return others
+
+
+def _own(actor: Actor, codes: set[str]) -> tuple[dict[str, int], dict[str, int]]:
+    """The forms and blank forms of these codes that one may open."""
+    forms = select(ConsentForm.code, ConsentForm.id).where(
         ConsentForm.code.in_(codes), access.right(actor, "consent.open")
     )
-    forms: dict[str, int] = {code: form_id for code, form_id in db.session.execute(mine)}  # noqa: C416  typed
+    blanks = select(BlankForm.code, BlankForm.id).where(
+        BlankForm.code.in_(codes), BlankForm.form_id.is_(None), access.right(actor, "blank.open")
+    )
+    found = tuple({code: key for code, key in db.session.execute(one)} for one in (forms, blanks))  # noqa: C416  typed
     db.session.rollback()
+    return found  # type: ignore[return-value]
+
+
+def _elsewhere(table: type[ConsentForm | BlankForm], codes: set[str]) -> Select[Any]:
+    """Code, key and clinician of forms whose clinician still works where they are."""
+    owner: Any = BlankForm if table is BlankForm else Patient
     member = memberships_in_force(today()).subquery()
-    there = (member.c.person_id == Patient.clinician_id) & (member.c.hospital_id == Patient.hospital_id)
-    with sight.wide("scan-route") as session:
-        theirs = session.execute(
-            select(ConsentForm.code, ConsentForm.id, Patient.clinician_id)
-            .join(Patient, ConsentForm.patient_id == Patient.id)
-            .join(member, there)
-            .join(Person, Person.id == Patient.clinician_id)
-            .where(ConsentForm.code.in_(codes - forms.keys()), Person.active.is_(True), Person.disabled_at.is_(None))
-        ).all()
-    forms |= {code: form_id for code, form_id, _clinician in theirs}
-    for page in pages:
-        page.form_id = forms.get(page.code or "")
-    return {code: clinician for code, _form, clinician in theirs}
+    there = (member.c.person_id == owner.clinician_id) & (member.c.hospital_id == owner.hospital_id)
+    works = select(member.c.person_id).where(there).correlate(owner).limit(1).scalar_subquery()
+    known = select(Person.id).where(Person.active.is_(True), Person.disabled_at.is_(None))
+    statement = select(table.code, table.id, owner.clinician_id).select_from(table).where(table.code.in_(codes))
+    statement = statement.where(works.is_not(None), owner.clinician_id.in_(known))
+    return statement.where(BlankForm.form_id.is_(None)) if table is BlankForm else statement
+
+
+Printed = tuple[paper.Rendered, Mapping[str, lines.Rectangle]]
+"""The paper of a form, and where one writes on it."""
 
 
 def _mark(actor: Actor, pages: Sequence[Scanned]) -> None:
     """Read the boxes and lines of the pages of one's own forms, and of no others."""
-    printed: dict[int, tuple[paper.Rendered, Mapping[str, lines.Line]]] = {}
-    statement = select(ConsentForm).where(
-        ConsentForm.id.in_({page.form_id for page in pages}), access.right(actor, "consent.open")
-    )
-    for form in db.session.scalars(statement.options(joinedload(ConsentForm.text))).unique().all():
-        with suppress(NotFound, paper.PaperFault):  # never printed, or erased: its pages are named, no more
-            rendered = papers.set_paper(form)
-            printed[form.id] = rendered, lines.signatures(rendered, form.variant.value)
+    forms, blanks = _papers(actor, pages)
     db.session.rollback()
     for done, page in enumerate(pages, start=1):
-        if page.form_id in printed:
-            rendered, signing = printed[page.form_id]
-            page.of_pages = rendered.returning
-            _read_marks(page, rendered.places, signing)
+        printed = forms.get(page.form_id or 0) or blanks.get(page.blank_id or 0)
+        if printed is not None:
+            page.of_pages = printed[0].returning
+            _read_marks(page, *printed)
         jobs.report(len(pages) + done, 2 * len(pages))
         if page.reading:
             plain = json.dumps(page.reading).encode()
@@ -172,13 +187,38 @@ def _mark(actor: Actor, pages: Sequence[Scanned]) -> None:
             )
 
 
-def _read_marks(page: Scanned, places: Mapping[str, Any], signing: Mapping[str, lines.Line]) -> None:
+def _papers(actor: Actor, pages: Sequence[Scanned]) -> tuple[dict[int, Printed], dict[int, Printed]]:
+    """The papers of one's own forms and blank forms, by their keys."""
+    mine = select(ConsentForm).where(
+        ConsentForm.id.in_({page.form_id for page in pages}), access.right(actor, "consent.open")
+    )
+    out = select(BlankForm).where(
+        BlankForm.id.in_({page.blank_id for page in pages}), access.right(actor, "blank.open")
+    )
+    forms, blanks = {}, {}
+    for form in db.session.scalars(mine.options(joinedload(ConsentForm.text))).unique().all():
+        with suppress(NotFound, paper.PaperFault):  # never printed, or erased: its pages are named, no more
+            forms[form.id] = _printed(papers.set_paper(form), form.variant, by_hand=papers.is_by_hand(form))
+    for blank in db.session.scalars(out.options(joinedload(BlankForm.text))).unique().all():
+        with suppress(paper.PaperFault):
+            blanks[blank.id] = _printed(papers.set_blank(blank), blank.variant, by_hand=True)
+    return forms, blanks
+
+
+def _printed(rendered: paper.Rendered, variant: Variant, *, by_hand: bool) -> Printed:
+    writing = {name: (line.page, *line.writing) for name, line in lines.signatures(rendered, variant.value).items()}
+    return rendered, {**writing, **(lines.identity(rendered) if by_hand else {})}
+
+
+def _read_marks(page: Scanned, printed: paper.Rendered, lines_: Mapping[str, lines.Rectangle]) -> None:
     boxes = {
         name: (place.left, place.top, place.width, place.height)
-        for name, place in places.items()
+        for name, place in printed.places.items()
         if name.endswith(("-yes", "-no")) and place.page == page.number
     }
-    writing = {name: line.writing for name, line in signing.items() if line.page == page.number}
+    writing = {
+        name: (left, top, width, height) for name, (on, left, top, width, height) in lines_.items() if on == page.number
+    }
     if not boxes and not writing:
         return
     try:
@@ -238,6 +278,7 @@ def _row(stack: Stack, page: Scanned) -> StackPage:
         foreign_code=page.foreign,
         by_hand=False,
         form_id=page.form_id,
+        blank_id=page.blank_id,
         of_pages=page.of_pages,
         storage_key=page.storage_key,
         wrapped_key=page.wrapped_key,

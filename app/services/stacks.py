@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -19,7 +19,7 @@ from app import sight
 from app.act import act
 from app.actors import Actor
 from app.errors import Incomplete, NotFound
-from app.models import ConsentForm, Stack, StackPage, db
+from app.models import BlankForm, ConsentForm, Stack, StackPage, db
 from app.outside import stacks as reader
 from app.outside import storage
 from app.outside.children import ChildFault
@@ -28,18 +28,21 @@ from app.outside.vault import Place
 from app.premises import premises
 from app.words import Answer, FormState, ScanState, _
 
+S = TypeVar("S", bound="Sheets")
+
 KEPT_DAYS = 14
 SLIP_SHEET = 2
 """How many pages there may be behind those that come back: the slip's, and an empty one before it."""
 FILEABLE = (FormState.PRINTED, FormState.SIGNED)
 """The states of forms whose paper is awaited."""
+OF_PATIENT = "patient-"
+"""How the lines are called on which a hand writes who the patient is."""
 
 
 @dataclass
-class Group:
-    """The pages of one form in a stack."""
+class Sheets:
+    """Pages of a stack that belong together."""
 
-    form: ConsentForm
     pages: list[StackPage]
 
     @property
@@ -58,6 +61,13 @@ class Group:
         """The numbers that are there more than once."""
         numbers = [page.number or 0 for page in self.pages]
         return sorted({number for number in numbers if numbers.count(number) > 1})
+
+
+@dataclass
+class Group(Sheets):
+    """The pages of one form in a stack."""
+
+    form: ConsentForm
 
     @property
     def beyond(self) -> list[int]:
@@ -83,29 +93,46 @@ class Group:
 
 
 @dataclass
+class BlankGroup(Sheets):
+    """The pages of a blank form of which nobody has said yet whose it is."""
+
+    blank: BlankForm
+
+
+@dataclass
 class Sorted:
-    """A stack as a person looks at it: forms to confirm, forms that lack something, pages nobody can place."""
+    """A stack as a person looks at it: forms to confirm, those that lack something, blank ones, pages nobody can place."""
 
     ready: list[Group]
     waiting: list[Group]
+    blanks: list[BlankGroup]
     loose: list[StackPage]
 
 
 def sort(stack: Stack) -> Sorted:
     """Sort the pages of a stack that wait, by form."""
-    by_form: dict[int, Group] = {}
+    forms: dict[int, Group] = {}
+    blanks: dict[int, BlankGroup] = {}
     loose = []
     for page in pages_of(stack):
-        if page.form is None or page.form.patient is None:
-            loose.append(page)
+        form = page.form if page.blank is None or page.form is not None else page.blank.form
+        if form is not None and form.patient is not None:
+            forms.setdefault(form.id, Group([], form)).pages.append(page)
+        elif form is None and page.blank is not None:
+            blanks.setdefault(page.blank.id, BlankGroup([], page.blank)).pages.append(page)
         else:
-            by_form.setdefault(page.form.id, Group(page.form, [])).pages.append(page)
-    for group in by_form.values():
+            loose.append(page)
+    groups, unbound = _in_order(forms.values()), _in_order(blanks.values())
+    ready = [group for group in groups if group.fileable]
+    return Sorted(ready, [group for group in groups if not group.fileable], unbound, loose)
+
+
+def _in_order(found: Iterable[S]) -> list[S]:
+    """Each with its pages by number; the first that lay in the stack first."""
+    groups = sorted(found, key=lambda group: group.pages[0].position)
+    for group in groups:
         group.pages.sort(key=lambda page: (page.number or 0, page.position))
-    groups = sorted(by_form.values(), key=lambda group: group.pages[0].position)
-    return Sorted(
-        [group for group in groups if group.fileable], [group for group in groups if not group.fileable], loose
-    )
+    return groups
 
 
 def pages_of(stack: Stack) -> list[StackPage]:
@@ -115,9 +142,26 @@ def pages_of(stack: Stack) -> list[StackPage]:
         .where(StackPage.stack_id == stack.id, StackPage.state == ScanState.WAITING)
         .order_by(StackPage.position)
     )
-    form = joinedload(StackPage.form)
-    loads = (form.selectinload(ConsentForm.decisions), form.joinedload(ConsentForm.patient))
+    bound = joinedload(StackPage.blank).joinedload(BlankForm.form)
+    loads = [
+        load
+        for form in (joinedload(StackPage.form), bound)
+        for load in (form.selectinload(ConsentForm.decisions), form.joinedload(ConsentForm.patient))
+    ]
     return list(db.session.scalars(statement.options(*loads)).unique())
+
+
+def waiting_for(blank: BlankForm) -> BlankGroup | None:
+    """The pages of a blank form that wait in one's own stacks: those of the stack that came last."""
+    statement = select(StackPage).where(StackPage.blank_id == blank.id, StackPage.state == ScanState.WAITING)
+    pages = list(db.session.scalars(statement.order_by(StackPage.stack_id.desc(), StackPage.number)).unique())
+    return BlankGroup([page for page in pages if page.stack_id == pages[0].stack_id], blank) if pages else None
+
+
+def handwriting(group: Sheets) -> dict[str, str]:
+    """Pictures of what a hand wrote on a blank form about the patient: ``family_name``, ``birth_date`` and so on."""
+    found = [(name, picture) for page in group.pages for name, picture in reading_of(page).get("lines", {}).items()]
+    return {name.removeprefix(OF_PATIENT): picture for name, picture in found if name.startswith(OF_PATIENT)}
 
 
 def reading_of(page: StackPage) -> dict[str, Any]:
@@ -170,7 +214,7 @@ def lines_of(group: Group) -> dict[str, str]:
     found: dict[str, str] = {}
     for page in group.pages:
         found |= reading_of(page).get("lines", {})
-    return found
+    return {name: picture for name, picture in found.items() if not name.startswith(OF_PATIENT)}
 
 
 def content_of(storage_key: str | None, wrapped_key: bytes | None) -> bytes:

@@ -61,26 +61,31 @@ def publish_new(actor: Actor) -> int:
 
 
 def offered_languages(patient: Patient, last_used: str | None) -> list[str]:
-    """The languages a form can have: the last used first, then the country's, then the others by code."""
-    standard = ConsentText.procedure == patient.procedure, ConsentText.hospital_id.is_(None)
+    """The languages a patient's form can have: the last used first, then the country's, then the others by code."""
+    return languages_at(patient.hospital, patient.procedure, last_used)
+
+
+def languages_at(hospital: Hospital, procedure: Procedure, last_used: str | None) -> list[str]:
+    """The same for the forms of a hospital."""
+    standard = ConsentText.procedure == procedure, ConsentText.hospital_id.is_(None)
     codes = set(db.session.scalars(select(ConsentText.language).where(*standard).distinct()))
-    codes |= {own.language for own in own_texts_in_force(patient)}
+    codes |= {own.language for own in own_texts_in_force(hospital, procedure)}
     wished = [last_used] if last_used else []
-    wished += patient.hospital.country.languages.split(",")
+    wished += hospital.country.languages.split(",")
     first = [code for code in dict.fromkeys(wished) if code in codes]
     return first + sorted(codes - set(first))
 
 
-def latest_text(patient: Patient, language: str, variant: Variant) -> ConsentText | None:
+def latest_text(hospital: Hospital, procedure: Procedure, language: str, variant: Variant) -> ConsentText | None:
     """The text a form prepared now would have: the hospital's own in force, else the standard.
 
     An authoritative text that was installed once stands before every shipped one.
     """
-    for own in own_texts_in_force(patient):
+    for own in own_texts_in_force(hospital, procedure):
         if (own.language, own.variant) == (language, variant):
             return own.text
     statement = select(ConsentText).where(
-        ConsentText.procedure == patient.procedure,
+        ConsentText.procedure == procedure,
         ConsentText.language == language,
         ConsentText.variant == variant,
         ConsentText.hospital_id.is_(None),
@@ -89,14 +94,14 @@ def latest_text(patient: Patient, language: str, variant: Variant) -> ConsentTex
     return db.session.scalars(statement.order_by(*newest).limit(1)).first()
 
 
-def own_texts_in_force(patient: Patient) -> list[OwnText]:
-    """The own texts that count today at the patient's hospital, at most one for a language and variant.
+def own_texts_in_force(hospital: Hospital, procedure: Procedure) -> list[OwnText]:
+    """The own texts that count today at a hospital, at most one for a language and variant.
 
     It is the one that began to count last; where that one is retired, there is none and the standard counts.
     """
-    if patient.procedure is not Procedure.EU:
+    if procedure is not Procedure.EU:
         return []
-    return in_force_at(patient.hospital, days.day_at(patient.hospital))
+    return in_force_at(hospital, days.day_at(hospital))
 
 
 def in_force_at(hospital: Hospital, day: dt.date) -> list[OwnText]:

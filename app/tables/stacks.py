@@ -9,6 +9,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, St
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.tables.base import Moment, Record, choice
+from app.tables.blanks import BlankForm
 from app.tables.consents import ConsentForm
 from app.tables.people import Person
 from app.words import ScanState, StackState
@@ -40,7 +41,10 @@ class Stack(Record):
 
 
 class StackPage(Record):
-    """One page of a stack: its file, what its code says, and what was read on it, sealed with the page's key."""
+    """One page of a stack: its file, what its code says, and what was read on it, sealed with the page's key.
+
+    A page of a form that was printed blank names that; whose form it is follows from the blank one, once it is bound.
+    """
 
     __tablename__ = "stack_page"
     __table_args__ = (
@@ -57,6 +61,7 @@ class StackPage(Record):
     foreign_code: Mapped[bool] = mapped_column(default=False)
     by_hand: Mapped[bool] = mapped_column(default=False)
     form_id: Mapped[int | None] = mapped_column(ForeignKey("consent_form.id"), index=True)
+    blank_id: Mapped[int | None] = mapped_column(ForeignKey("blank_form.id"), index=True)
     of_pages: Mapped[int | None]
     storage_key: Mapped[str | None] = mapped_column(String(80), unique=True)
     wrapped_key: Mapped[bytes | None] = mapped_column(LargeBinary)
@@ -64,3 +69,4 @@ class StackPage(Record):
 
     stack: Mapped[Stack] = relationship(back_populates="pages")
     form: Mapped[ConsentForm | None] = relationship()
+    blank: Mapped[BlankForm | None] = relationship()

@@ -264,7 +264,7 @@ def text_of(world: World, who: str, language: str = "en") -> tuple[int | None, s
     """Hospital and version of the text that a form of the draft patient would have."""
     with world.house.acting(world.people[who]):
         patient = db.session.get(Patient, world.patients["draft"][0])
-        found = texts.latest_text(patient, language, Variant.ADULT)
+        found = texts.latest_text(patient.hospital, patient.procedure, language, Variant.ADULT)
         return found.hospital_id, found.text_version
 
 

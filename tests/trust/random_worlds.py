@@ -18,6 +18,7 @@ MOMENT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 MANDATES = ("ern_coordinator", "hospital_representative", "data_protection_contact", "assistant", "guest", "ua_hub")
 SIZES = {"country": 3, "network": 3, "hospital": 4, "centre": 6, "ab_user": 9, "membership": 10, "mandate": 14}
 SIZES |= {
+    "blank_form": 12,
     "stack": 12,
     "stack_page": 24,
     "own_text": 20,
@@ -226,6 +227,7 @@ def _records(dice: Dice) -> None:
         row["text_id"] = 2 if owner["procedure"] == "ua" else 1
         if row["procedure"] == "eu" and row["id"] % 2:
             row |= _from_elsewhere(dice)
+    _blanks(dice, granted, procedures)
     _papers(dice)
 
 
@@ -276,6 +278,31 @@ def _from_elsewhere(dice: Dice) -> dict[str, Any]:
     }
 
 
+def _blanks(dice: Dice, granted: list[tuple[int, int]], procedures: dict[int, str]) -> None:
+    """Blank forms, mostly of clinicians who granted something."""
+    dice.make(
+        "blank_form",
+        code=lambda n: f"B{n:015d}",
+        printed_by_id=1,
+        language="en",
+        variant="adult",
+        large_print=False,
+        registries=[],
+        paper={},
+        run="r",
+        state="printed",
+        printed_at=now(),
+    )
+    for row in dice.rows["blank_form"]:
+        known = dice.random.choice([*granted, (dice.any_of("ab_user"), dice.any_of("hospital"))])
+        row["clinician_id"], row["hospital_id"] = known
+        row["procedure"] = procedures[row["hospital_id"]]
+        row["text_id"] = 2 if row["procedure"] == "ua" else 1
+        bound = row["id"] % 3 == 0
+        row |= {"form_id": row["id"] if bound else None, "ended_at": now() if bound else None}
+        row |= {"state": "bound", "code": f"{row['id']:016d}"} if bound else {}
+
+
 def _papers(dice: Dice) -> None:
     forms = {row["id"]: row for row in dice.rows["consent_form"]}
     of = {"form_id": lambda n: n}
@@ -310,7 +337,8 @@ def _papers(dice: Dice) -> None:
         storage_key=lambda n: f"{n}",
         wrapped_key=b"k",
         stack_id=lambda _n: dice.any_of("stack"),
-        form_id=lambda _n: dice.random.choice([None, *forms]),
+        form_id=lambda _n: dice.random.choice([None, None, *forms]),
+        blank_id=lambda n: dice.any_of("blank_form") if n % 2 else None,
     )
     dice.make("job", kind="k", payload={}, state="queued", due_at=now(), created_at=now(), **who)
     dice.make("audit_entry", act="a", outcome="done", details="", origin="t")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.models import ArchivedDocument, ConsentDecision, ConsentForm, Patient, Person
+from app.models import ArchivedDocument, BlankForm, ConsentDecision, ConsentForm, Patient, Person
 from app.pages.lists import ListPage
 from app.views import SITE
 from tests.conftest import Tally
@@ -33,6 +33,8 @@ PAGES = sorted(entry.page.__name__ for entry in SITE if entry.page.acts)
 ABSENT = {
     # what is not there, although the record is: (table, page method): states
     (ConsentForm, "paper"): {"prepared"},  # nothing is printed yet
+    (BlankForm, "paper"): {"bound", "cancelled", "lapsed"},  # it is out no more
+    (BlankForm, "run"): {"bound", "cancelled", "lapsed"},
     (ConsentDecision, "receipt"): {"not_asked", "given", "refused"},  # nothing is withdrawn
 }
 

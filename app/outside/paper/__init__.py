@@ -3,7 +3,8 @@
 The rooms: ``fields`` (what a form must say and what is filled in), ``texts`` (a language's words composed with the
 skeleton), ``fills`` (one patient's values put in), ``codes`` (the QR on each page), ``renderers`` (the warm child
 seen from outside), ``setting`` (WeasyPrint, inside the child), ``compiling`` and ``stamps`` (a patient's words put into
-a paper that was set before), ``blanks`` (forms without a patient), ``receipts`` (of withdrawals), ``faults``; ``own_texts`` and ``markup`` (what a hospital writes itself).
+a paper that was set before), ``blanks`` (forms without a patient), ``joining`` (several forms as one file to print),
+``receipts`` (of withdrawals), ``faults``; ``own_texts`` and ``markup`` (what a hospital writes itself).
 The words and the layout themselves are in app/consent_templates. Reading scans back is not here: ``scans``.
 
     text = compose("eu", "el", "adult")                      # published: kept for ever

@@ -58,6 +58,7 @@ def fill(
     role: str = "joint_controller",
     demo: bool = False,
     large: bool = False,
+    by_hand: bool = False,
 ) -> str:
     """The page of one form: ``html`` of a composed text with ``values`` in its places.
 
@@ -72,6 +73,7 @@ def fill(
         role: the operator's legal role, one of ``ROLES``.
         demo: put the DEMO mark on every page.
         large: the same words in large print (a text published before there was any stays as it is).
+        by_hand: the patient is written on the paper by hand, which takes more room than print.
 
     Raises:
         PaperFault: ``unknown_field`` for a value or role that does not exist; ``text_broken``.
@@ -88,6 +90,8 @@ def fill(
     root = _parse(html)
     if large:
         root.set("class", f"{root.get('class', '')} large".strip())
+    if by_hand:
+        root.set("class", f"{root.get('class', '')} by-hand".strip())
     _fill_children(root, facts)
     ET.SubElement(root[0], "style").text = _code_style(code)
     return "<!DOCTYPE html>" + ET.tostring(root, encoding="unicode", method="html")

@@ -24,6 +24,12 @@ LINES: Final = {"adult": 8, "representative": 18}
 """How many lines there are to write on."""
 DATES: Final = {"adult": 0, "representative": 3}
 """Which of them is place and date of who gives consent; the signature follows."""
+PEN: Final = 8.0
+"""Millimetres for the pen below the label of a field that is filled in by hand (``.by-hand`` of paper.css)."""
+WHO: Final = ("family_name", "given_names", "birth_date", "file_number")
+
+Rectangle = tuple[int, float, float, float, float]
+"""Page from 1; left, top, width and height in millimetres."""
 
 
 class Line(NamedTuple):
@@ -59,6 +65,16 @@ def signatures(printed: Rendered, variant: str) -> Mapping[str, Line]:
     if len(found) != LINES[variant]:
         return {}
     return {"date": found[date], "signer": found[date + 1], "clinician": found[-4]}
+
+
+def identity(printed: Rendered) -> Mapping[str, Rectangle]:
+    """Where a hand writes who the patient is, on a form that was printed blank: ``patient-family_name`` and so on."""
+    places = {name: printed.places.get(f"signing-{name}") for name in WHO}
+    return {
+        f"patient-{name}": (place.page, place.left, place.top, place.width, PEN - RULE)
+        for name, place in places.items()
+        if place is not None
+    }
 
 
 def _found(document: pypdfium2.PdfDocument, printed: Rendered) -> Iterator[Line]:

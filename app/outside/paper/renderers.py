@@ -117,6 +117,14 @@ class Renderer:
         compiled: Compiled = self._ask(compile_in_child, html, css, title, language, dict(marks))
         return compiled
 
+    def join(self, forms: Sequence[bytes]) -> bytes:
+        """Several forms as one PDF to print, each on sheets of its own; see ``joining``.
+
+        Raises:
+            PaperFault: ``too_long``, ``too_big``, ``busy``, ``crashed``.
+        """
+        return forms[0] if len(forms) == 1 else self._call(join_in_child, list(forms))
+
     def close(self) -> None:
         """End the children; a later paper starts them again."""
         for child in self._children:
@@ -125,13 +133,16 @@ class Renderer:
     def _ask(self, work: Callable[..., Any], html: str, css: str, *rest: Any) -> Any:
         if len(html) + len(css) > MOST_CHARACTERS:
             raise PaperFault("too_big", "characters")
-        try:
-            answer = next(self._turns).call(work, html, css, checked_fonts(self._fonts), *rest)
-        except ChildFault as fault:
-            raise PaperFault(CODES_OF_CHILD.get(fault.code, "crashed"), fault.detail) from None
+        answer = self._call(work, html, css, checked_fonts(self._fonts), *rest)
         if len(answer) == 2:
             raise PaperFault(*answer)
         return answer
+
+    def _call(self, work: Callable[..., Any], *job: Any) -> Any:
+        try:
+            return next(self._turns).call(work, *job)
+        except ChildFault as fault:
+            raise PaperFault(CODES_OF_CHILD.get(fault.code, "crashed"), fault.detail) from None
 
 
 def set_in_child(*job: Any) -> Any:
@@ -152,6 +163,13 @@ def compile_in_child(*job: Any) -> Any:
         return compiling.compile_paper(*job)
     except setting.Refused as fault:
         return fault.args
+
+
+def join_in_child(forms: list[bytes]) -> bytes:
+    """Runs in the child."""
+    from app.outside.paper import joining  # noqa: PLC0415 - imports pikepdf, which the web process does without
+
+    return joining.join(forms)
 
 
 def checked_fonts(folder: Path = FONTS) -> dict[str, str]:

@@ -44,6 +44,8 @@ STAMPED: Final = {
 """The fields that are stamped, each with the mark that stands in its place while a paper is compiled."""
 MARKS: Final = STAMPED | {"form.code": grouped_code(STAMPED["form.code"])}
 """The marks as they are printed."""
+WRITTEN: Final = frozenset(name for name in STAMPED if name.startswith("patient."))
+"""The fields that stand on a blank form as lines to write on."""
 NAMES: Final = frozenset({"patient.family_name", "patient.given_names", "clinician.name"})
 NARROWEST: Final = 85
 """Per cent of its width to which a long name is squeezed, no further."""
@@ -140,8 +142,10 @@ class Press:
         language: str,
         created: dt.datetime,
         large: bool = False,
+        by_hand: bool = False,
     ) -> Rendered:
         """One form. Arguments and faults are those of ``fill`` and of ``Renderer.render``."""
+        stamped = {name: mark for name, mark in STAMPED.items() if not (by_hand and name in WRITTEN)}
         words = {name: values[name] for name in STAMPED if values.get(name)}
         standing = {name: value for name, value in values.items() if name not in STAMPED}
         facts = [
@@ -154,21 +158,27 @@ class Press:
             title,
             language,
             large,
+            by_hand,
         ]
         key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
         stamp = self._kept(key)
         if stamp is None:
-            marked = fill(html, standing | STAMPED, registries, role=role, demo=demo, large=large)
-            stamp = self._keep(key, self._renderer.compile(marked, css, title=title, language=language, marks=MARKS))
+            marked = fill(html, standing | stamped, registries, role=role, demo=demo, large=large, by_hand=by_hand)
+            marks = {name: MARKS[name] for name in stamped}
+            stamp = self._keep(key, self._renderer.compile(marked, css, title=title, language=language, marks=marks))
         pressed = stamp.press(words, created)
         if pressed is not None:
             return Rendered(pressed, stamp.pages, (), stamp.places)
-        page = fill(html, values, registries, role=role, demo=demo, large=large)
+        page = fill(html, values, registries, role=role, demo=demo, large=large, by_hand=by_hand)
         return self._renderer.render(page, css, title=title, language=language, created=created)
 
     def set(self, html: str, css: str, *, title: str, language: str, created: dt.datetime) -> Rendered:
         """A page that is no form, such as a receipt. Arguments and faults are those of ``Renderer.render``."""
         return self._renderer.render(html, css, title=title, language=language, created=created)
+
+    def join(self, forms: Sequence[bytes]) -> bytes:
+        """Several forms as one PDF to print. Faults are those of ``Renderer.join``."""
+        return self._renderer.join(forms)
 
     def sweep(self, before: dt.datetime) -> int:
         """Delete compiled papers last taken from the folder before that moment. Gives how many."""
