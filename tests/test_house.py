@@ -41,6 +41,8 @@ LOCKED = {
     "token_hash",
     "person_index",
     "file_index",
+    "sealed_reference",
+    "reference_index",
     "storage_key",
 }
 """Columns no page ever shows."""

@@ -180,6 +180,14 @@ class Vault:
         """
         return self._blind(scope, "file number", _plain_number(number))
 
+    def blind_reference(self, scope: bytes, reference: str) -> bytes:
+        """32 bytes, equal for equal references of another system within one hospital; compared as file numbers are.
+
+        Raises:
+            VaultFault: ``nothing_to_index``.
+        """
+        return self._blind(scope, "reference", _plain_number(reference))
+
     # There is no blind index over a name alone, on purpose: with few surnames it would give the name away.
     def _blind(self, scope: bytes, kind: str, *parts: str) -> bytes:
         if not scope or not all(parts):

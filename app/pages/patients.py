@@ -53,6 +53,14 @@ class IdentityForm(ActForm):
     sex = words(_("Sex"), Sex)
     file_number = text(_("File number"), 60, hint=_("The number of the patient's file in your hospital."))
     birth_place = text(_("Place of birth"), 200, required=False)
+    cpms_reference = text(
+        _("Reference in CPMS"),
+        patients.LONGEST_REFERENCE,
+        required=False,
+        hint=_(
+            "Where the case is discussed in the Commission’s own CPMS: what that system calls the patient. No name."
+        ),
+    )
 
     def identity(self) -> patients.Identity:
         """What was typed."""
@@ -62,6 +70,7 @@ class IdentityForm(ActForm):
             self.birth_date.data,
             self.file_number.data,
             self.birth_place.data,
+            self.cpms_reference.data,
         )
 
 
@@ -78,6 +87,7 @@ class FindForm(ActForm):
 
     hospital = PickField(_("Hospital"), "patient.find", narrow=lambda rows: rows.order_by(Hospital.name))
     file_number = text(_("File number"), 60, required=False)
+    cpms_reference = text(_("Reference in CPMS"), patients.LONGEST_REFERENCE, required=False)
     family_name = text(_("Family name"), 200, required=False)
     birth_date = DateField(_("Date of birth"), validators=[Optional()])
 
@@ -110,12 +120,13 @@ class PatientPage(ListPage):
     }
     list_title = _("Patients")
     list_template = "patients/list.html"
-    list_columns: ClassVar[list[str]] = ["nickname", "state", "born", "sex", "clinician"]
+    list_columns: ClassVar[list[str]] = ["nickname", "state", "born", "sex", "cpms_reference", "clinician"]
     label_columns: ClassVar[dict[str, object]] = {
         "nickname": _("Nickname"),
         "state": _("State"),
         "born": _("Born"),
         "sex": _("Sex"),
+        "cpms_reference": _("Reference in CPMS"),
         "clinician": _("Clinician"),
     }
     show_columns: ClassVar[list[str]] = ["nickname", "state"]
@@ -127,15 +138,24 @@ class PatientPage(ListPage):
     empty: ClassVar[object] = _("No patient here yet. Enrol the first one, then print the consent form.")
 
     def columns(self) -> Any:
-        """Who treats the patient matters to an assistant only."""
-        return [name for name in self.list_columns if name != "clinician" or acting().is_(Role.ASSISTANT)]
+        """Who treats the patient matters to an assistant only; CPMS only where a patient on the page is discussed there."""
+        shown = {"clinician": acting().is_(Role.ASSISTANT), "cpms_reference": g.get("referenced", False)}
+        return [name for name in self.list_columns if shown.get(name, True)]
+
+    def _page_of(self, statement: Any) -> Any:
+        found = super()._page_of(statement)
+        g.referenced = any(one.identity is not None and one.identity.sealed_reference is not None for one in found[0])
+        return found
 
     def needs(self) -> tuple[Any, ...]:
-        """The clinician, where the list says who it is."""
-        return (joinedload(Patient.clinician),) if "clinician" in self.columns() else ()
+        """The reference; the clinician, where the list says who it is."""
+        reference = joinedload(Patient.identity)
+        return (reference, joinedload(Patient.clinician)) if "clinician" in self.columns() else (reference,)
 
     def cell(self, record: Any, column: str) -> Any:
-        """Year and month of birth, as others see them."""
+        """Year and month of birth, as others see them; what CPMS calls the patient."""
+        if column == "cpms_reference":
+            return patients.reference_of(record)
         return born(record) if column == "born" else super().cell(record, column)
 
     # --- find ---

@@ -157,6 +157,8 @@ def _anew(row: Any) -> dict[str, bytes]:
         identity, scope = patients.opened(row.patient, row), row.patient.hospital.public_id.encode()
         values["person_index"] = vault.blind_identity(scope, identity.family_name, identity.birth_date)
         values["file_index"] = vault.blind_file_number(scope, identity.file_number)
+        if identity.cpms_reference:
+            values["reference_index"] = vault.blind_reference(scope, identity.cpms_reference)
     return values
 
 

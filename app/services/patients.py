@@ -29,19 +29,24 @@ OLDEST = 125
 DECIDE_DAYS = 30
 """Within so many days after a withdrawal a record is erased, unless a law is named that keeps it."""
 REMIND_DAYS = 7
+LONGEST_REFERENCE = 40
 OPEN_FORMS = (FormState.PREPARED, FormState.PRINTED, FormState.SIGNED, FormState.TO_CHECK, FormState.SENT_BACK)
 _dice = secrets.SystemRandom()
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a patient is. Only the treating people see it."""
+    """Who a patient is. Only the treating people see it.
+
+    ``cpms_reference`` is what the Commission's CPMS 2.0 calls the patient, where the case is discussed there.
+    """
 
     family_name: str
     given_names: str
     birth_date: dt.date
     file_number: str
     birth_place: str | None = None
+    cpms_reference: str | None = None
 
     @property
     def name(self) -> str:
@@ -192,6 +197,19 @@ def check(hospital: Hospital, identity: Identity) -> None:
     except VaultFault as fault:
         sentence = _("A file number has at least one letter or digit.")
         raise Incomplete(sentence, fields={"file_number": sentence}) from fault
+    _check_reference(identity.cpms_reference)
+
+
+def _check_reference(reference: str | None) -> None:
+    """Refuse what can be no reference: it is one word or a few, of signs one can read, with a letter or digit."""
+    if reference is None:
+        return
+    fits = len(reference) <= LONGEST_REFERENCE and reference.isprintable() and reference == reference.strip()
+    if not fits or not any(sign.isalnum() for sign in reference):
+        sentence = _(
+            "Type the reference as CPMS shows it: at most %(count)s letters, digits and signs.", count=LONGEST_REFERENCE
+        )
+        raise Incomplete(sentence, fields={"cpms_reference": sentence})
 
 
 def known(hospital: Hospital, identity: Identity) -> bool:
@@ -238,6 +256,16 @@ def has_file_number(hospital: Hospital, file_number: str) -> ColumnElement[bool]
     return PatientIdentity.file_index.in_([vault.blind_file_number(scope, file_number) for vault in _vaults()])
 
 
+def has_reference(hospital: Hospital, reference: str) -> ColumnElement[bool]:
+    """Whose identity has exactly this reference of CPMS, in a hospital.
+
+    Raises:
+        VaultFault: it can be no reference.
+    """
+    scope = hospital.public_id.encode()
+    return PatientIdentity.reference_index.in_([vault.blind_reference(scope, reference) for vault in _vaults()])
+
+
 def _nickname() -> str:
     with sight.wide("nickname") as session:
         while True:
@@ -251,9 +279,16 @@ def _nickname() -> str:
 
 def _seal(patient: Patient, row: PatientIdentity, identity: Identity) -> None:
     words = asdict(identity) | {"birth_date": identity.birth_date.isoformat()}
+    reference = words.pop("cpms_reference")
+    vault = premises().vault
     plain = json.dumps(words, ensure_ascii=False).encode()
-    row.sealed = premises().vault.seal(row.wrapped_key, _purpose(patient), plain, _place(patient))
-    row.person_index, row.file_index = _indexes(premises().vault, patient.hospital, identity)
+    row.sealed = vault.seal(row.wrapped_key, _purpose(patient), plain, _place(patient))
+    row.person_index, row.file_index = _indexes(vault, patient.hospital, identity)
+    row.sealed_reference = row.reference_index = None
+    if reference is not None:  # sealed apart: a list shows it without opening who the patient is
+        place = _place(patient, "sealed_reference")
+        row.sealed_reference = vault.seal(row.wrapped_key, _purpose(patient), reference.encode(), place)
+        row.reference_index = vault.blind_reference(patient.hospital.public_id.encode(), reference)
 
 
 def identity_of(patient: Patient) -> Identity | None:
@@ -272,7 +307,22 @@ def opened(patient: Patient, row: PatientIdentity) -> Identity:
     """
     plain = premises().vault.open(row.wrapped_key, _purpose(patient), row.sealed, _place(patient))
     words = json.loads(plain)
-    return Identity(**words | {"birth_date": dt.date.fromisoformat(words["birth_date"])})
+    return Identity(
+        **words | {"birth_date": dt.date.fromisoformat(words["birth_date"])},
+        cpms_reference=_reference(patient, row),
+    )
+
+
+def reference_of(patient: Patient) -> str | None:
+    """What CPMS 2.0 calls the patient; ``None`` for eyes that may not see it, and where there is none."""
+    return None if patient.identity is None else _reference(patient, patient.identity)
+
+
+def _reference(patient: Patient, row: PatientIdentity) -> str | None:
+    if row.sealed_reference is None:
+        return None
+    place = _place(patient, "sealed_reference")
+    return premises().vault.open(row.wrapped_key, _purpose(patient), row.sealed_reference, place).decode()
 
 
 def _purpose(patient: Patient) -> bytes:
@@ -280,24 +330,32 @@ def _purpose(patient: Patient) -> bytes:
     return b"patient:" + patient.public_id.encode()
 
 
-def _place(patient: Patient) -> Place:
-    return Place(PatientIdentity.__tablename__, "sealed", patient.public_id)
+def _place(patient: Patient, column: str = "sealed") -> Place:
+    return Place(PatientIdentity.__tablename__, column, patient.public_id)
 
 
 def find(
-    _actor: Actor, hospital: Hospital, *, family_name: str | None, birth_date: dt.date | None, file_number: str | None
+    _actor: Actor,
+    hospital: Hospital,
+    *,
+    family_name: str | None,
+    birth_date: dt.date | None,
+    file_number: str | None,
+    cpms_reference: str | None = None,
 ) -> list[Patient]:
-    """One's own patients of a hospital with exactly this file number, or this family name and birth date."""
+    """One's own patients of a hospital with exactly this file number, reference, or family name and birth date."""
     matches = []
     try:
         if file_number:
             matches.append(has_file_number(hospital, file_number))
+        if cpms_reference:
+            matches.append(has_reference(hospital, cpms_reference))
         if family_name and birth_date:
             matches.append(is_person(hospital, family_name, birth_date))
     except VaultFault:
         matches = []
     if not matches:
-        sentence = _("Type a file number, or a family name and the birth date.")
+        sentence = _("Type a file number, a CPMS reference, or a family name and the birth date.")
         raise Incomplete(sentence)
     statement = select(Patient).join(Patient.identity).where(Patient.hospital_id == hospital.id, or_(*matches))
     return list(db.session.scalars(statement.limit(20)).unique())

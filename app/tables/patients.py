@@ -58,14 +58,22 @@ class Patient(Record):
 
 
 class PatientIdentity(Record):
-    """Who the patient is, sealed with a key of the patient's own. Deleting the row erases the person."""
+    """Who the patient is, sealed with a key of the patient's own. Deleting the row erases the person.
+
+    So is the reference the patient has in the Commission's CPMS 2.0: there it leads to the same person.
+    """
 
     __tablename__ = "patient_identity"
+    __table_args__ = (
+        CheckConstraint("(sealed_reference IS NULL) = (reference_index IS NULL)", name="reference_is_found"),
+    )
     patient_id: Mapped[int] = mapped_column(ForeignKey("patient.id"), unique=True)
     hospital_id: Mapped[int] = mapped_column(ForeignKey("hospital.id"))
     wrapped_key: Mapped[bytes] = mapped_column(LargeBinary)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     person_index: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
     file_index: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
+    sealed_reference: Mapped[bytes | None] = mapped_column(LargeBinary)
+    reference_index: Mapped[bytes | None] = mapped_column(LargeBinary(32), index=True)
 
     patient: Mapped[Patient] = relationship(back_populates="identity")

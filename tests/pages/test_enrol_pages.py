@@ -24,7 +24,14 @@ def test_one_short_page_enrols_and_leads_to_the_next_step(world: Any) -> None:
     fields = [name for name in asked.form() if name not in ("csrf_token", "seen", "once")]
 
     assert asked.heading == "Enrol a patient"
-    assert fields == ["family_name", "given_names", "birth_date", "file_number", "birth_place"]  # no sex chosen yet
+    assert fields == [
+        "family_name",
+        "given_names",
+        "birth_date",
+        "file_number",
+        "birth_place",
+        "cpms_reference",
+    ]  # no sex chosen yet
     answer = enrol(client)
     shown = Screen(client.get(f"/patients/{key_of(answer)}"))
     assert "Zdenka Marie Novakova" in shown.main

@@ -52,7 +52,9 @@ def test_a_name_or_a_birth_date_alone_finds_nobody(world: Any) -> None:
             asked = {"family_name": None, "birth_date": None, "file_number": None} | how
             with pytest.raises(Incomplete) as refusal:
                 patients.find(actor, hospital(world), **asked)
-            assert sentence(refusal.value) == "Type a file number, or a family name and the birth date."
+            assert (
+                sentence(refusal.value) == "Type a file number, a CPMS reference, or a family name and the birth date."
+            )
 
 
 # --- correct --------------------------------------------------------------------------------------------------------
