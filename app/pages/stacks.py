@@ -268,10 +268,9 @@ def _confirmation(group: Group) -> Any:
     tick = BooleanField(_("I have compared this form with its paper. File it."))
     more = {"confirmed": tick, "pages": HiddenField()}
     signing = sign_form(consent, more, prefix=f"{consent.public_id}-", meta={"csrf": False})
-    signing.seen.data = signing.seen.data or str(consent.version)
-    signing.pages.data = signing.pages.data or group.mark
     if request.method == "POST":
         return signing
+    signing.seen.data, signing.pages.data = str(consent.version), group.mark
     signing.signed_on.data = consent.signed_on
     for key, proposal in stacks.proposals(group).items():
         signing[f"answer_{key}"].data = None if proposal.answer is None else proposal.answer.value
@@ -280,11 +279,10 @@ def _confirmation(group: Group) -> Any:
 
 def _shown_again(group: Group, sent: dict[str, Any]) -> Any:
     """What was typed for a form that could not be filed; without its tick when other pages lie there by now."""
-    signing = sent.get(group.form.public_id)
-    if signing is None or not signing.confirmed.data:
-        return _confirmation(group)
+    signing = sent.get(group.form.public_id) or _confirmation(group)
     if signing.pages.data != group.mark:
-        signing.pages.data, signing.confirmed.data = group.mark, False
+        signing.seen.data, signing.pages.data = str(group.form.version), group.mark
+        signing.confirmed.data = False
     return signing
 
 

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import and_, or_, select
 
 from app.act import act
 from app.actors import Actor, in_force, memberships_in_force
@@ -20,7 +20,7 @@ from app.models import ConsentDecision, ConsentForm, Patient, Person, Registry, 
 from app.outside.paper.codes import CROCKFORD
 from app.premises import premises
 from app.scopes import care_in_force
-from app.services import days, letters, papers, patients, proofs, renewals, texts
+from app.services import days, letters, papers, patients, proofs, renewals, same_questions, texts
 from app.words import (
     Answer,
     Channel,
@@ -194,17 +194,28 @@ def sign(
     refuse_overtaken(form, signed_on, now())
     for decision in form.decisions:
         decision.answer = _answer(decision, answers)
+    back = form.recorded_at is None
     form.signed_on, form.relation, form.recorded_at = signed_on, relation, now()
     form.mandate_ends_on = mandate_ends_on
     form.renewal_due_on = renewals.due_on(form)
     form.sealed_signer = sealed_signer(form, signer)
+    _obey_each_no(actor, form, signed_on)
     if care_answer(form) is Answer.REFUSED:
         give_time(form.patient)
         keep_refusal(actor, form)
     elif form.patient.draft_ends_on is not None:
         give_time(form.patient)  # the paper has come back; Home asks for its scan
-    elif form.patient.erase_on is not None:
-        patients.await_decision(form.patient, today())  # the patient has come back: the scan must not find it erased
+    elif form.patient.erase_on is not None and back:
+        patients.await_decision(form.patient, signed_on)  # the patient has come back: the scan must not find it erased
+
+
+def _obey_each_no(actor: Actor, form: ConsentForm, signed_on: dt.date) -> None:
+    """A no to education or to a registry ends the older yes at once: it does not wait for its scan."""
+    said = same_questions.Said(signed_on, Channel.IN_PERSON, None)
+    for decision in form.decisions:
+        if decision.answer is Answer.REFUSED and decision.purpose is not Purpose.CARE:
+            for older in same_questions.given(decision, FormState.SIGNED, FormState.ARCHIVED, until=signed_on):
+                same_questions.carry(actor, older, said=said)
 
 
 def _check_signature(form: ConsentForm, signed_on: dt.date, relation: Relation, signer: Signer | None) -> None:
@@ -232,6 +243,9 @@ def check_mandate(form: ConsentForm, signed_on: dt.date, mandate_ends_on: dt.dat
     Raises:
         Incomplete: with which dates to compare.
     """
+    if mandate_ends_on is not None and mandate_ends_on > signed_on + dt.timedelta(days=366 * 120):
+        sentence = _("Nobody’s mandate lasts so long. Check the year, or leave the date empty.")
+        raise Incomplete(sentence, fields={"mandate_ends_on": sentence})
     if mandate_ends_on is not None and (form.variant is Variant.ADULT or mandate_ends_on < signed_on):
         sentence = _("The mandate was over before the signature. Check both dates.")
         raise Incomplete(sentence, fields={"mandate_ends_on": sentence})
@@ -308,9 +322,9 @@ def follow(actor: Actor, form: ConsentForm) -> None:
     db.session.flush()
     refuse_overtaken(form, form.signed_on or today(), form.recorded_at)
     for decision in form.decisions:
-        since = _withdrawn_since(decision)
-        if since is not None:
-            carry(actor, decision, withdrawn=since)
+        said = same_questions.withdrawn_since(decision)
+        if said is not None:
+            same_questions.carry(actor, decision, said=said)
     for earlier in _archived(patient, but=form):
         supersede(actor, earlier)
     if care_answer(form) is Answer.GIVEN:
@@ -320,34 +334,6 @@ def follow(actor: Actor, form: ConsentForm) -> None:
         if patient.state is PatientState.RESTRICTED:
             patients.await_decision(patient, form.signed_on or today())  # a no after a yes is a withdrawal
         patients.lapse_open(actor, patient, gettext("Consent for care was refused."))
-
-
-def _withdrawn_since(decision: ConsentDecision) -> ConsentDecision | None:
-    """The withdrawal of the same purpose that came after this form's signature: an older paper brings nothing back."""
-    if decision.answer is not Answer.GIVEN:
-        return None
-    statement = select(ConsentDecision).where(
-        *_same_question(decision), ConsentDecision.withdrawn_on > decision.form.signed_on
-    )
-    return db.session.scalars(statement.order_by(ConsentDecision.withdrawn_on).limit(1)).unique().first()
-
-
-def _same_question(decision: ConsentDecision) -> tuple[ColumnElement[bool], ...]:
-    """The patient's other decisions for the same purpose, and the same registry."""
-    forms = select(ConsentForm.id).where(ConsentForm.patient_id == decision.form.patient_id)
-    return (
-        ConsentDecision.form_id.in_(forms),
-        ConsentDecision.form_id != decision.form_id,
-        ConsentDecision.purpose == decision.purpose,
-        ConsentDecision.registry_id.is_not_distinct_from(decision.registry_id),
-    )
-
-
-@act("decision.carry-withdrawal")
-def carry(_actor: Actor, decision: ConsentDecision, *, withdrawn: ConsentDecision) -> None:
-    """A purpose was withdrawn after this form was signed, so what the form says of it counts no more."""
-    decision.withdrawn_on, decision.channel = withdrawn.withdrawn_on, withdrawn.channel
-    decision.withdrawal_reason = withdrawn.withdrawal_reason
 
 
 def _archived(patient: Patient, but: ConsentForm | None = None) -> list[ConsentForm]:
@@ -385,6 +371,8 @@ def cancel(_actor: Actor, form: ConsentForm, *, reason: str) -> None:
     proofs.destroy(form.documents)  # a paper from elsewhere that never counted proves nothing
     if form.patient.draft_ends_on is None:
         give_time(form.patient)
+    if form.patient.erase_on is not None:
+        patients.await_decision(form.patient, same_questions.care_withdrawn_on(form.patient) or today())
 
 
 @act("consent.annul")
@@ -406,23 +394,14 @@ def withdraw(
         sentence = _("This day is before the signature or in the future. Check the date.")
         raise Incomplete(sentence, fields={"withdrawn_on": sentence})
     decision.withdrawn_on, decision.channel, decision.withdrawal_reason = withdrawn_on, channel, reason
-    for waiting in _waiting_for_scan(decision, withdrawn_on):
-        carry(actor, waiting, withdrawn=decision)
+    for waiting in same_questions.given(decision, FormState.SIGNED, until=withdrawn_on):
+        same_questions.carry(actor, waiting, said=same_questions.Said(withdrawn_on, channel, reason))
     if decision.purpose is Purpose.CARE:
         end(actor, form)
         patients.lapse_open(actor, form.patient, gettext("Consent for care was withdrawn."))
         settle(actor, form.patient)
         patients.await_decision(form.patient, withdrawn_on)
     letters.answer(actor, form.patient, LetterOutcome.WITHDRAWN)
-
-
-def _waiting_for_scan(decision: ConsentDecision, until: dt.date) -> list[ConsentDecision]:
-    """The same question on papers signed until then that are not archived yet: the patient has decided again since."""
-    signed = select(ConsentForm.id).where(ConsentForm.state == FormState.SIGNED, ConsentForm.signed_on <= until)
-    statement = select(ConsentDecision).where(
-        *_same_question(decision), ConsentDecision.answer == Answer.GIVEN, ConsentDecision.form_id.in_(signed)
-    )
-    return list(db.session.scalars(statement).unique())
 
 
 @act("consent.end")

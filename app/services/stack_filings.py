@@ -86,7 +86,7 @@ class Said:
     mandate_ends_on: dt.date | None = None
 
 
-def file(actor: Actor, stack: Stack, group: Group, said: Said, *, seen: int | None, mark: str | None = None) -> None:
+def file(actor: Actor, stack: Stack, group: Group, said: Said, *, seen: int | None, mark: str) -> None:
     """Sign and archive one confirmed form with its pages as one PDF.
 
     Each is an act of its own: what has become true stays true when a later one is refused, and the pages wait on.
@@ -105,7 +105,7 @@ def file(actor: Actor, stack: Stack, group: Group, said: Said, *, seen: int | No
     """
     form, keys = group.form, [page.storage_key for page in group.pages]
     ids = [page.id for page in group.pages]
-    if mark is not None and mark != group.mark:
+    if mark != group.mark:
         raise Conflict(_("The pages of this form have changed since you opened the stack. Compare them again."))
     try:
         document = reader.bind([stacks.content_of(page.storage_key, page.wrapped_key) for page in group.pages])

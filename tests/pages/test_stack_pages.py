@@ -103,6 +103,23 @@ def test_a_stale_page_files_nothing(world: World) -> None:
     assert "Somebody else changed this meanwhile" in Screen(answer).notices[0]
 
 
+@pytest.mark.parametrize("left_out", ["seen", "pages"])
+def test_a_form_is_filed_only_by_who_says_what_was_on_the_screen(world: World, left_out: str) -> None:
+    client, address = drop(world, "owner", (signed(world), "scan.pdf"))
+    screen = Screen(client.get(address))
+    prefix = f"{world.forms['printed'][1]}-"
+    questions = {field.get("name"): "given" for field in screen.tree.xpath("//main//input[@type='radio']")}
+    today = str(world.house.value("SELECT CURRENT_DATE"))
+    sent = screen.form("/file") | questions | {prefix + "confirmed": "y", prefix + "signed_on": today}
+    del sent[prefix + left_out]
+
+    answer = client.post(f"{address}/file", data=sent)
+
+    assert (answer.status_code, state(world)) == (422, "printed")
+    again = Screen(answer).form("/file")
+    assert (again[prefix + "pages"] != "", prefix + "confirmed" in again) == (True, left_out == "seen")
+
+
 def test_the_uploader_learns_of_a_colleagues_pages_their_number_alone(world: World) -> None:
     client, address = drop(world, "owner", (signed(world, "ukrainian draft", EMPTY), "scan.pdf"))
 

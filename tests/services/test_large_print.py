@@ -58,6 +58,11 @@ def test_a_signed_form_in_large_print_comes_back_with_a_stack_without_its_slip(w
         assert (answers["care"], answers["education"]) == (Answer.GIVEN, Answer.REFUSED)
         said = {d.public_id: Answer.GIVEN for d in group.form.decisions}
         stack_filings.file(
-            actor, stack, group, stack_filings.Said(today(), Relation.SELF, None, said), seen=group.form.version
+            actor,
+            stack,
+            group,
+            stack_filings.Said(today(), Relation.SELF, None, said),
+            seen=group.form.version,
+            mark=group.mark,
         )
         assert db.session.get(ConsentForm, key).state is FormState.ARCHIVED

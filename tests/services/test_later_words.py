@@ -8,6 +8,7 @@ import datetime as dt
 import pytest
 import time_machine
 
+from app.errors import Incomplete
 from app.models import Hospital, Patient, db, now, today
 from app.outside.vault import Vault
 from app.services import consents, housekeeping, letters, patients, renewals, withdrawals
@@ -177,3 +178,73 @@ def test_a_restriction_on_a_draft_holds_when_its_form_is_archived(world: World) 
         withdrawals.lift_restriction(actor, record(world, "signed"))
     with world.house.acting(world.people["owner"]):
         assert (record(world, "signed").state, shared(record(world, "signed"))) == (PatientState.ENROLLED, True)
+
+
+@pytest.mark.parametrize("then", ["it waits for its scan", "it is cancelled"])
+def test_a_no_on_a_signed_form_ends_the_older_yes_before_any_scan(world: World, then: str) -> None:
+    with world.house.acting(world.people["owner"]) as actor:
+        patient, first = record(world, "enrolled"), form_of(world, "enrolled")
+        second = consents.prepare(actor, patient, language="en", variant=Variant.ADULT)
+        consents.note_print(actor, second)
+        said = {d.public_id: Answer.GIVEN if d.purpose is Purpose.CARE else Answer.REFUSED for d in second.decisions}
+
+        consents.sign(actor, second, signed_on=today(), relation=Relation.SELF, signer=None, answers=said)
+        if then == "it is cancelled":
+            consents.cancel(actor, second, reason="The paper was lost")
+
+        counting = [d.purpose for d in first.decisions if d.id in renewals.in_force(patient, today())]
+        assert (counting, first.state, shared(patient)) == ([Purpose.CARE], FormState.ARCHIVED, True)
+
+
+def test_recording_a_signature_again_does_not_put_the_erasure_off_again(world: World) -> None:
+    with world.house.acting(world.people["owner"]) as actor:
+        patient = record(world, "enrolled")
+        withdraw(actor, form_of(world, "enrolled").decisions[0])
+        due = patient.erase_on
+        form = consents.prepare(actor, patient, language="en", variant=Variant.ADULT)
+        consents.note_print(actor, form)
+        yes = {d.public_id: Answer.GIVEN for d in form.decisions}
+        with time_machine.travel(now() + 20 * DAY):
+            signed = today()
+            for _again in range(3):
+                consents.sign(actor, form, signed_on=signed, relation=Relation.SELF, signer=None, answers=yes)
+        with time_machine.travel(now() + 40 * DAY):
+            consents.sign(actor, form, signed_on=signed, relation=Relation.SELF, signer=None, answers=yes)
+            assert patient.erase_on == signed + 30 * DAY
+        with time_machine.travel(now() + 21 * DAY):
+            consents.cancel(actor, form, reason="Signed by mistake")
+            assert patient.erase_on == due
+
+
+@pytest.mark.parametrize("years", [121, 7973])
+def test_a_mandate_that_ends_beyond_all_lives_is_refused_in_words(world: World, years: int) -> None:
+    with world.house.acting(world.people["owner"]) as actor:
+        home = db.session.get_one(Hospital, world.hospitals["Thessaloniki"])
+        made = patients.enrol(actor, home, identity=identity(72), sex=Sex.MALE)
+        form = consents.prepare(actor, made, language="en", variant=Variant.REPRESENTATIVE)
+        consents.note_print(actor, form)
+        with pytest.raises(Incomplete, match="Nobody’s mandate lasts so long"):
+            consents.sign(
+                actor,
+                form,
+                signed_on=today(),
+                relation=Relation.GUARDIAN,
+                signer=consents.Signer("Guardian"),
+                answers={d.public_id: Answer.GIVEN for d in form.decisions},
+                mandate_ends_on=dt.date(today().year + years, 12, 31),
+            )
+
+
+@pytest.mark.parametrize(
+    ("months", "may"), [(17 * 12 + 11, True), (18 * 12, True), (18 * 12 + 1, False), (18 * 12 + 11, False)]
+)
+def test_from_the_month_after_majority_no_parent_signs(world: World, months: int, may: bool) -> None:
+    on = today()
+    born = dt.date(on.year - months // 12 - (on.month <= months % 12), (on.month - months % 12 - 1) % 12 + 1, 1)
+    with world.house.acting(world.people["owner"]) as actor:
+        if may:
+            _patient, form = child(actor, world, born)
+            assert form.renewal_due_on is not None
+        else:
+            with pytest.raises(Incomplete, match="A parent cannot sign for an adult"):
+                child(actor, world, born)

@@ -45,7 +45,7 @@ def test_a_stack_with_pages_one_may_no_longer_see_is_not_closed_and_they_lapse(w
     with world.house.acting(world.people["assistant"]) as actor:
         stack, found = only(key)
         (group,) = found.ready
-        stack_filings.file(actor, stack, group, said(group), seen=group.form.version)
+        stack_filings.file(actor, stack, group, said(group), seen=group.form.version, mark=group.mark)
         assert (only(key)[0].state, only(key)[1].loose) == (StackState.READY, [])
 
     assert waiting(world, key) == [True]

@@ -88,7 +88,7 @@ def test_a_confirmed_form_is_signed_and_archived_with_its_own_pages_and_the_rest
     with world.house.acting(world.people["owner"]) as actor:
         stack, found = only(key)
         (group,) = found.ready
-        stack_filings.file(actor, stack, group, said(group), seen=group.form.version)
+        stack_filings.file(actor, stack, group, said(group), seen=group.form.version, mark=group.mark)
 
         form = db.session.get(ConsentForm, world.forms["printed"][0])
         assert (form.state, [d.pages for d in form.documents if d.kind == "original"]) == (
@@ -228,7 +228,7 @@ def test_a_refusal_of_care_is_recorded_and_its_pages_leave_the_stack(world: Worl
     with world.house.acting(world.people["owner"]) as actor:
         stack, found = only(key)
         (group,) = found.ready
-        stack_filings.file(actor, stack, group, said(group, Answer.REFUSED), seen=group.form.version)
+        stack_filings.file(actor, stack, group, said(group, Answer.REFUSED), seen=group.form.version, mark=group.mark)
         stack = only(key)[0]
         assert (stack.state, consents.care_answer(group.form)) == (StackState.CLOSED, Answer.REFUSED)
 
