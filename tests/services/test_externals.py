@@ -236,9 +236,9 @@ def test_with_the_draft_the_scan_of_an_unchecked_paper_goes(world: World) -> Non
 def test_a_second_click_files_one_paper_and_leaves_one_file(world: World) -> None:
     with world.house.acting(world.people["owner"]) as actor:
         patient = db.session.get(Patient, world.patients["draft"][0])
-        before = set(premises().store.keys())
-        first = externals.file_paper(actor, patient, paper(), scan(), once="one key")
-        second = externals.file_paper(actor, patient, paper(), scan(), once="one key")
+        before, sent = set(premises().store.keys()), scan()
+        first = externals.file_paper(actor, patient, paper(), sent, once="one key")
+        second = externals.file_paper(actor, patient, paper(), sent, once="one key")
         assert second.id == first.id
         assert len(set(premises().store.keys()) - before) == 1
 
