@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.tables.base import Moment, Record, Spell, db, now, today
 from app.tables.blanks import BlankForm
 from app.tables.consents import ArchivedDocument, ConsentDecision, ConsentForm, ConsentText, DocumentKey, PhoneLink
+from app.tables.exports import Export, ExportRelease
 from app.tables.letters import Letter, LetterRecord
 from app.tables.networks import Authorisation, Centre, Country, Hospital, Network, Registry, ThematicArea
 from app.tables.own_texts import OwnText
@@ -56,6 +57,8 @@ TABLES = (
     LetterRecord,  # a record such a letter is about
     Stack,  # scans on their way to their forms
     StackPage,  # a page of a stack
+    Export,  # a hospital's archive as one encrypted file
+    ExportRelease,  # what a clinician says to an export
     # workings
     AuditEntry,  # who did or opened what, chained
     Job,  # work to do later
@@ -75,6 +78,8 @@ __all__ = [
     "ConsentText",
     "Country",
     "DocumentKey",
+    "Export",
+    "ExportRelease",
     "Grant",
     "GrantedPatient",
     "Hospital",

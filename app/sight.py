@@ -42,6 +42,10 @@ REASONS: dict[str, tuple[str, str]] = {
         "of one form: code, text version, language, day of archiving, whether annulled; whether a file is one of it",
     ),
     "scan-rest": ("StackPage", "whether pages wait in one's own stack that one may no longer see"),
+    "export": (
+        "Patient, ConsentForm, ExportRelease, Job",
+        "how many forms each clinician would release; what others decided; how far the file is made",
+    ),
     "nickname": ("Patient", "whether the nickname is taken"),
     "duplicate-check": ("PatientIdentity", "whether one exists in the hospital"),
     "letter": ("PatientIdentity", "ids of the patients of exactly this identity, into the letter's own rows"),

@@ -8,15 +8,28 @@ from __future__ import annotations
 from typing import Any
 
 from app.errors import WrongStep
-from app.models import BlankForm, ConsentDecision, ConsentForm, Job, OwnText, Patient, Stack, StackPage
+from app.models import (
+    BlankForm,
+    ConsentDecision,
+    ConsentForm,
+    Export,
+    ExportRelease,
+    Job,
+    OwnText,
+    Patient,
+    Stack,
+    StackPage,
+)
 from app.words import (
     LABELS,
     Answer,
     BlankState,
+    ExportState,
     FormState,
     JobState,
     OwnTextState,
     PatientState,
+    ReleaseState,
     ScanState,
     StackState,
     _,
@@ -24,6 +37,9 @@ from app.words import (
 
 P, F, A, J = PatientState, FormState, Answer, JobState
 B, S, N, T = BlankState, StackState, ScanState, OwnTextState
+
+X, L = ExportState, ReleaseState
+ENDS = (("export.stop", X.STOPPED), ("export.lapse", X.LAPSED))
 
 STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
     Patient: (
@@ -128,6 +144,24 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (N.WAITING, "stack_page.file", N.FILED),
         (N.WAITING, "stack_page.lapse", N.DISCARDED),
     ),
+    Export: (
+        (None, "export.ask", X.RELEASING),
+        (X.RELEASING, "export.begin", X.MAKING),
+        (X.RELEASING, "export.go-on", X.MAKING),  # without those who have not answered
+        (X.MAKING, "export.keep-file", X.TO_FETCH),
+        (X.TO_FETCH, "export.fetch", X.FETCHED),
+        (X.FETCHED, "export.fetch", X.FETCHED),  # a download may break off
+        (X.TO_FETCH, "export.take-passphrase", X.TO_FETCH),
+        (X.FETCHED, "export.take-passphrase", X.FETCHED),
+        *((state, act, end) for act, end in ENDS for state in (X.RELEASING, X.MAKING, X.TO_FETCH, X.FETCHED)),
+    ),
+    ExportRelease: (
+        (L.ASKED, "export_release.prepare", L.ASKED),
+        (L.ASKED, "export_release.release", L.RELEASED),
+        (L.ASKED, "export_release.refuse", L.REFUSED),
+        (L.RELEASED, "export_release.refuse", L.REFUSED),  # while others have still to decide
+        (L.REFUSED, "export_release.release", L.RELEASED),
+    ),
     Job: (
         (None, "job.ask", J.QUEUED),
         (J.QUEUED, "job.start", J.RUNNING),
@@ -160,6 +194,8 @@ REFUSALS = {
     ),
     (B.LAPSED, "blank.use"): _("This blank form is too old. Print a form for the patient and have that one signed."),
     (B.BOUND, "blank.cancel"): _("This blank form is bound to a patient. Cancel the patient’s form instead."),
+    (X.MAKING, "export.go-on"): _("The file is being made already."),
+    (X.LAPSED, "export.fetch"): _("The week is over and the file is deleted. Ask for a new export."),
     (A.WITHDRAWN, "decision.withdraw"): _("This consent is withdrawn already."),
 }
 """What to say for a wrong step; any other says which state the record is in."""

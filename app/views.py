@@ -16,6 +16,7 @@ from app.models import db
 from app.pages import (
     blanks,
     consents,
+    exports,
     externals,
     frame,
     grants,
@@ -54,6 +55,8 @@ SITE = (
     Entry(patients.PatientPage, "patients", _("Patients"), "users"),
     Entry(consents.ConsentPage, "consent", _("Consent forms"), "file-check"),
     Entry(letters.LetterPage, "consent", _("Letters from patients"), "mail"),
+    Entry(exports.ExportPage, "consent", _("Exports"), "archive"),
+    Entry(exports.ReleasePage),
     Entry(withdrawals.WithdrawalPage),
     Entry(withdrawals.WaitingPage),
     Entry(externals.PaperPage),

@@ -209,6 +209,25 @@ class ScanState(StrEnum):
     DISCARDED = "discarded"
 
 
+class ExportState(StrEnum):
+    """The life of a hospital's export."""
+
+    RELEASING = "releasing"
+    MAKING = "making"
+    TO_FETCH = "to_fetch"
+    FETCHED = "fetched"
+    LAPSED = "lapsed"
+    STOPPED = "stopped"
+
+
+class ReleaseState(StrEnum):
+    """What a clinician says to an export."""
+
+    ASKED = "release_asked"
+    RELEASED = "released"
+    REFUSED = "not_released"
+
+
 class JobState(StrEnum):
     """The life of a job."""
 
@@ -301,6 +320,15 @@ LABELS: dict[str, Any] = {
     ScanState.WAITING: _("Waiting"),
     ScanState.FILED: _("Filed"),
     ScanState.DISCARDED: _("Discarded"),
+    ExportState.RELEASING: p_("of an export", "To be released"),
+    ExportState.MAKING: _("Being made"),
+    ExportState.TO_FETCH: _("Ready to fetch"),
+    ExportState.FETCHED: _("Fetched"),
+    ExportState.LAPSED: p_("of an export", "Over"),
+    ExportState.STOPPED: p_("of an export", "Stopped"),
+    ReleaseState.ASKED: _("Waiting"),
+    ReleaseState.RELEASED: _("Released"),
+    ReleaseState.REFUSED: _("Not released"),
     JobState.QUEUED: _("Waiting"),
     JobState.RUNNING: _("Running"),
     JobState.DONE: _("Done"),

@@ -411,6 +411,37 @@ def second_for(o: Oracle, me: int, row: Row) -> bool:
     return not others
 
 
+def export_known(o: Oracle, me: int, row: Row) -> bool:
+    """Of one's own hospital, or of that of a clinician who granted all."""
+    mine = o.works_at(me, row.hospital_id) or o.assists_all_at(me, row.hospital_id)
+    return mine or export_opened(o, me, row)
+
+
+def export_opened(o: Oracle, me: int, row: Row) -> bool:
+    """Of the hospital one represents or whose data-protection contact one is."""
+    return o.represents(me, row.hospital_id) or o.protects(me, row.hospital_id)
+
+
+def asked_to_release(o: Oracle, me: int, row: Row) -> bool:
+    """About one's own patients, while one works there."""
+    return bool(row.person_id == me) and o.works_at(me, row.hospital_id)
+
+
+def asked_to_prepare(o: Oracle, me: int, row: Row) -> bool:
+    """About the patients of a clinician who granted all records."""
+    return any(
+        grant.clinician_id == row.person_id and grant.hospital_id == row.hospital_id and grant.scope == "all"
+        for grant in o.granted(me)
+    )
+
+
+def releases_for_who_left(o: Oracle, me: int, row: Row) -> bool:
+    """The data-protection contact, where the clinician has left or is locked out."""
+    person = o.by_id["ab_user"][row.person_id]
+    gone = not o.works_at(row.person_id, row.hospital_id) or person.disabled_at is not None or not person.active
+    return gone and o.protects(me, row.hospital_id)
+
+
 def log_seen(o: Oracle, me: int, row: Row) -> bool:
     patient = o.by_id["patient"].get(row.patient_id)
     if me in o.admins and row.patient_id is None:
@@ -550,6 +581,21 @@ RIGHTS: dict[str, Right] = {
         who_cares(o, me, row) or o.represents(me, row.hospital_id) or o.protects(me, row.hospital_id)
     ),
     # scans on their way to their forms
+    "export.see": export_known,
+    "export.open": export_opened,
+    "export.ask": lambda o, me, row: o.represents(me, row.id),
+    "export.begin": no_one,
+    "export.go-on": representative,
+    "export.keep-file": no_one,
+    "export.fetch": representative,
+    "export.take-passphrase": protector,
+    "export.stop": representative,
+    "export.lapse": no_one,
+    "export_release.see": either(asked_to_release, asked_to_prepare, export_opened),
+    "export_release.open": either(asked_to_release, asked_to_prepare, releases_for_who_left),
+    "export_release.prepare": asked_to_prepare,
+    "export_release.release": either(asked_to_release, releases_for_who_left),
+    "export_release.refuse": either(asked_to_release, releases_for_who_left),
     "stack.see": desk_of_oneself,
     "stack.open": desk_of_oneself,
     "stack.upload": desk_of_oneself,

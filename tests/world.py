@@ -15,6 +15,8 @@ from sqlalchemy import select
 
 from app.models import (
     ConsentForm,
+    Export,
+    ExportRelease,
     Hospital,
     Job,
     Mandate,
@@ -31,9 +33,23 @@ from app.models import (
 )
 from app.outside.scans import Scan
 from app.outside.storage import PURPOSE
+from app.outside.vault import Place
 from app.premises import premises
 from app.services import archives, blanks, consents, letters, own_texts, patients, phones, withdrawals
-from app.words import Answer, Channel, JobState, MandateKind, Opinion, Relation, ScanState, Sex, StackState, Variant
+from app.words import (
+    Answer,
+    Channel,
+    ExportState,
+    JobState,
+    MandateKind,
+    Opinion,
+    Relation,
+    ReleaseState,
+    ScanState,
+    Sex,
+    StackState,
+    Variant,
+)
 from tests import factories as make
 from tests.factories import DAY
 from tests.houses import login_of
@@ -402,6 +418,46 @@ def _stacks(world: World) -> None:
         db.session.add(stack)
 
 
+def _exports(world: World) -> None:
+    """An export that can be fetched at home, and one at Leipzig that waits for the neighbour."""
+    vault, store = premises().vault, premises().store
+    waits = Export(
+        hospital_id=world.hospitals["Leipzig"],
+        person_id=world.people["two hats"],
+        state=ExportState.RELEASING,
+        reason="An audit",
+        asked_at=now(),
+    )
+    ready = Export(
+        hospital_id=world.hospitals["Thessaloniki"],
+        person_id=world.people["representative"],
+        state=ExportState.TO_FETCH,
+        reason="A move",
+        asked_at=now(),
+    )
+    ready.public_id, key = "e" * 32, vault.new_key(PURPOSE)
+    file = store.put(b"PK an encrypted file of a test", key, vault)
+    ready.storage_key, ready.wrapped_key, ready.size, ready.sha256 = file.key, key, file.size, file.sha256
+    place = Place(Export.__tablename__, "sealed_passphrase", ready.public_id)
+    ready.sealed_passphrase = vault.seal(key, PURPOSE, b"ABCD-EFGH", place)
+    ready.made_at, ready.fetch_until, ready.forms, ready.left_out = now(), today() + 7 * DAY, 3, 1
+    for export, who, state in ((waits, "neighbour", "release_asked"), (ready, "bystander", "not_released")):
+        said = (
+            {}
+            if export is waits
+            else {"decided_at": now(), "decided_by_id": world.people["protection"], "reason": "No"}
+        )
+        ExportRelease(
+            export=export,
+            hospital_id=export.hospital_id,
+            person_id=world.people[who],
+            state=ReleaseState(state),
+            forms=3,
+            **said,
+        )
+        db.session.add(export)
+
+
 def _since(world: World) -> None:
     """People leave, houses close; some work waits."""
     home = db.session.get(Hospital, world.hospitals["Thessaloniki"])
@@ -419,6 +475,7 @@ def _since(world: World) -> None:
     db.session.scalars(select(PhoneLink)).one().expires_at = now() + DAY  # longer than a run of the tests
     db.session.get(Hospital, world.hospitals["Closed house"]).ended_at = now()
     _stacks(world)
+    _exports(world)
     for name in ("owner", "outsider"):
         db.session.add(
             Job(

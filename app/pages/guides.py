@@ -19,7 +19,10 @@ SECTIONS = (
     (_("Networks and hospitals"), ("country", "network", "area", "registry", "hospital", "authorisation", "centre")),
     (_("People"), ("person", "membership", "mandate", "grant", "granted_patient", "login")),
     (_("Patients"), ("patient", "identity")),
-    (_("Consent"), ("text", "consent", "decision", "document", "document_key", "phone_link", "blank")),
+    (
+        _("Consent"),
+        ("text", "consent", "decision", "document", "document_key", "phone_link", "blank", "export", "export_release"),
+    ),
     (_("The rest"), ("verification", "audit", "job", "home", "help")),
 )
 

@@ -10,7 +10,7 @@ from flask_babel import format_date, gettext, ngettext
 
 from app.models import ConsentForm, LetterRecord
 from app.outside import paper
-from app.pages import names
+from app.pages import exports, names
 from app.pages.base import Page, expose, has_access, may
 from app.pages.security import acting
 from app.pages.timelines import due
@@ -48,6 +48,7 @@ class HomePage(Page):
         groups: list[Group] = []
         if may("patient.open"):
             groups += [_obeyed(worklist.obeyed(actor)), _waiting(), _to_check(), *_desk(), _renewals()]
+        groups += _archive()
         if MandateKind.HOSPITAL_REPRESENTATIVE in actor.mandates:
             groups += [_authorisations(), _obeyed(worklist.obeyed_in_hospital(actor), named=False)]
         if MandateKind.DATA_PROTECTION_CONTACT in actor.mandates:
@@ -63,6 +64,16 @@ class HomePage(Page):
         if actor.is_(Role.GUEST):
             groups.append(Group(_("Discussions"), [], _("Discussions appear here once somebody invites you.")))
         return groups
+
+
+def _archive() -> list[Group]:
+    """A hospital's export: what is to be released, and what is to be fetched."""
+    groups: list[Group] = []
+    if may("export_release.open"):
+        groups.append(Group(_("Consent archive: forms to release"), exports.waiting(worklist.releases(acting()))))
+    if may("export.open"):
+        groups.append(Group(_("Consent archive: exports"), exports.under_way(worklist.exports(acting()))))
+    return groups
 
 
 def _desk() -> list[Group]:

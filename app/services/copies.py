@@ -109,13 +109,14 @@ def _material(form: ConsentForm) -> Material:
         joined=None if joined is None else archives.read(joined),
         pages=1 if signatures else sum(document.pages for document in originals),
         signatures=signatures,
-        facts=_facts(form, first),
+        facts=facts_of(form),
         archived_by_id=first.archived_by_id,
         position=len(form.documents) + 1,
     )
 
 
-def _facts(form: ConsentForm, original: ArchivedDocument) -> Consented:
+def facts_of(form: ConsentForm) -> Consented:
+    """What machines read of an archived form; of one whose paper is kept elsewhere, paper stands for a PDF."""
     if form.relation is None or form.signed_on is None or form.archived_at is None:
         message = "an archived form says who signed and when"
         raise ValueError(message)
@@ -134,7 +135,7 @@ def _facts(form: ConsentForm, original: ArchivedDocument) -> Consented:
         text_title=form.text.title if form.text else form.external_reference or "",
         text_version=form.text.text_version if form.text else "",
         text_sha256=form.text.sha256 if form.text else "",
-        media_type=original.media_type,
+        media_type=next((one.media_type for one in proofs.readable(form) if one.kind == "original"), "application/pdf"),
         decisions=[_decision(one) for one in form.decisions],
     )
 

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from sqlalchemy import select
+from sqlalchemy.orm import aliased
 
 from app import actors, sight
 from app.actors import Actor
@@ -21,17 +22,18 @@ from app.models import (
     Grant,
     GrantedPatient,
     Hospital,
+    Mandate,
     Person,
     db,
 )
 from app.outside.reference.shapes import Day
 from app.premises import premises
-from app.services import blanks, texts
+from app.services import blanks, exports, texts
 from app.services.demo_stages import set_stage
 from app.services.reference import load_reference
 from app.services.stories import Life, Stage, Turn
 from app.tables.base import clock_at
-from app.words import Variant, _
+from app.words import MandateKind, Variant, _
 
 TEXTS_PUBLISHED: Day = -730
 BLANKS, BLANKS_PRINTED = 2, -5
@@ -76,6 +78,8 @@ def seed(
             tell(done, len(turns))
     _print_blanks(stage)
     _choose_records(stage, {life.story.key: life.patient_id for life in lives})
+    if only is None:
+        _ask_for_an_export()
     return Seeded(len(stage.hospitals), len(stage.people), len(lives), len(turns))
 
 
@@ -123,6 +127,21 @@ def _print_blanks(stage: Stage) -> None:
     turn = Turn(stage.start + dt.timedelta(days=BLANKS_PRINTED), clinician.key, print_them)
     for _turn in _perform([turn], stage.people[clinician.key]):
         pass
+
+
+def _ask_for_an_export() -> None:
+    """A representative has asked for the hospital's archive: the clinicians find it on Home."""
+    contact = aliased(Mandate)
+    there = (contact.hospital_id == Mandate.hospital_id) & (contact.kind == MandateKind.DATA_PROTECTION_CONTACT)
+    asks = select(Mandate.person_id, Mandate.hospital_id).join(contact, there)
+    with sight.wide("seed") as session:
+        asks = asks.where(Mandate.kind == MandateKind.HOSPITAL_REPRESENTATIVE).order_by(Mandate.id)
+        person_id, hospital_id = session.execute(asks.limit(1)).one()
+    db.session.remove()
+    actor = actors.load(db.session(), person_id, "demo")
+    sight.bind(db.session(), actor)
+    exports.ask(actor, db.session.get(Hospital, hospital_id), reason="Move into the hospital’s own archive")
+    db.session.remove()
 
 
 def _choose_records(stage: Stage, patients: Mapping[str, int]) -> None:

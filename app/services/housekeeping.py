@@ -43,7 +43,7 @@ from app.outside.storage import StorageFault
 from app.outside.vault import VaultFault
 from app.premises import premises
 from app.scopes import care_in_force
-from app.services import consents, copies, limits, papers, patients, stacks, withdrawals
+from app.services import consents, copies, exports, limits, papers, patients, stacks, withdrawals
 from app.services.jobs import Every, job, report
 from app.words import JobState, PatientState
 
@@ -209,7 +209,7 @@ def _copies(session: Session) -> Iterator[Finding]:
 
 def _orphans(session: Session) -> Iterator[Finding]:
     """Files no row names. A young one may be an upload whose row is just being written."""
-    store, waiting = premises().store, set(stacks.file_keys(session))
+    store, waiting = premises().store, {*stacks.file_keys(session), *exports.file_keys(session)}
     for key in store.keys():  # noqa: SIM118  a store is no mapping
         with suppress(StorageFault):  # just removed, or too short to be ours: then its row says so
             if store.facts(key).age_seconds < HOUR.total_seconds():

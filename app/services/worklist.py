@@ -5,16 +5,29 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import joinedload
 
 import config
 from app import access
 from app.actors import Actor, in_force
-from app.models import Authorisation, ConsentForm, Country, Hospital, LetterRecord, Mandate, Patient, Stack, db, now
+from app.models import (
+    Authorisation,
+    ConsentForm,
+    Country,
+    Export,
+    ExportRelease,
+    Hospital,
+    LetterRecord,
+    Mandate,
+    Patient,
+    Stack,
+    db,
+    now,
+)
 from app.premises import premises
 from app.services import patients
-from app.words import FormState, MandateKind, PatientState, StackState
+from app.words import ExportState, FormState, MandateKind, PatientState, ReleaseState, StackState
 
 SHOWN = 10
 TOLD_DAYS = 30
@@ -138,6 +151,27 @@ def authorisations(actor: Actor) -> list[tuple[Hospital, dt.date | None]]:
         .order_by(Hospital.name)
     )
     return [(hospital, day) for hospital, day in db.session.execute(statement.limit(SHOWN)).unique()]
+
+
+def releases(actor: Actor) -> list[ExportRelease]:
+    """What waits to be released by a clinician, by whom an assistant serves, or instead of who has left."""
+    waits = select(Export.id).where(Export.state == ExportState.RELEASING)
+    statement = select(ExportRelease).where(
+        ExportRelease.state == ReleaseState.ASKED,
+        ExportRelease.export_id.in_(waits),
+        access.right(actor, "export_release.open"),
+    )
+    both = (joinedload(ExportRelease.person), joinedload(ExportRelease.hospital))
+    return _some(statement.order_by(ExportRelease.id).options(*both))
+
+
+def exports(actor: Actor) -> list[Export]:
+    """Exports of one's hospital whose file is to be fetched, or whose passphrase is to be read."""
+    mine = or_(
+        and_(Export.state == ExportState.TO_FETCH, access.right(actor, "export.fetch")),
+        and_(Export.sealed_passphrase.is_not(None), access.right(actor, "export.take-passphrase")),
+    )
+    return _some(select(Export).where(mine).order_by(Export.id).options(joinedload(Export.hospital)))
 
 
 def unrepresented(actor: Actor) -> list[Hospital]:

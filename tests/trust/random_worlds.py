@@ -19,6 +19,7 @@ MANDATES = ("ern_coordinator", "hospital_representative", "data_protection_conta
 SIZES = {"country": 3, "network": 3, "hospital": 4, "centre": 6, "ab_user": 9, "membership": 10, "mandate": 14}
 SIZES |= {
     "blank_form": 12,
+    "export_release": 24,
     "stack": 12,
     "stack_page": 24,
     "own_text": 20,
@@ -166,6 +167,19 @@ def _pair(dice: Dice) -> tuple[int, int, int]:
     ]
     helper = dice.random.choice(helpers or [1 + member["person_id"] % 9])
     return member["person_id"], helper, dice.random.choice([hospital, hospital, dice.any_of("hospital")])
+
+
+def _exports(dice: Dice) -> None:
+    """Exports of hospitals, each with releases of people who mostly belong there."""
+    where = {"hospital_id": lambda _n: dice.any_of("hospital")}
+    dice.make("export", state="releasing", reason="r", asked_at=now(), person_id=1, **where)
+    pairs = {"export_id": lambda n: n % 6 + 1, "person_id": lambda n: 1 + (8 * (n // 6) + n % 6) % 9}
+    dice.make("export_release", state="release_asked", forms=1, **pairs, **where)
+    centres = {row["id"]: row["hospital_id"] for row in dice.rows["centre"]}
+    for row in dice.rows["export_release"]:
+        places = [centres[m["centre_id"]] for m in dice.rows["membership"] if m["person_id"] == row["person_id"]]
+        places += [g["hospital_id"] for g in dice.rows["assistant_grant"] if g["clinician_id"] == row["person_id"]]
+        row["hospital_id"] = dice.random.choice([*places, row["hospital_id"]])
 
 
 def _records(dice: Dice) -> None:
@@ -340,6 +354,7 @@ def _papers(dice: Dice) -> None:
         form_id=lambda _n: dice.random.choice([None, None, *forms]),
         blank_id=lambda n: dice.any_of("blank_form") if n % 2 else None,
     )
+    _exports(dice)
     dice.make("job", kind="k", payload={}, state="queued", due_at=now(), created_at=now(), **who)
     dice.make("audit_entry", act="a", outcome="done", details="", origin="t")
     for number, row in enumerate(dice.rows["audit_entry"]):
