@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,7 +103,12 @@ def write(session: Session, entries: list[Entry]) -> None:
 
 def note(actor: Actor, act: str, thing: Any) -> None:
     """Note that ``actor`` opened ``thing``, in a short transaction of its own, before the answer is sent."""
-    _alone(Entry.of(act, actor, thing, outcome="read"), "reading")
+    _alone([Entry.of(act, actor, thing, outcome="read")], "reading")
+
+
+def note_each(actor: Actor, act: str, things: Iterable[Any]) -> None:
+    """Note that ``actor`` opened each of ``things``, in one short transaction."""
+    _alone([Entry.of(act, actor, thing, outcome="read") for thing in things], "reading")
 
 
 def refuse(actor: Actor, act: str, thing: Any) -> None:
@@ -119,11 +125,11 @@ def refuse(actor: Actor, act: str, thing: Any) -> None:
             )
         ).scalar_one()
     if recent < REFUSALS_A_MINUTE:
-        _alone(Entry.of(act, actor, thing, outcome="refused"), "refusal")
+        _alone([Entry.of(act, actor, thing, outcome="refused")], "refusal")
 
 
-def _alone(entry: Entry, reason: str) -> None:
-    """Write one entry in a transaction of its own; a busy SQLite is asked again.
+def _alone(entries: list[Entry], reason: str) -> None:
+    """Write entries in a transaction of their own; a busy SQLite is asked again.
 
     Never inside an act: its open transaction would wait for this one, and this one for it.
     """
@@ -134,7 +140,7 @@ def _alone(entry: Entry, reason: str) -> None:
         try:
             with sight.wide(reason) as session:
                 session.connection(execution_options={"writes": True})
-                write(session, [entry])
+                write(session, entries)
                 session.commit()
                 return
         except OperationalError:

@@ -20,6 +20,7 @@ from app.tables.people import (
     PasswordLink,
     Person,
 )
+from app.tables.prints import PrintItem, PrintRun
 from app.tables.stacks import Stack, StackPage
 from app.tables.workings import AuditEntry, Job, OnceKey
 
@@ -59,6 +60,8 @@ TABLES = (
     StackPage,  # a page of a stack
     Export,  # a hospital's archive as one encrypted file
     ExportRelease,  # what a clinician says to an export
+    PrintRun,  # forms printed for several patients at once
+    PrintItem,  # a patient of such a run
     # workings
     AuditEntry,  # who did or opened what, chained
     Job,  # work to do later
@@ -98,6 +101,8 @@ __all__ = [
     "PatientIdentity",
     "Person",
     "PhoneLink",
+    "PrintItem",
+    "PrintRun",
     "Record",
     "Registry",
     "Spell",

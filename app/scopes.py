@@ -52,6 +52,8 @@ from app.models import (
     Patient,
     Person,
     PhoneLink,
+    PrintItem,
+    PrintRun,
     Stack,
     StackPage,
 )
@@ -363,6 +365,26 @@ def release_of_who_left(actor: Actor, thing: type[Any]) -> Reach:
         )
     )
     return Reach({ExportRelease: "id"}.get(thing, "release_id"), (ids.correlate(None),))
+
+
+def own_prints_treated(actor: Actor, _thing: type[Any]) -> Reach:
+    """What one had printed at once, of patients one treats."""
+    return _own_prints(actor, treating(actor, Patient))
+
+
+def own_prints_assisted(actor: Actor, _thing: type[Any]) -> Reach:
+    """What one had printed at once, of records one assists with."""
+    return _own_prints(actor, on_behalf(actor, Patient))
+
+
+def _own_prints(actor: Actor, patients: Reach) -> Reach:
+    item, run = known_as("own_print", PrintItem), known_as("own_run", PrintRun)
+    ids = (
+        select(item.c.id)
+        .join_from(item, run, item.c.run_id == run.c.id)
+        .where(run.c.person_id == actor.user_id, item.c.patient_id.in_(patients.ids[0]))
+    )
+    return Reach("id", (ids.correlate(None),))
 
 
 def own_hospital(actor: Actor, thing: type[Any]) -> Reach:

@@ -17,6 +17,7 @@ from app.models import (
     Job,
     OwnText,
     Patient,
+    PrintRun,
     Stack,
     StackPage,
 )
@@ -30,13 +31,14 @@ from app.words import (
     OwnTextState,
     PatientState,
     ReleaseState,
+    RunState,
     ScanState,
     StackState,
     _,
 )
 
 P, F, A, J = PatientState, FormState, Answer, JobState
-B, S, N, T = BlankState, StackState, ScanState, OwnTextState
+B, S, N, T, R = BlankState, StackState, ScanState, OwnTextState, RunState
 
 X, L = ExportState, ReleaseState
 ENDS = (("export.stop", X.STOPPED), ("export.lapse", X.LAPSED))
@@ -161,6 +163,12 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (L.ASKED, "export_release.refuse", L.REFUSED),
         (L.RELEASED, "export_release.refuse", L.REFUSED),  # while others have still to decide
         (L.REFUSED, "export_release.release", L.RELEASED),
+    ),
+    PrintRun: (
+        (None, "print_run.ask", R.ASKED),
+        (R.ASKED, "print_run.finish", R.READY),
+        (R.ASKED, "print_run.expire", R.OVER),  # no job came to its end
+        (R.READY, "print_run.expire", R.OVER),
     ),
     Job: (
         (None, "job.ask", J.QUEUED),

@@ -5,11 +5,12 @@ What is *done* with these words lives in ``steps`` and ``services``; screen sent
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import Any
 
+from flask_babel import force_locale, lazy_gettext, lazy_ngettext, lazy_pgettext
 from flask_babel import gettext as gettext  # noqa: PLC0414  for words that are stored as they are said
-from flask_babel import lazy_gettext, lazy_ngettext, lazy_pgettext
 from flask_babel.speaklater import LazyString
 from markupsafe import Markup, escape
 
@@ -23,6 +24,12 @@ def _html(sentence: LazyString) -> Markup:
 
 
 LazyString.__html__ = _html
+
+
+def spoken_in(language: str | None) -> AbstractContextManager[None]:
+    """Say sentences in this language for a while: a job has no reader before it whose language it could take."""
+    spoken: AbstractContextManager[None] = force_locale(language or "en")
+    return spoken
 
 
 class Role(StrEnum):
@@ -228,6 +235,21 @@ class ReleaseState(StrEnum):
     REFUSED = "not_released"
 
 
+class RunState(StrEnum):
+    """The life of forms printed for several patients at once."""
+
+    ASKED = "asked"
+    READY = "ready"
+    OVER = "over"
+
+
+class Bundle(StrEnum):
+    """How several forms are handed over."""
+
+    ONE_PDF = "one_pdf"
+    ZIP = "zip"
+
+
 class JobState(StrEnum):
     """The life of a job."""
 
@@ -329,6 +351,11 @@ LABELS: dict[str, Any] = {
     ReleaseState.ASKED: _("Waiting"),
     ReleaseState.RELEASED: _("Released"),
     ReleaseState.REFUSED: _("Not released"),
+    RunState.ASKED: _("Being printed"),
+    RunState.READY: p_("of printed forms", "Ready"),
+    RunState.OVER: p_("of printed forms", "Deleted"),
+    Bundle.ONE_PDF: _("One PDF, each form on sheets of its own"),
+    Bundle.ZIP: _("A ZIP with a PDF for each form"),
     JobState.QUEUED: _("Waiting"),
     JobState.RUNNING: _("Running"),
     JobState.DONE: _("Done"),

@@ -373,6 +373,11 @@ def own_scan(o: Oracle, me: int, row: Row) -> bool:
     return patient.state != "erased" and o.cares(me, patient)
 
 
+def own_print(o: Oracle, me: int, row: Row) -> bool:
+    """A patient one had a form printed for, while one cares for that patient."""
+    return bool(o.by_id["print_run"][row.run_id].person_id == me) and o.cares(me, o.by_id["patient"][row.patient_id])
+
+
 def desk_of_oneself(o: Oracle, me: int, row: Row) -> bool:
     """One's own, at a consent desk."""
     whose = row.person_id if hasattr(row, "person_id") else row.id
@@ -610,6 +615,13 @@ RIGHTS: dict[str, Right] = {
     "stack_page.discard": own_scan,
     "stack_page.file": no_one,
     "stack_page.lapse": no_one,
+    # forms printed for several patients at once
+    "print_run.see": desk_of_oneself,
+    "print_run.open": desk_of_oneself,
+    "print_run.ask": desk_of_oneself,
+    "print_run.finish": desk_of_oneself,
+    "print_run.expire": no_one,
+    "print_item.see": own_print,
     # workings
     "audit.see": log_seen,
     "job.see": about_oneself,

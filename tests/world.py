@@ -25,6 +25,8 @@ from app.models import (
     Patient,
     Person,
     PhoneLink,
+    PrintItem,
+    PrintRun,
     Stack,
     StackPage,
     db,
@@ -38,6 +40,7 @@ from app.premises import premises
 from app.services import archives, blanks, consents, letters, own_texts, patients, phones, withdrawals
 from app.words import (
     Answer,
+    Bundle,
     Channel,
     ExportState,
     JobState,
@@ -45,6 +48,7 @@ from app.words import (
     Opinion,
     Relation,
     ReleaseState,
+    RunState,
     ScanState,
     Sex,
     StackState,
@@ -458,6 +462,32 @@ def _exports(world: World) -> None:
         db.session.add(export)
 
 
+RUNS = {
+    # whose: patients whose forms were printed at once
+    "owner": ("printed", "enrolled"),
+    "colleague": ("colleague's",),
+    "assistant": ("printed",),
+    "revoked assistant": ("printed",),  # the grant has ended since
+}
+
+
+def _runs(world: World) -> None:
+    """Forms printed for several patients, still to be fetched."""
+    vault, store = premises().vault, premises().store
+    for who, names in RUNS.items():
+        key = vault.new_key(PURPOSE)
+        kept = store.put(document(), key, vault)
+        run = PrintRun(person_id=world.people[who], state=RunState.READY, bundle=Bundle.ONE_PDF, asked_at=now())
+        run.asked_for, run.job_key, run.ends_at = len(names), "0" * 32, now() + DAY
+        run.storage_key, run.wrapped_key, run.size = kept.key, key, kept.size
+        for position, name in enumerate(names, start=1):
+            form = db.session.get(ConsentForm, world.forms[name][0])
+            item = PrintItem(position=position, patient_id=form.patient_id, language=form.language)
+            item.variant, item.form_id = form.variant, form.id
+            run.items.append(item)
+        db.session.add(run)
+
+
 def _since(world: World) -> None:
     """People leave, houses close; some work waits."""
     home = db.session.get(Hospital, world.hospitals["Thessaloniki"])
@@ -476,6 +506,7 @@ def _since(world: World) -> None:
     db.session.get(Hospital, world.hospitals["Closed house"]).ended_at = now()
     _stacks(world)
     _exports(world)
+    _runs(world)
     for name in ("owner", "outsider"):
         db.session.add(
             Job(

@@ -219,6 +219,7 @@ class ConsentPage(ListPage):
             copying=premises().seal is not None and copies.is_due(consent),
             grouped=paper.grouped_code(consent.code),
             language=paper.language_name(consent.language),
+            fetch="fetch" in request.args and consent.state is FormState.PRINTED,
             **given,
         )
 
@@ -251,7 +252,7 @@ class ConsentPage(ListPage):
         if form.printed_at is None:
             raise NotFound
         audit.note(acting(), "consent.open", form)
-        return _pdf(papers.set_paper(form).pdf, form)
+        return _pdf(papers.set_paper(form).pdf, form, how="attachment" if "save" in request.args else "inline")
 
     @expose("/<key>/<any(sign, archive, attest, cancel, annul, phone):_act>")
     @has_access
@@ -402,10 +403,10 @@ def _archived(form: ConsentForm) -> object:
     return _("Archived.")
 
 
-def _pdf(content: bytes, form: ConsentForm) -> Response:
+def _pdf(content: bytes, form: ConsentForm, how: str = "inline") -> Response:
     name = f"consent-{form.code}-{form.language}.pdf"
     headers = {
-        "Content-Disposition": f'inline; filename="{name}"',
+        "Content-Disposition": f'{how}; filename="{name}"',
         "Content-Security-Policy": "frame-ancestors 'self'",  # a browser's own viewer is stopped by more
     }
     return Response(content, mimetype="application/pdf", headers=headers)

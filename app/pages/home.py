@@ -11,11 +11,11 @@ from flask_babel import format_date, gettext, ngettext
 from app.models import ConsentForm, LetterRecord
 from app.outside import paper
 from app.pages import exports, names
-from app.pages.base import Page, expose, has_access, may
+from app.pages.base import Page, expose, has_access, may, once_key
 from app.pages.security import acting
 from app.pages.timelines import due
 from app.services import links, worklist
-from app.words import LABELS, FormState, MandateKind, Role, _
+from app.words import LABELS, FormState, MandateKind, Role, RunState, _
 
 LAST_DAYS = 7
 
@@ -85,16 +85,17 @@ def _desk() -> list[Group]:
             "url": url_for("PatientPage.show", key=patient.public_id),
             "tag": patient.state,
             "note": _("No consent form yet."),
-            "act": _("Prepare the form"),
+            **_print_now(patient.public_id),
         }
         for patient in worklist.drafts(actor)
     ]
     return [
         _scans(),
+        _printed_at_once(),
         Group(_("Sent back by who checked it"), _forms(FormState.SENT_BACK, _("Correct"), "CheckPage.correct")),
         Group(_("Signed, the scan is missing"), _forms(FormState.SIGNED, _("Archive the scan"))),
         Group(_("Printed and not yet back"), _forms(FormState.PRINTED, _("Record the signature"))),
-        Group(_("Prepared, not printed"), _forms(FormState.PREPARED, _("Print"))),
+        Group(_("Prepared, not printed"), _forms(FormState.PREPARED)),
         Group(_("Drafts without a form"), drafts),
     ]
 
@@ -159,12 +160,35 @@ def _renewals() -> Group:
             "title": form.patient.nickname,
             "url": url_for("PatientPage.show", key=form.patient.public_id),
             "note": due(form, acting().on),
-            "act": _("Prepare the form"),
+            **_print_now(form.patient.public_id),
         }
         for form in worklist.renewals(acting())
         if form.patient is not None
     ]
     return Group(_("Consent to renew"), items)
+
+
+def _print_now(patient: str) -> dict[str, object]:
+    """The button that prints a patient's form at once; a second click makes no second form."""
+    return {
+        "act": _("Print the form"),
+        "post": url_for("PatientPage.print_form", key=patient),
+        "once": once_key(),
+    }
+
+
+def _printed_at_once() -> Group:
+    """Files of several forms that can still be fetched."""
+    items: list[dict[str, object]] = [
+        {
+            "title": ngettext("%(num)s form", "%(num)s forms", run.asked_for),
+            "url": url_for("PrintPage.show", key=run.public_id),
+            "note": _("Being printed") if run.state is RunState.ASKED else _("Kept for 24 hours"),
+            "act": _("Open"),
+        }
+        for run in worklist.prints(acting())
+    ]
+    return Group(_("Forms printed for several patients"), items)
 
 
 def _scans() -> Group:
@@ -198,14 +222,15 @@ def _to_check() -> Group:
     return Group(_("Signed on other paper: compare what was typed"), items)
 
 
-def _forms(state: FormState, act: object, page: str = "ConsentPage.show") -> list[dict[str, object]]:
+def _forms(state: FormState, act: object = None, page: str = "ConsentPage.show") -> list[dict[str, object]]:
+    """The forms of a state, with what is done on their page; without, they can be printed from here."""
     return [
         {
             "title": form.patient.nickname,
             "url": url_for(page, key=form.public_id),
             "note": _note(form),
             "tag": form.state,
-            "act": act,
+            **({"act": act} if act else _print_now(form.patient.public_id)),
         }
         for form in worklist.forms(acting(), state)
         if form.patient is not None

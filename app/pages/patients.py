@@ -20,6 +20,7 @@ from app.errors import Conflict, NotAllowed
 from app.models import AuditEntry, ConsentDecision, ConsentForm, Hospital, Patient, Person, db
 from app.outside import paper
 from app.pages import names
+from app.pages import prints as printing
 from app.pages.acts import ACT_WORDS, OUTCOME_WORDS
 from app.pages.base import ActForm, allowed, expose, find, has_access, may, offer, once_key, sent_version, submitted
 from app.pages.consent_forms import question
@@ -27,7 +28,7 @@ from app.pages.fields import PickField, not_in_the_future, text, words
 from app.pages.lists import PAGE_ROWS, ListPage, words_filter
 from app.pages.security import acting
 from app.pages.timelines import due, timeline
-from app.services import consents, patients, renewals, texts, worklist
+from app.services import consents, patients, print_runs, prints, renewals, texts, worklist
 from app.words import Answer, PatientState, Procedure, Role, Sex, Variant, _
 
 OFFERED = (
@@ -116,6 +117,9 @@ class PatientPage(ListPage):
         "delete": "patient.delete",
         "prepare": "consent.prepare",
         "back": "patient.open",
+        "print_form": "consent.prepare",
+        "choose": "print_run.ask",
+        "unchosen": "print_run.ask",
         "log": "audit.see",
     }
     list_title = _("Patients")
@@ -157,6 +161,23 @@ class PatientPage(ListPage):
         if column == "cpms_reference":
             return patients.reference_of(record)
         return born(record) if column == "born" else super().cell(record, column)
+
+    # --- print for those picked in the list ---
+
+    @expose("/print", methods=["POST"])
+    @has_access
+    def choose(self) -> Any:
+        """What printing would do for the patients picked in the list, or for all it finds."""
+        if "everyone" in request.form:
+            found = self._found().order_by(Patient.id.desc()).limit(print_runs.MOST + 1)
+            return printing.choose(self, list(db.session.scalars(found.options(*self.load)).unique()))
+        return printing.choose(self, printing.chosen(request.form.getlist("patient")))
+
+    @expose("/print")
+    @has_access
+    def unchosen(self) -> Any:
+        """Whoever comes back to the address of what was picked finds the list."""
+        return redirect(url_for(".list"))
 
     # --- find ---
 
@@ -329,7 +350,7 @@ class PatientPage(ListPage):
         if request.method == "GET":
             form.once.data = once_key()
             form.language.data = codes[0] if codes else None
-            form.variant.data = _likely_variant(patient)
+            form.variant.data = prints.likely_variant(patient)
         return form
 
     @expose("/<key>/prepare", methods=["POST"])
@@ -353,9 +374,17 @@ class PatientPage(ListPage):
             return self.page("patients/prepare.html", form=form, patient=patient)
         return redirect(url_for("ConsentPage.show", key=made.public_id))
 
-    @expose("/<key>/prepare")
+    @expose("/<key>/print", methods=["POST"])
     @has_access
-    def back(self, key: str) -> Any:
+    def print_form(self, key: str) -> Any:
+        """Print the patient's form at once: the one that waits, else one as it would be proposed."""
+        patient = self._patient(key, "consent.prepare")
+        form = prints.print_form(acting(), patient, once=(request.form.get("once") or "")[:64] or None)
+        return redirect(url_for("ConsentPage.show", key=form.public_id, fetch=1))
+
+    @expose("/<key>/<any(prepare, print):_act>")
+    @has_access
+    def back(self, key: str, _act: str) -> Any:
         """Whoever comes back to the address of a refused form finds the record."""
         return redirect(url_for(".show", key=key))
 
@@ -434,12 +463,6 @@ def born(patient: Patient) -> str:
 @functools.lru_cache(maxsize=4096)
 def _month(year: int, month: int, _locale: str) -> str:
     return str(format_date(dt.date(year, month, 1), "LLLL yyyy"))
-
-
-def _likely_variant(patient: Patient) -> Variant:
-    """Who probably signs: somebody below the country's age of majority has representatives."""
-    young = patients.age(patient) < patient.hospital.country.majority_age
-    return Variant.REPRESENTATIVE if young else Variant.ADULT
 
 
 def _renewal(forms: list[ConsentForm]) -> str:

@@ -43,7 +43,7 @@ from app.outside.storage import StorageFault
 from app.outside.vault import VaultFault
 from app.premises import premises
 from app.scopes import care_in_force
-from app.services import consents, copies, exports, limits, papers, patients, stacks, withdrawals
+from app.services import consents, copies, exports, limits, papers, patients, print_runs, stacks, withdrawals
 from app.services.jobs import Every, job, report
 from app.words import JobState, PatientState
 
@@ -147,6 +147,7 @@ def fsck(*, deep: bool = False) -> Iterator[Finding]:
     with sight.wide("fsck") as session:
         yield from _documents(session, deep=deep)
         yield from _copies(session)
+        yield from _prints(session)
         yield from _orphans(session)
         yield from _partials()
         yield from _identities(session)
@@ -207,9 +208,15 @@ def _copies(session: Session) -> Iterator[Finding]:
         yield Finding("copy", key, "the form's sealed copy is missing", partial(copies.ask, key))
 
 
+def _prints(session: Session) -> Iterator[Finding]:
+    for key, sentence in print_runs.faults(session):
+        yield Finding("print", key, sentence)
+
+
 def _orphans(session: Session) -> Iterator[Finding]:
     """Files no row names. A young one may be an upload whose row is just being written."""
-    store, waiting = premises().store, {*stacks.file_keys(session), *exports.file_keys(session)}
+    store = premises().store
+    waiting = {*stacks.file_keys(session), *exports.file_keys(session), *print_runs.file_keys(session)}
     for key in store.keys():  # noqa: SIM118  a store is no mapping
         with suppress(StorageFault):  # just removed, or too short to be ours: then its row says so
             if store.facts(key).age_seconds < HOUR.total_seconds():

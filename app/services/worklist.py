@@ -21,13 +21,14 @@ from app.models import (
     LetterRecord,
     Mandate,
     Patient,
+    PrintRun,
     Stack,
     db,
     now,
 )
 from app.premises import premises
 from app.services import patients
-from app.words import ExportState, FormState, MandateKind, PatientState, ReleaseState, StackState
+from app.words import ExportState, FormState, MandateKind, PatientState, ReleaseState, RunState, StackState
 
 SHOWN = 10
 TOLD_DAYS = 30
@@ -68,6 +69,12 @@ def stacks(actor: Actor) -> list[Stack]:
     """One's own stacks of scans that wait to be confirmed, the oldest first."""
     waits = Stack.state == StackState.READY
     return _some(select(Stack).where(access.right(actor, "stack.open"), waits).order_by(Stack.id))
+
+
+def prints(actor: Actor) -> list[PrintRun]:
+    """What one had printed at once and can still fetch, or waits for, the oldest first."""
+    waits = or_(PrintRun.state == RunState.ASKED, (PrintRun.state == RunState.READY) & (PrintRun.ends_at > now()))
+    return _some(select(PrintRun).where(access.right(actor, "print_run.open"), waits).order_by(PrintRun.id))
 
 
 def is_late(form: ConsentForm, on: dt.date) -> bool:

@@ -182,6 +182,15 @@
     }
   });
 
+  // --- rows picked in a list: all of this page at once ---
+
+  function pickAll() {
+    for (const button of all("[data-pick-all]")) {
+      button.hidden = false;
+      button.addEventListener("click", () => all(".pick input").forEach((box) => { box.checked = true; }));
+    }
+  }
+
   const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
 
   function tellAges() {
@@ -230,6 +239,7 @@
   restore();
   focusErrors();
   showPasswords();
+  pickAll();
   searchSelects();
   tellAges();
   setInterval(tellAges, 60000);

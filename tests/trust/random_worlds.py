@@ -22,6 +22,8 @@ SIZES |= {
     "export_release": 24,
     "stack": 12,
     "stack_page": 24,
+    "print_run": 12,
+    "print_item": 24,
     "own_text": 20,
     "assistant_grant": 8,
     "granted_patient": 8,
@@ -355,6 +357,17 @@ def _papers(dice: Dice) -> None:
         blank_id=lambda n: dice.any_of("blank_form") if n % 2 else None,
     )
     _exports(dice)
+    runs = {"bundle": "zip", "asked_at": now(), "asked_for": 1, "job_key": "k"}
+    dice.make("print_run", state=lambda n: ("asked", "ready", "over")[n % 3], **runs, **who)
+    dice.make(
+        "print_item",
+        position=1,
+        language="en",
+        variant="adult",
+        large_print=False,
+        run_id=lambda _n: dice.any_of("print_run"),
+        patient_id=lambda _n: dice.any_of("patient"),
+    )
     dice.make("job", kind="k", payload={}, state="queued", due_at=now(), created_at=now(), **who)
     dice.make("audit_entry", act="a", outcome="done", details="", origin="t")
     for number, row in enumerate(dice.rows["audit_entry"]):

@@ -6,6 +6,7 @@ one sheet. What is joined stays PDF/A-3a and PDF/UA-1. The files themselves are 
 
 from __future__ import annotations
 
+import hashlib
 import io
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,6 +35,7 @@ def join(forms: Sequence[bytes]) -> bytes:
             _turn_over(whole)
             _append(whole, one, parents)
         tree.ParentTree.Nums = pikepdf.Array(parents)
+        _share_fonts(whole)
         kept = io.BytesIO()
         whole.save(kept, object_stream_mode=pikepdf.ObjectStreamMode.generate, deterministic_id=True)
     for one in opened:
@@ -64,6 +66,17 @@ def _append(whole: pikepdf.Pdf, form: pikepdf.Pdf, parents: list[Any]) -> None:
     numbers = list(theirs.ParentTree.Nums)
     for number, tags in zip(numbers[::2], numbers[1::2], strict=True):
         parents += [int(number) + shift, tags]
+
+
+def _share_fonts(whole: pikepdf.Pdf) -> None:
+    """Forms of one text bring the same fonts, each the whole of them: one of each is enough."""
+    known: dict[bytes, Any] = {}
+    for page in whole.pages:
+        for font in page.obj.Resources.get("/Font", {}).values():
+            for kind in font.get("/DescendantFonts", []):
+                file = kind.FontDescriptor.FontFile2
+                digest = hashlib.sha256(file.read_raw_bytes()).digest()
+                kind.FontDescriptor.FontFile2 = known.setdefault(digest, file)
 
 
 def _hang(document: Any, language: Any, top: Any) -> None:
