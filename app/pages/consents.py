@@ -236,12 +236,9 @@ class ConsentPage(ListPage):
         """Note the print and show the PDF."""
         form = self._form(key, "consent.print")
         consents.note_print(acting(), form, seen=sent_version())
-        missing = " ".join(papers.set_paper(form).missing)
-        if missing:
-            sentence = _(
-                "Some letters of the name cannot be printed: %(signs)s. Write them by hand on the form.", signs=missing
-            )
-            flash(str(sentence), "warn")
+        remark = papers.by_hand(papers.set_paper(form))
+        if remark:
+            flash(remark, "warn")
         return redirect(url_for(".paper", key=key))
 
     @expose("/<key>/paper")

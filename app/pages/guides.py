@@ -21,7 +21,20 @@ SECTIONS = (
     (_("Patients"), ("patient", "identity")),
     (
         _("Consent"),
-        ("text", "consent", "decision", "document", "document_key", "phone_link", "blank", "export", "export_release"),
+        (
+            *(
+                "text",
+                "consent",
+                "decision",
+                "document",
+                "document_key",
+                "phone_link",
+                "blank",
+                "print_run",
+                "print_item",
+            ),
+            *("export", "export_release"),
+        ),
     ),
     (_("The rest"), ("verification", "audit", "job", "home", "help")),
 )

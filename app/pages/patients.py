@@ -6,7 +6,7 @@ import datetime as dt
 import functools
 from typing import Any, ClassVar
 
-from flask import abort, g, redirect, request, url_for
+from flask import abort, flash, g, redirect, request, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import format_date, get_locale
 from sqlalchemy import select
@@ -28,7 +28,7 @@ from app.pages.fields import PickField, not_in_the_future, text, words
 from app.pages.lists import PAGE_ROWS, ListPage, words_filter
 from app.pages.security import acting
 from app.pages.timelines import due, timeline
-from app.services import consents, patients, print_runs, prints, renewals, texts, worklist
+from app.services import consents, papers, patients, print_runs, prints, renewals, texts, worklist
 from app.words import Answer, PatientState, Procedure, Role, Sex, Variant, _
 
 OFFERED = (
@@ -380,6 +380,9 @@ class PatientPage(ListPage):
         """Print the patient's form at once: the one that waits, else one as it would be proposed."""
         patient = self._patient(key, "consent.prepare")
         form = prints.print_form(acting(), patient, once=(request.form.get("once") or "")[:64] or None)
+        remark = papers.by_hand(papers.set_paper(form))
+        if remark:
+            flash(remark, "warn")
         return redirect(url_for("ConsentPage.show", key=form.public_id, fetch=1))
 
     @expose("/<key>/<any(prepare, print):_act>")

@@ -124,6 +124,14 @@ def _set(
     )
 
 
+def by_hand(printed: paper.Rendered) -> str:
+    """What has to be written on a printed form by hand: letters of a name that none of our fonts has."""
+    if not printed.missing:
+        return ""
+    signs = " ".join(printed.missing)
+    return str(_("Some letters of the name cannot be printed: %(signs)s. Write them by hand on the form.", signs=signs))
+
+
 def _registries(form: ConsentForm) -> list[tuple[str, str, str]]:
     named = [decision.named_registry for decision in form.decisions if decision.named_registry is not None]
     return _named(named, form.language)

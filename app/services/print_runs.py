@@ -72,12 +72,12 @@ def ask(actor: Actor, person: Person, *, wishes: Sequence[Wish], bundle: Bundle)
 
 
 class Outcome(NamedTuple):
-    """What became of one patient's form: the form with its paper, or why there is none."""
+    """What became of one patient's form: the form with its paper, or why there is none; what to write by hand."""
 
     form_id: int | None
     code: str
     pdf: bytes
-    refusal: str
+    remark: str
 
 
 @job(PRINTING)
@@ -102,7 +102,8 @@ def _printed(actor: Actor, item: PrintItem) -> Outcome:
     wish = Wish(item.patient.public_id, item.language, item.variant, item.large_print)
     try:
         form = prints.print_form(actor, item.patient, wish=wish, once=item.public_id)
-        return Outcome(form.id, form.code, papers.set_paper(form).pdf, "")
+        printed = papers.set_paper(form)
+        return Outcome(form.id, form.code, printed.pdf, papers.by_hand(printed))
     except paper.PaperFault:
         db.session.rollback()
         return Outcome(None, "", b"", str(FAILED))
@@ -134,7 +135,7 @@ def finish(_actor: Actor, run: PrintRun, *, outcomes: Mapping[int, Outcome], sto
     for item in run.items:
         outcome = outcomes.get(item.id)
         if outcome is not None:
-            item.form_id, item.refusal = outcome.form_id, outcome.refusal[:300] or None
+            item.form_id, item.remark = outcome.form_id, outcome.remark[:300] or None
 
 
 # --- fetched ----------------------------------------------------------------------------------------------------------

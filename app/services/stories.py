@@ -165,7 +165,13 @@ class Life:
 
     def _prepare(self, number: int, actor: Actor) -> None:
         story = self.story.forms[number]
-        form = consents.prepare(actor, self._patient(), language=story.language, variant=Variant(story.variant))
+        form = consents.prepare(
+            actor,
+            self._patient(),
+            language=story.language,
+            variant=Variant(story.variant),
+            large_print=story.large_print,
+        )
         self._forms[number] = form.id
 
     def _print(self, number: int, actor: Actor) -> None:

@@ -38,7 +38,10 @@ class PrintRun(Record):
 
 
 class PrintItem(Record):
-    """One patient of a run: what was chosen for the form, then the form that is in the file, or why there is none."""
+    """One patient of a run: what was chosen for the form, then the form that is in the file.
+
+    ``remark`` says why there is none, or what has to be written on it by hand.
+    """
 
     __tablename__ = "print_item"
     __table_args__ = (Index("ix_print_item_run_id_position", "run_id", "position"),)
@@ -49,7 +52,7 @@ class PrintItem(Record):
     variant: Mapped[Variant] = mapped_column(choice(Variant, "variant"))
     large_print: Mapped[bool] = mapped_column(default=False)
     form_id: Mapped[int | None] = mapped_column(ForeignKey("consent_form.id"), index=True)
-    refusal: Mapped[str | None] = mapped_column(String(300))
+    remark: Mapped[str | None] = mapped_column(String(300))
 
     run: Mapped[PrintRun] = relationship(back_populates="items")
     patient: Mapped[Patient] = relationship()

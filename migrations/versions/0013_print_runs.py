@@ -64,7 +64,7 @@ def upgrade() -> None:
         sa.Column("variant", _choice("variant", "adult", "representative"), nullable=False),
         sa.Column("large_print", sa.Boolean(), nullable=False),
         sa.Column("form_id", sa.Integer()),
-        sa.Column("refusal", sa.String(300)),
+        sa.Column("remark", sa.String(300)),
         *_kept("print_item"),
         sa.ForeignKeyConstraint(["run_id"], ["print_run.id"], name="fk_print_item_run_id_print_run"),
         sa.ForeignKeyConstraint(["patient_id"], ["patient.id"], name="fk_print_item_patient_id_patient"),

@@ -254,6 +254,7 @@ class FormStory:
 
     language: str
     variant: Variant
+    large_print: bool = False
     prepared: Day
     printed: tuple[Day, ...] = ()
     signed: Day | None = None
