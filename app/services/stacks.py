@@ -62,13 +62,6 @@ class Sheets:
         numbers = [page.number or 0 for page in self.pages]
         return sorted({number for number in numbers if numbers.count(number) > 1})
 
-
-@dataclass
-class Group(Sheets):
-    """The pages of one form in a stack."""
-
-    form: ConsentForm
-
     @property
     def beyond(self) -> list[int]:
         """The numbers of pages that the form does not have: another print of it was longer."""
@@ -79,6 +72,13 @@ class Group(Sheets):
     def has_slip(self) -> bool:
         """Whether the sheet of the withdrawal slip came along: it should have stayed with the patient."""
         return any(self.of_pages and (page.number or 0) > self.of_pages for page in self.pages) and not self.beyond
+
+
+@dataclass
+class Group(Sheets):
+    """The pages of one form in a stack."""
+
+    form: ConsentForm
 
     @property
     def fileable(self) -> bool:

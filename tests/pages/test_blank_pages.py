@@ -10,6 +10,7 @@ import pikepdf
 import pytest
 
 from app.pages.base import once_key
+from tests.desks import drop, pages_of
 from tests.papers import words_of
 from tests.world import World
 
@@ -108,3 +109,21 @@ def test_a_lost_one_is_cancelled_with_a_reason(world: World) -> None:
     assert refused.status_code == 422
     assert client.post(f"/blanks/{key}/cancel", data={"seen": seen, "reason": "Lost"}).status_code == 302
     assert "Cancelled: Lost" in text_of(client.get(f"/blanks/{key}"))
+
+
+def test_a_blank_form_in_a_stack_leads_to_its_patient_and_back_to_the_stack(world: World) -> None:
+    client, blank = world.client("owner"), world.blanks["out"][1]
+    stack = drop(world, "owner", *pages_of(world, "out"))
+    page = client.get(f"/stacks/{stack}")
+    assert "Say whose form it is." in text_of(page)
+    assert f'href="/blanks/{blank}/choose"' in page.get_data(as_text=True)
+    link = f"/patients/{world.patients['draft'][1]}/blank?form={blank}"
+    for address in (f"/blanks/{blank}/choose", link):
+        shown = client.get(address).get_data(as_text=True)
+        assert shown.count('class="line"') == 4, "what is written on the paper is not shown"
+    code = world.house.value("SELECT code FROM blank_form WHERE public_id = :key", key=blank)
+    done = client.post(link, data={"code": code, "compared": "y", "once": once_key()})
+    assert done.location == f"/stacks/{stack}"
+    after = client.get(done.location).get_data(as_text=True)
+    assert after.count('class="facts wide handwritten"') == 1
+    assert "confirmed" in after

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from sqlalchemy import select
 
 from app.errors import WrongStep
 from app.models import ConsentForm, Stack, StackPage, db, today
-from app.services import blanks, jobs, papers, patients, stack_drops, stack_filings, stacks
-from app.services.archives import Upload
+from app.services import blanks, jobs, patients, stack_filings, stacks
 from app.words import Answer, BlankState, FormState, Relation, ScanState
-from tests.desks import blank_of, patient_of
-from tests.scans import ADULT, scanned, written
+from tests.desks import blank_of, drop, pages_of, patient_of
 from tests.world import World
 
 pytestmark = pytest.mark.one_database
-
-
-def pages_of(world: World, blank: str) -> list[Any]:
-    """The signed pages of a blank form of the world."""
-    with world.house.system():
-        return written(papers.set_blank(blank_of(world.blanks[blank][1])), ADULT)
-
-
-def drop(world: World, who: str, *pages: Any) -> str:
-    """Drop pages and let the jobs read them; gives the stack's public id."""
-    with world.house.acting(world.people[who]) as actor:
-        key = stack_drops.drop(actor, [Upload(scanned(pages), "scan.pdf")]).public_id
-    jobs.run_due(world.house.app.app_context)
-    return key
 
 
 def sorted_of(key: str) -> stacks.Sorted:
@@ -66,7 +48,7 @@ def test_once_bound_the_pages_are_the_patients_form_with_its_boxes_proposed_and_
             today(), Relation.SELF, None, {d.public_id: Answer.GIVEN for d in group.form.decisions}
         )
         stack = db.session.scalars(select(Stack).where(Stack.public_id == key)).one()
-        stack_filings.file(actor, stack, group, said, seen=group.form.version)
+        stack_filings.file(actor, stack, group, said, seen=group.form.version, mark=group.mark)
         filed = db.session.get_one(ConsentForm, form.id)
         assert (filed.state, [d.pages for d in filed.documents if d.kind == "original"]) == (
             FormState.ARCHIVED,
