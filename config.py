@@ -165,6 +165,11 @@ SETTINGS: dict[str, Setting] = {
     "LOGIN_HOURS": Setting(_number(1, 24), "10", "how long a login lasts at most"),
     "IDLE_MINUTES": Setting(_number(5, 240), "60", "how long an idle login lasts"),
     "DRAFT_DAYS": Setting(_number(7, 365), "30", "days after printing or refusal until a draft is erased"),
+    "PROOF_YEARS": Setting(
+        _number(1, 50),
+        "10",
+        "years after a consent's end for which its proof is kept: claims for damages lapse after ten in most countries",
+    ),
     "REMIND_DAYS": Setting(_number(1, 90), "14", "days after printing until Home reminds of the form"),
     "BLANK_DAYS": Setting(_number(7, 730), "180", "days after printing until a blank form can no longer be bound"),
     "OPERATOR_NAME": Setting(str, "", "who runs the platform, on every consent form"),

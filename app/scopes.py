@@ -247,6 +247,29 @@ def on_behalf(actor: Actor, thing: type[Any]) -> Reach:
     return of_patients(thing, ids.correlate(None))
 
 
+def _unerased(thing: type[Any], patients: Reach, name: str) -> Reach:
+    p = known_as(name, Patient)
+    there = p.c.state != PatientState.ERASED
+    return of_patients(thing, select(p.c.id).where(p.c.id.in_(patients.ids[0]), there).correlate(None))
+
+
+def treating_unerased(actor: Actor, thing: type[Any]) -> Reach:
+    """Records of the patients this clinician treats, until they are erased."""
+    return _unerased(thing, treating(actor, Patient), "treated_unerased")
+
+
+def on_behalf_unerased(actor: Actor, thing: type[Any]) -> Reach:
+    """Records of a clinician who granted it, until they are erased."""
+    return _unerased(thing, on_behalf(actor, Patient), "assisted_unerased")
+
+
+def proving(actor: Actor, thing: type[Any]) -> Reach:
+    """Proof of consent of erased records, of the hospital whose data-protection contact one is."""
+    p = known_as("erased_patient", Patient)
+    there = p.c.hospital_id.in_(_mandated(actor, MandateKind.DATA_PROTECTION_CONTACT))
+    return of_patients(thing, select(p.c.id).where(there, p.c.state == PatientState.ERASED).correlate(None))
+
+
 def _anothers_paper(actor: Actor) -> tuple[FromClause, ColumnElement[bool]]:
     """Papers from elsewhere that somebody else has filed: nobody is their own second person."""
     form = known_as("anothers_paper", ConsentForm)

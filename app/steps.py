@@ -105,6 +105,10 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (F.ARCHIVED, "consent.keep-copy", F.ARCHIVED),
         (F.SUPERSEDED, "consent.keep-copy", F.SUPERSEDED),  # a job makes the copy: the form's life goes on meanwhile
         (F.WITHDRAWN, "consent.keep-copy", F.WITHDRAWN),
+        (F.ARCHIVED, "consent.end-proof", F.ARCHIVED),  # a refusal, of a record that is erased
+        (F.SUPERSEDED, "consent.end-proof", F.SUPERSEDED),
+        (F.WITHDRAWN, "consent.end-proof", F.WITHDRAWN),
+        (F.ANNULLED, "consent.end-proof", F.ANNULLED),
         (F.ARCHIVED, "consent.annul", F.ANNULLED),
         (F.ARCHIVED, "consent.supersede", F.SUPERSEDED),
         (F.ARCHIVED, "consent.end", F.WITHDRAWN),

@@ -298,6 +298,17 @@ def who_reads_the_letter(o: Oracle, me: int, row: Row) -> bool:
     return o.reads_letter(me, o.patient_of(row))
 
 
+def who_cares_until_erased(o: Oracle, me: int, row: Row) -> bool:
+    patient = o.patient_of(row)
+    return patient is not None and patient.state != "erased" and o.cares(me, patient)
+
+
+def who_proves(o: Oracle, me: int, row: Row) -> bool:
+    """The data-protection contact, of what remains of an erased record."""
+    patient = o.patient_of(row)
+    return patient is not None and patient.state == "erased" and o.protects(me, patient.hospital_id)
+
+
 def who_checks_a_paper(o: Oracle, me: int, row: Row) -> bool:
     return o.checks(me, o.patient_of(row))
 
@@ -557,18 +568,21 @@ RIGHTS: dict[str, Right] = {
     "consent.send-back": second_person,
     "consent.cancel": who_cares,
     "consent.annul": who_cares,
+    "consent.end-proof": no_one,
+    "proof.find": lambda o, me, row: o.represents(me, row.id) or o.protects(me, row.id),
+    "proof.open": who_proves,
     "consent.keep-copy": no_one,
     "consent.keep-refusal": no_one,
     "consent.supersede": no_one,
     "consent.lapse": no_one,
     "consent.end": no_one,
-    "decision.see": either(who_cares, who_reads_the_letter, who_checks_a_paper),
+    "decision.see": either(who_cares, who_reads_the_letter, who_checks_a_paper, who_proves),
     "decision.withdraw": either(who_cares, who_reads_the_letter),
     "decision.carry-withdrawal": no_one,
     "decision.open": either(who_cares, who_reads_the_letter),
-    "document.see": either(who_cares, who_reads_the_letter, who_checks_a_paper),
-    "document_key.see": either(who_cares, who_reads_the_letter, who_checks_a_paper),
-    "document.open": either(who_cares, who_reads_the_letter, who_checks_a_paper),
+    "document.see": either(who_cares_until_erased, who_reads_the_letter, who_checks_a_paper, who_proves),
+    "document_key.see": either(who_cares_until_erased, who_reads_the_letter, who_checks_a_paper, who_proves),
+    "document.open": either(who_cares_until_erased, who_reads_the_letter, who_checks_a_paper, who_proves),
     "phone_link.see": lambda o, me, row: row.person_id == me and (o.clinician(me) or o.has(me, "assistant")),
     # forms printed before their patient is known
     "blank.see": own_blank,

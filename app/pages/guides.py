@@ -28,6 +28,7 @@ SECTIONS = (
                 "decision",
                 "document",
                 "document_key",
+                "proof",
                 "phone_link",
                 "blank",
                 "print_run",

@@ -42,7 +42,7 @@ from app.words import ExportState, FormState, PatientState, ReleaseState, _
 
 AT_ONCE: Final = 20
 """Forms loaded together, and after which the job says how far it is."""
-ENDINGS: Final = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
+ENDINGS: Final = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png", "image/tiff": "tiff"}
 NAMED: Final = (PatientState.DRAFT, PatientState.ENROLLED)
 """States of records whose forms are exported with the person."""
 LOAD = (

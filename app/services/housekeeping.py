@@ -43,7 +43,7 @@ from app.outside.storage import StorageFault
 from app.outside.vault import VaultFault
 from app.premises import premises
 from app.scopes import care_in_force
-from app.services import consents, copies, exports, limits, papers, patients, print_runs, stacks, withdrawals
+from app.services import consents, copies, exports, limits, papers, patients, print_runs, proofs, stacks, withdrawals
 from app.services.jobs import Every, job, report
 from app.words import JobState, PatientState
 
@@ -88,6 +88,22 @@ def _erase_when_due(actor: Actor, patient_id: int) -> None:
         withdrawals.erase_when_due(actor, patient)
     except WrongStep:
         db.session.rollback()  # kept, or consented again, meanwhile
+
+
+@job("proofs.end", reason="expiry", every=Every.DAY)
+def end_proofs(actor: Actor, _payload: Mapping[str, Any]) -> None:
+    """Destroy the proofs of consent whose term is over."""
+    due = proofs.all_due()
+    for done, form_id in enumerate(due, start=1):
+        _end_proof(actor, form_id)
+        report(done, len(due))
+
+
+def _end_proof(actor: Actor, form_id: int) -> None:
+    try:
+        proofs.end(actor, db.session.get(ConsentForm, form_id))
+    except WrongStep:
+        db.session.rollback()  # the term was made longer meanwhile
 
 
 @job("logins.sweep", every=Every.DAY)
@@ -156,6 +172,7 @@ def fsck(*, deep: bool = False) -> Iterator[Finding]:
         yield from _cares(session)
         yield from _drafts(session)
         yield from _withdrawn(session)
+        yield from _proofs(session)
         yield from _log(session)
 
 
@@ -171,10 +188,18 @@ def _each(session: Session, table: type[Any], *options: Any) -> Iterator[Any]:
 def _documents(session: Session, *, deep: bool) -> Iterator[Finding]:
     for document in _each(session, ArchivedDocument, joinedload(ArchivedDocument.key)):
         if document.key is None:
-            continue  # destroyed: the file means nothing any more
+            yield from _left(document.storage_key)
+            continue
         fault = _file_fault(document, document.key.wrapped_key, deep=deep)
         if fault:
             yield Finding("document", document.public_id, fault)
+
+
+def _left(key: str) -> Iterator[Finding]:
+    """A file whose key is destroyed means nothing any more; it goes right after the commit that destroyed the key."""
+    with suppress(StorageFault):
+        if premises().store.facts(key).age_seconds >= 0:
+            yield Finding("remains", key, "its key is destroyed and it is still there", partial(proofs.remove, key))
 
 
 def _file_fault(document: ArchivedDocument, wrapped_key: bytes, *, deep: bool) -> str:
@@ -295,6 +320,14 @@ def _withdrawn(session: Session) -> Iterator[Finding]:
         sentence = "its care consent was withdrawn, its last day is over and it is not erased"
         repair = partial(_erase_when_due, actors.system("expiry"), patient.id)
         yield Finding("patient", patient.public_id, sentence, repair)
+
+
+def _proofs(session: Session) -> Iterator[Finding]:
+    """Proofs the daily job should have destroyed: a day is its grace."""
+    for form_id in proofs.due(session, today() - dt.timedelta(days=1)):
+        key = session.get_one(ConsentForm, form_id).public_id
+        repair = partial(_end_proof, actors.system("expiry"), form_id)
+        yield Finding("proof", key, "its term is over and it is not destroyed", repair)
 
 
 def _log(session: Session) -> Iterator[Finding]:

@@ -27,11 +27,11 @@ from sqlalchemy.orm import Session, object_session, selectinload
 from app import actors, audit, sight, steps
 from app.actors import Actor
 from app.errors import NoRoom, Refusal
-from app.models import TABLES, Patient, PatientIdentity, db
+from app.models import TABLES, DocumentKey, Patient, PatientIdentity, db
 from app.outside.storage import NO_ROOM
 from app.outside.vault import Vault, VaultFault
 from app.premises import premises
-from app.services import patients
+from app.services import patients, proofs
 from app.tables.base import Record
 from app.words import PatientState, _, gettext
 
@@ -317,21 +317,35 @@ def destroy_again(path: Path) -> int:
             entry = audit.Entry(
                 DESTROYED_AGAIN, "done", None, "command", thing=type(row).__name__, thing_id=row.public_id
             )
+            file = None
             if isinstance(row, PatientIdentity):
                 _erase_again(actor, row.patient, entry)
             else:
+                file = _end_again(row)
                 session.delete(row)
             session.flush()
             audit.write(session, [entry])
             session.commit()
+            if file is not None:
+                proofs.remove(file)
             count += 1
     return count
+
+
+def _end_again(row: Any) -> str | None:
+    """The file of a destroyed key; with the last one of a form that has ended, the names beside it go as well."""
+    if not isinstance(row, DocumentKey):
+        return None
+    form = row.document.form
+    if form.ended_at is not None and all(one.key in (None, row) for one in form.documents):
+        proofs.forget(form)
+    return row.document.storage_key
 
 
 def _erase_again(actor: Actor, patient: Patient, entry: audit.Entry) -> None:
     """The patient's row becomes the gravestone it was, from whatever state the backup has it in."""
     entry.about(patient, actor)
-    patients.wipe(actor, patient, gettext("The patient was erased after the backup was made."))
+    patients.forget(actor, patient, gettext("The patient was erased after the backup was made."))
     steps.move(patient, PatientState.ERASED)
 
 

@@ -16,10 +16,10 @@ from app.models import BlankForm, ConsentForm, ConsentText, Hospital, Person, Re
 from app.outside import paper
 from app.outside.vault import Place
 from app.premises import premises
-from app.services import patients
+from app.services import patients, proofs
 from app.words import _
 
-PURPOSE = b"consent"
+PURPOSE = proofs.PURPOSE
 SEALED = ("sealed_paper", "sealed_signer")
 """The columns of a form that its key opens."""
 

@@ -379,7 +379,7 @@ def correct(_actor: Actor, patient: Patient, *, identity: Identity, sex: Sex) ->
 @act("patient.delete", gives_away=True)
 def delete(actor: Actor, patient: Patient) -> None:
     """Erase an abandoned draft: its key is destroyed, nobody can read who it was."""
-    wipe(actor, patient, gettext("The draft was deleted."))
+    wipe(actor, patient, gettext("The draft was deleted."), draft=True)
 
 
 @act("patient.expire", gives_away=True)
@@ -391,21 +391,34 @@ def expire(actor: Actor, patient: Patient) -> None:
     """
     if patient.draft_ends_on is None or patient.draft_ends_on >= today():
         raise WrongStep(_("The last day of this draft is not over."), noted=False)
-    wipe(actor, patient, gettext("The draft’s time was over."))
+    wipe(actor, patient, gettext("The draft’s time was over."), draft=True)
 
 
 TAKE_SCANS = "stacks.sweep"
 """The kind of job that takes an erased record's waiting scans away."""
 
 
-def wipe(actor: Actor, patient: Patient, reason: str) -> None:
-    """Destroy the identity's key and every signer's name; the row under its nickname stays as a gravestone."""
+def wipe(actor: Actor, patient: Patient, reason: str, *, draft: bool = False) -> None:
+    """Erase whose record it is, and have scans that wait in stacks taken away."""
+    forget(actor, patient, reason, draft=draft)
+    jobs.ask(TAKE_SCANS, {})
+
+
+def forget(actor: Actor, patient: Patient, reason: str, *, draft: bool = False) -> None:
+    """Destroy the identity's key and every signer's name; the row under its nickname stays as a gravestone.
+
+    The proof of a consent that counted stays for its term, apart (``proofs``). A draft's never did.
+    """
+    forms = _forms_of(patient)
+    documents = [document for form in forms for document in proofs.readable(form)]  # out of sight once it is erased
     lapse_open(actor, patient, reason)
-    for form in _forms_of(patient):
+    if draft:
+        proofs.destroy(documents)
+    proofs.end_with(forms)
+    for form in forms:
         form.sealed_signer = form.sealed_paper = None
     patient.identity = None
     patient.draft_ends_on = patient.erase_on = None
-    jobs.ask(TAKE_SCANS, {})
 
 
 def _forms_of(patient: Patient) -> list[ConsentForm]:
