@@ -38,7 +38,7 @@ REASONS: dict[str, tuple[str, str]] = {
         "whose form a scanned page is, to the job that sorts a stack",
     ),
     "verify": (
-        "ConsentForm, ConsentText, ArchivedDocument, ConsentDecision",
+        "ConsentForm, BlankForm, ConsentText, ArchivedDocument, ConsentDecision",
         "of one form: code, text version, language, day of archiving, whether annulled; whether a file is one of it",
     ),
     "scan-rest": ("StackPage", "whether pages wait in one's own stack that one may no longer see"),

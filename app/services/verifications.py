@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from app import audit, sight
 from app.actors import Actor
 from app.errors import Incomplete, NotFound
-from app.models import ArchivedDocument, ConsentDecision, ConsentForm, Patient, Registry
+from app.models import ArchivedDocument, BlankForm, ConsentDecision, ConsentForm, Patient, Registry
 from app.outside import claims, paper, seals
 from app.outside.children import ChildFault
 from app.outside.scans import ScanRefused
@@ -39,6 +39,9 @@ LOAD = (
 )
 
 
+Paper = ConsentForm | BlankForm
+
+
 @dataclass(frozen=True)
 class Known:
     """What anybody signed in may know of a form."""
@@ -48,6 +51,8 @@ class Known:
     language: str
     archived_on: dt.date | None
     annulled: bool
+    blank: bool = False
+    """Printed without a patient, and bound to none so far."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +106,15 @@ def by_file(actor: Actor, content: bytes) -> Finding:
         TooMany: too many tries.
     """
     limits.count_try(WORD, actor.user_id)
-    forms, kind = _archived(content)
-    if not forms:
+    archived, kind = _archived(content)
+    forms: Sequence[Paper] = archived
+    if not archived:
         forms, kind = _claimed(content)
     finding = Finding(_facts(forms), kind if forms else "")
     return _noted(actor, forms, _with_seal(finding, content) if forms else finding)
 
 
-def _noted(actor: Actor, forms: Sequence[ConsentForm], finding: Finding) -> Finding:
+def _noted(actor: Actor, forms: Sequence[Paper], finding: Finding) -> Finding:
     """Note the try before its answer is given: about each form, or about none."""
     for form in forms:
         audit.note(actor, WORD, form)
@@ -117,17 +123,16 @@ def _noted(actor: Actor, forms: Sequence[ConsentForm], finding: Finding) -> Find
     return finding
 
 
-def _facts(forms: Sequence[ConsentForm]) -> tuple[Known, ...]:
-    return tuple(
-        Known(
-            code=form.code,
-            text_version=form.text.text_version if form.text else "",  # another's paper
-            language=form.language,
-            archived_on=form.archived_at.date() if form.archived_at else None,
-            annulled=form.state is FormState.ANNULLED,
-        )
-        for form in forms
-    )
+def _facts(forms: Sequence[Paper]) -> tuple[Known, ...]:
+    return tuple(_known(form) for form in forms)
+
+
+def _known(form: Paper) -> Known:
+    version = form.text.text_version if form.text else ""  # another's paper
+    if isinstance(form, BlankForm):
+        return Known(form.code, version, form.language, None, annulled=False, blank=True)
+    archived = form.archived_at.date() if form.archived_at else None
+    return Known(form.code, version, form.language, archived, annulled=form.state is FormState.ANNULLED)
 
 
 # --- a file -----------------------------------------------------------------------------------------------------------
@@ -145,7 +150,7 @@ def _archived(content: bytes) -> tuple[list[ConsentForm], str]:
     return list(forms.values()), documents[0].kind if documents else ""
 
 
-def _claimed(content: bytes) -> tuple[list[ConsentForm], str]:
+def _claimed(content: bytes) -> tuple[list[Paper], str]:
     """The form a file says it is of; whether it is what was printed of it."""
     try:
         codes = claims.read(content)
@@ -174,15 +179,21 @@ UNREADABLE = {
 """What is said of a file that is not archived and in which no code can be looked for."""
 
 
-def _forms(session: Session, codes: Sequence[str]) -> list[ConsentForm]:
+def _forms(session: Session, codes: Sequence[str]) -> list[Paper]:
+    """The forms of these codes, and the blank ones that are nobody's yet."""
     statement = select(ConsentForm).where(ConsentForm.code.in_(codes)).options(*LOAD)
-    return list(session.scalars(statement).unique())
+    found: list[Paper] = list(session.scalars(statement).unique())
+    free = select(BlankForm).where(BlankForm.code.in_(codes), BlankForm.form_id.is_(None))
+    loads = (joinedload(BlankForm.text), joinedload(BlankForm.form), joinedload(BlankForm.hospital))
+    return [*found, *session.scalars(free.options(*loads)).unique()]
 
 
-def _as_printed(form: ConsentForm, content: bytes) -> str:
+def _as_printed(form: Paper, content: bytes) -> str:
     """Whether the file is the form as it was last printed, or a receipt of it. Both can be set again byte for byte."""
     if content.startswith(b"%PDF-"):
         try:
+            if isinstance(form, BlankForm):
+                return "paper" if papers.set_blank(form).pdf == content else "other"
             if form.sealed_paper is not None and papers.set_paper(form).pdf == content:
                 return "paper"
             withdrawn = [one for one in form.decisions if one.withdrawn_on is not None]

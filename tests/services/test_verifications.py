@@ -18,6 +18,8 @@ from app.outside.seals import Seal
 from app.services import archives, jobs, limits, papers, receipts, verifications
 from app.services.limits import TooMany
 from app.services.verifications import Finding, Known
+from tests.desks import blank_of
+from tests.desks import printed as printed_blank
 from tests.papers import by_field, document, locked_document, sentence
 from tests.scans import bound, jpeg, scanned, written
 from tests.services.test_copies import PAIR, sealing
@@ -88,6 +90,7 @@ def test_a_code_says_which_form_it_is_and_nothing_else(world: Any) -> None:
         "language",
         "archived_on",
         "annulled",
+        "blank",
     }
     assert (known.file, known.sealed, known.seal) == ("", None, ())
 
@@ -129,6 +132,19 @@ def test_an_archived_scan_is_intact_and_one_byte_more_is_not(world: Any) -> None
     assert ask(world, scan).file == "original"
     changed = ask(world, scan + b"\n")
     assert (changed.file, [one.code for one in changed.forms]) == ("other", [code(world, "signed")])
+
+
+def test_a_blank_form_is_known_before_it_is_anybodys(world: Any) -> None:
+    (key,) = printed_blank(world, "owner")
+    with world.house.acting(world.people["owner"]):
+        blank = blank_of(key)
+        content, its_code = papers.set_blank(blank).pdf, blank.code
+    finding = ask(world, content)
+    assert (finding.file, [(one.code, one.blank, one.archived_on) for one in finding.forms]) == (
+        "paper",
+        [(its_code, True, None)],
+    )
+    assert typed(world, its_code).forms == finding.forms
 
 
 def test_a_sealed_copy_says_who_sealed_it(sealed: Any) -> None:
