@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -58,6 +59,13 @@ def test_a_menu_entry_with_an_icon_nobody_lists_stops_the_build(house: Path) -> 
 
 def test_without_packages_the_build_says_what_to_run(house: Path, tmp_path: Path) -> None:
     faults = build_front.build_front(tmp_path / "empty", house)
-    assert faults[-len(build_front.BUNDLES) :] == [
-        f"{tmp_path / 'empty' / source} is not there: run npm ci first" for source in build_front.BUNDLES
-    ]
+    needed = [*build_front.BUNDLES, *(f"{package}/{source}" for package, source in build_front.MODULES.items())]
+    assert faults[-len(needed) :] == [f"{tmp_path / 'empty' / one} is not there: run npm ci first" for one in needed]
+
+
+def test_the_modules_of_the_editor_import_each_other_by_address(house: Path) -> None:
+    assert build_front.build_front(HOUSE / "node_modules", house) == []
+    vendor = house / "app/static/vendor"
+    for package in build_front.MODULES:
+        imported = re.findall(r"""\bfrom ['"]([^'"]+)['"]""", (vendor / f"{package}.js").read_text("utf-8"))
+        assert {name for name in imported if not (vendor / name).is_file()} == set(), package

@@ -21,12 +21,31 @@ BUNDLES = {
     "tom-select/dist/js/tom-select.popular.min.js": "tom-select.js",
 }
 
+MODULES = {
+    "orderedmap": "dist/index.js",
+    "prosemirror-commands": "dist/index.js",
+    "prosemirror-history": "dist/index.js",
+    "prosemirror-inputrules": "dist/index.js",
+    "prosemirror-keymap": "dist/index.js",
+    "prosemirror-model": "dist/index.js",
+    "prosemirror-schema-list": "dist/index.js",
+    "prosemirror-state": "dist/index.js",
+    "prosemirror-transform": "dist/index.js",
+    "prosemirror-view": "dist/index.js",
+    "rope-sequence": "dist/index.js",
+    "w3c-keyname": "index.js",
+}
+"""Packages whose modules the browser loads as they are; only the names they import each other by become addresses."""
+IMPORTED = re.compile(r"""(?<=\bfrom )['"]([\w-]+)['"]""")
+
 ICONS = (
     "archive",
     "arrow-left",
     "badge-check",
     "ban",
     "bell",
+    "bold",
+    "braces",
     "briefcase-medical",
     "building-2",
     "calendar",
@@ -53,6 +72,7 @@ ICONS = (
     "flag",
     "globe",
     "handshake",
+    "heading",
     "history",
     "hospital",
     "hourglass",
@@ -63,7 +83,9 @@ ICONS = (
     "key-round",
     "languages",
     "layers",
+    "list",
     "list-checks",
+    "list-ordered",
     "loader",
     "link",
     "lock",
@@ -77,6 +99,7 @@ ICONS = (
     "pen-line",
     "pencil",
     "phone",
+    "pilcrow",
     "plus",
     "printer",
     "qr-code",
@@ -173,8 +196,9 @@ def build_front(packages: Path, house: Path) -> list[str]:
         f"{place} names the icon {name}: add it to ICONS" for name, place in named.items() if name not in drawings
     ]
     faults += [f"there is no icon {name} in lucide-static" for name, path in drawings.items() if not path.is_file()]
+    needed = (*BUNDLES, *(f"{package}/{source}" for package, source in MODULES.items()))
     faults += [
-        f"{packages / source} is not there: run npm ci first" for source in BUNDLES if not (packages / source).is_file()
+        f"{packages / source} is not there: run npm ci first" for source in needed if not (packages / source).is_file()
     ]
     if faults:
         return faults
@@ -183,10 +207,13 @@ def build_front(packages: Path, house: Path) -> list[str]:
     for source, target in BUNDLES.items():
         text = (packages / source).read_text("utf-8")
         (vendor / target).write_text(re.sub(r"\n?//# sourceMappingURL=.*\s*$", "\n", text), "utf-8")
+    for package, source in MODULES.items():
+        text = IMPORTED.sub(r'"./\1.js"', (packages / package / source).read_text("utf-8"))
+        (vendor / f"{package}.js").write_text(text, "utf-8")
     symbols = "\n".join(symbol(name, path.read_text("utf-8")) for name, path in drawings.items())
     sprite = f'<svg xmlns="http://www.w3.org/2000/svg">\n<!-- lucide, ISC licence -->\n{symbols}\n</svg>\n'
     (vendor / "icons.svg").write_text(sprite, "utf-8")
-    for licence in ("htmx.org", "lucide-static", "tom-select"):
+    for licence in ("htmx.org", "lucide-static", "tom-select", *MODULES):
         shutil.copyfile(packages / licence / "LICENSE", vendor / f"{licence}.LICENSE")
     return []
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 from flask import url_for
 from flask_babel import format_date, gettext, ngettext
 
-from app.models import ConsentForm, LetterRecord
+from app.models import ConsentForm, LetterRecord, OwnText
 from app.outside import paper
 from app.pages import exports, names
 from app.pages.base import Page, expose, has_access, may, once_key
@@ -50,13 +50,13 @@ class HomePage(Page):
             groups += [_obeyed(worklist.obeyed(actor)), _waiting(), _to_check(), *_desk(), _renewals()]
         groups += _archive()
         if MandateKind.HOSPITAL_REPRESENTATIVE in actor.mandates:
-            groups += [_authorisations(), _obeyed(worklist.obeyed_in_hospital(actor), named=False)]
+            groups += [*_own_texts(), _authorisations(), _obeyed(worklist.obeyed_in_hospital(actor), named=False)]
         if MandateKind.DATA_PROTECTION_CONTACT in actor.mandates:
             groups.append(Group(_("Letters from patients"), [_letters()]))
             if not may("patient.open"):
                 groups.append(_to_check())
         if MandateKind.ERN_COORDINATOR in actor.mandates:
-            groups.append(_unrepresented())
+            groups += [_texts_to_decide(), _unrepresented()]
         if actor.is_(Role.ADMIN):
             groups += _operating()
         if actor.is_(Role.UA_HUB):
@@ -263,6 +263,34 @@ def _authorisations() -> Group:
         for hospital, day in worklist.authorisations(acting())
     ]
     return Group(_("Authorisations to renew"), items)
+
+
+def _own_texts() -> list[Group]:
+    """The hospital's own texts: to decide, to go on with, and those whose standard text is another one now."""
+    return [
+        _texts_to_decide(),
+        Group(
+            _("Own consent texts: the standard has changed"), _texts(worklist.texts_outdated(acting()), _("Compare"))
+        ),
+        Group(_("Own consent texts being written"), _texts(worklist.texts_to_write(acting()), _("Write"))),
+    ]
+
+
+def _texts_to_decide() -> Group:
+    return Group(_("Own consent texts to decide"), _texts(worklist.texts_to_decide(acting()), _("Decide")))
+
+
+def _texts(found: list[OwnText], act: object) -> list[dict[str, object]]:
+    return [
+        {
+            "title": f"{paper.language_name(own.language)} · {LABELS[own.variant]}",
+            "url": url_for("OwnTextPage.show", key=own.public_id),
+            "note": own.hospital.name,
+            "tag": own.state,
+            "act": act,
+        }
+        for own in found
+    ]
 
 
 def _unrepresented() -> Group:

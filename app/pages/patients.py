@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from flask import abort, flash, g, redirect, request, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
-from flask_babel import format_date, get_locale
+from flask_babel import format_date, get_locale, gettext
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 from wtforms import BooleanField, DateField, SelectField
@@ -29,7 +29,7 @@ from app.pages.lists import PAGE_ROWS, ListPage, words_filter
 from app.pages.security import acting
 from app.pages.timelines import due, timeline
 from app.services import consents, papers, patients, print_runs, prints, renewals, texts, worklist
-from app.words import Answer, PatientState, Procedure, Role, Sex, Variant, _
+from app.words import LABELS, Answer, PatientState, Procedure, Role, Sex, Variant, _
 
 OFFERED = (
     "patient.correct",
@@ -346,6 +346,7 @@ class PatientPage(ListPage):
         person = db.session.get(Person, acting().user_id)
         codes = texts.offered_languages(patient, person.consent_language if person else None)
         form = PrepareForm(formdata=request.form if request.method == "POST" else None)
+        form.language.description = _own_texts_told(patient)
         form.language.choices = [SelectChoice(code, names.both(code, paper.language_name(code))) for code in codes]
         if request.method == "GET":
             form.once.data = once_key()
@@ -466,6 +467,20 @@ def born(patient: Patient) -> str:
 @functools.lru_cache(maxsize=4096)
 def _month(year: int, month: int, _locale: str) -> str:
     return str(format_date(dt.date(year, month, 1), "LLLL yyyy"))
+
+
+def _own_texts_told(patient: Patient) -> str:
+    """Which forms have the hospital's own text, and since when."""
+    own = [
+        gettext(
+            "%(language)s, %(signer)s, since %(day)s",
+            language=paper.language_name(one.language),
+            signer=str(LABELS[one.variant]).lower(),
+            day=format_date(one.counts_from, "long"),
+        )
+        for one in texts.own_texts_in_force(patient)
+    ]
+    return gettext("Your hospital’s own text is in force for: %(forms)s.", forms="; ".join(own)) if own else ""
 
 
 def _renewal(forms: list[ConsentForm]) -> str:

@@ -28,7 +28,7 @@ from app.models import (
 )
 from app.outside.reference.shapes import Day
 from app.premises import premises
-from app.services import blanks, exports, texts
+from app.services import blanks, demo_texts, exports, texts
 from app.services.demo_stages import set_stage
 from app.services.reference import load_reference
 from app.services.stories import Life, Stage, Turn
@@ -80,6 +80,7 @@ def seed(
     _choose_records(stage, {life.story.key: life.patient_id for life in lives})
     if only is None:
         _ask_for_an_export()
+        demo_texts.write(stage)
     return Seeded(len(stage.hospitals), len(stage.people), len(lives), len(turns))
 
 

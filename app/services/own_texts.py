@@ -29,6 +29,8 @@ from app.words import Opinion, OwnTextState, Procedure, Variant, _
 CHECKING = "own_texts.check"
 COMPILING = "own_texts.compile"
 FARTHEST_DAYS = 366
+MOST_PAGES = 12
+"""In the usual size of print; in large print there are more."""
 MOST_MISSING = 40
 DRAFT_VERSION = "–"
 
@@ -129,6 +131,12 @@ def faults(own: OwnText) -> list[Fault]:
     return own_texts.faults(own.content, own.base, foreign=own.language != own.base_language)
 
 
+def is_in_force(own: OwnText) -> bool:
+    """Whether it is what the hospital prints today."""
+    today_there = days.day_at(own.hospital)
+    return own.id in {one.id for one in texts.in_force_at(own.hospital, today_there)}
+
+
 def has_changed(own: OwnText) -> bool:
     """Whether the standard text is another one now than the one this text started from."""
     return bool(current_base(own.language, own.variant, own.base_language) != own.base)
@@ -184,7 +192,7 @@ def check_as_paper(actor: Actor, payload: Mapping[str, Any]) -> None:
         printer = premises().printer
         done = printer.set(page, composed.css, title=composed.title, language=composed.language, created=now())
         pages, missing = done.pages, "".join(done.missing)[:MOST_MISSING] or None
-        fault = "missing_letters" if missing else None
+        fault = "missing_letters" if missing else "too_big" if pages > MOST_PAGES else None
     except paper.PaperFault as found:
         if found.code in {"busy", "crashed", "fonts_missing"}:
             raise  # not the text's: the job tries again

@@ -20,6 +20,7 @@ from app.models import (
     Hospital,
     LetterRecord,
     Mandate,
+    OwnText,
     Patient,
     PrintRun,
     Stack,
@@ -27,12 +28,13 @@ from app.models import (
     now,
 )
 from app.premises import premises
-from app.services import patients
-from app.words import ExportState, FormState, MandateKind, PatientState, ReleaseState, RunState, StackState
+from app.services import own_texts, patients
+from app.words import ExportState, FormState, MandateKind, OwnTextState, PatientState, ReleaseState, RunState, StackState
 
 SHOWN = 10
 TOLD_DAYS = 30
 """How long Home tells what the data-protection contact did."""
+MOST_TEXTS = 60
 RENEWALS_DAYS = 90
 RENEW_DAYS = 60
 UNDER_WAY = (*patients.OPEN_FORMS, FormState.ARCHIVED)  # archived: refused
@@ -179,6 +181,30 @@ def exports(actor: Actor) -> list[Export]:
         and_(Export.sealed_passphrase.is_not(None), access.right(actor, "export.take-passphrase")),
     )
     return _some(select(Export).where(mine).order_by(Export.id).options(joinedload(Export.hospital)))
+
+
+def texts_to_decide(actor: Actor) -> list[OwnText]:
+    """Hospitals' own texts that wait for one's decision, the oldest first."""
+    waits = OwnText.state == OwnTextState.PROPOSED, access.right(actor, "own_text.accept")
+    return _texts(select(OwnText).where(*waits).order_by(OwnText.proposed_at))
+
+
+def texts_to_write(actor: Actor) -> list[OwnText]:
+    """Drafts of the hospitals one represents: begun, or sent back."""
+    waits = OwnText.state == OwnTextState.DRAFT, access.right(actor, "own_text.write")
+    return _texts(select(OwnText).where(*waits).order_by(OwnText.written_at))
+
+
+def texts_outdated(actor: Actor) -> list[OwnText]:
+    """Texts in force whose standard text has changed since."""
+    counts = OwnText.state == OwnTextState.ACCEPTED, access.right(actor, "own_text.retire")
+    found = _texts(select(OwnText).where(*counts).order_by(OwnText.id.desc()), most=MOST_TEXTS)
+    return [own for own in found if own_texts.is_in_force(own) and own_texts.has_changed(own)][:SHOWN]
+
+
+def _texts(statement: Select[Any], most: int = SHOWN) -> list[OwnText]:
+    statement = statement.options(joinedload(OwnText.hospital).joinedload(Hospital.country)).limit(most)
+    return list(db.session.scalars(statement).unique())
 
 
 def unrepresented(actor: Actor) -> list[Hospital]:
