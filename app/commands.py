@@ -30,14 +30,17 @@ from app.services import (
     accounts,
     export_files,  # noqa: F401  its jobs
     housekeeping,
+    installs,
     jobs,
     links,
     logins,
+    own_texts,  # noqa: F401  its jobs
     reference,
     stack_filings,  # noqa: F401  its jobs
     stack_readings,  # noqa: F401  its jobs
     texts,
 )
+from app.words import Variant
 
 if TYPE_CHECKING:
     from config import Settings
@@ -231,6 +234,20 @@ def _render_one(procedure: str, language: str, variant: str, output: Path, *, la
 def publish() -> None:
     """Store the texts of this version that are not stored yet; forms are printed from stored texts alone."""
     click.echo(f"{_publish()} texts published")
+
+
+@consent.command("install-ua")
+@click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--source", required=True, metavar="TEXT", help="Where the file came from; kept with the text.")
+@click.option("--sha256", required=True, metavar="HASH", help="Of the file, as the source tells it.")
+@click.option("--variant", type=click.Choice(paper.VARIANTS), help="Only this one; without: both are in the file.")
+def install_ua(file: Path, source: str, sha256: str, variant: str | None) -> None:
+    """Install the authoritative Ukrainian form, once: docs/operate.md says how the file looks."""
+    variants = [Variant(variant)] if variant else list(Variant)
+    with operating() as actor:
+        made = installs.install_ukrainian(actor, file.read_bytes(), source=source, sha256=sha256, variants=variants)
+    for text in made:
+        click.echo(f"installed: {text.language} {text.variant.value}, version {text.text_version}")
 
 
 def _publish() -> int:

@@ -24,6 +24,7 @@ SECTIONS = (
         (
             *(
                 "text",
+                "own_text",
                 "consent",
                 "decision",
                 "document",
