@@ -478,7 +478,7 @@ def _own_texts_told(patient: Patient) -> str:
             signer=str(LABELS[one.variant]).lower(),
             day=format_date(one.counts_from, "long"),
         )
-        for one in texts.own_texts_in_force(patient)
+        for one in texts.own_texts_in_force(patient.hospital, patient.procedure)
     ]
     return gettext("Your hospital’s own text is in force for: %(forms)s.", forms="; ".join(own)) if own else ""
 

@@ -35,7 +35,14 @@ PEOPLE = {
     "UA Hub": "Savchenko",
     "Admin": "Maes",
 }
-PAPERS = {"ConsentPage.preview", "OwnTextPage.preview", "ConsentPage.paper", "ConsentPage.document", "WithdrawalPage.receipt", "static"}
+PAPERS = {
+    "ConsentPage.preview",
+    "OwnTextPage.preview",
+    "ConsentPage.paper",
+    "ConsentPage.document",
+    "WithdrawalPage.receipt",
+    "static",
+}
 """Addresses that give a file."""
 LIKE_EACH_OTHER, PATIENTS_AND_FORMS = 2, 6
 """How many records of one kind are opened to find pages that are built differently; patients and forms have many states."""
