@@ -361,9 +361,9 @@ OWN_TEXTS = {
     "draft": ("Thessaloniki", "representative", "el", "adult", 0),
     "proposed": ("Thessaloniki", "representative", "en", "adult", 1),
     "dropped": ("Thessaloniki", "representative", "en", "representative", 0),
+    "draft afar": ("Plovdiv", "two hats", "tr", "adult", 0),
     "accepted": ("Plovdiv", "other representative", "bg", "adult", 2),
     "retired": ("Plovdiv", "other representative", "bg", "representative", 2),
-    "draft afar": ("Plovdiv", "two hats", "tr", "adult", 0),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from flask import Response, jsonify, request
+from flask import Response, jsonify, redirect, request, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import gettext
 from sqlalchemy import select
@@ -199,6 +199,8 @@ class OwnTextPage(ListPage):
     def edit(self, key: str) -> Any:
         """Write the text; a script saves as one types and asks for an answer as data."""
         own = self._text(key, "own_text.write")
+        if request.method == "GET" and own.state is not OwnTextState.DRAFT:
+            return redirect(url_for(".show", key=key))
         form = writing_form(own)
         if request.method == "GET":
             form.seen.data = str(own.version)
