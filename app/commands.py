@@ -28,6 +28,7 @@ from app.operating import COMMANDS as OPERATING
 from app.outside import paper
 from app.services import (
     accounts,
+    blanks,  # noqa: F401  its jobs
     export_files,  # noqa: F401  its jobs
     housekeeping,
     installs,

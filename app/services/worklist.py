@@ -29,7 +29,16 @@ from app.models import (
 )
 from app.premises import premises
 from app.services import own_texts, patients
-from app.words import ExportState, FormState, MandateKind, OwnTextState, PatientState, ReleaseState, RunState, StackState
+from app.words import (
+    ExportState,
+    FormState,
+    MandateKind,
+    OwnTextState,
+    PatientState,
+    ReleaseState,
+    RunState,
+    StackState,
+)
 
 SHOWN = 10
 TOLD_DAYS = 30
