@@ -103,7 +103,7 @@ def test_the_words_are_the_same_and_the_pages_at_most_twelve(
 def test_what_the_patient_reads_is_sixteen_points_high(printed: Callable[..., Rendered]) -> None:
     usual, large = printed("eu", "en", "adult", large=False), printed("eu", "en", "adult")
     most = [sizes(paper, range(1, paper.places["decisions"].page)).most_common(1)[0][0] for paper in (usual, large)]
-    assert [round(size / most[0], 2) for size in most] == [1.0, round(16 / 10.3, 2)]
+    assert [round(size / most[0], 2) for size in most] == [1.0, round(16 / 10.5, 2)]
     body = sizes(large, range(1, large.places["decisions"].page))
     small = {size: count for size, count in body.items() if size < most[1]}
     assert {round(size * 16 / most[1]) for size in small} == {11, 12}  # head, foot and the mark of the demo
