@@ -87,10 +87,10 @@ def make(actor: Actor, payload: Mapping[str, Any]) -> None:
     if run is None or run.state is not RunState.ASKED:
         return
     outcomes: dict[int, Outcome] = {}
-    items, total = [item.id for item in run.items], len(run.items) + 1
+    items, total, since = [item.id for item in run.items], len(run.items) + 1, run.asked_at
     with spoken_in(run.person.language):
         for done, item_id in enumerate(items, start=1):
-            outcomes[item_id] = _printed(actor, db.session.get_one(PrintItem, item_id))
+            outcomes[item_id] = _printed(actor, db.session.get_one(PrintItem, item_id), since)
             jobs.report(done, total)
     key = premises().vault.new_key(storage.PURPOSE)
     content = _bundled(run.bundle, [one for one in outcomes.values() if one.form_id is not None])
@@ -98,10 +98,10 @@ def make(actor: Actor, payload: Mapping[str, Any]) -> None:
     finish(actor, run, outcomes=outcomes, stored=stored, key=key)
 
 
-def _printed(actor: Actor, item: PrintItem) -> Outcome:
+def _printed(actor: Actor, item: PrintItem, since: dt.datetime) -> Outcome:
     wish = Wish(item.patient.public_id, item.language, item.variant, item.large_print)
     try:
-        form = prints.print_form(actor, item.patient, wish=wish, once=item.public_id)
+        form = prints.print_form(actor, item.patient, wish=wish, once=item.public_id, since=since)
         printed = papers.set_paper(form)
         return Outcome(form.id, form.code, printed.pdf, papers.by_hand(printed))
     except paper.PaperFault:

@@ -6,6 +6,7 @@ A form that waits, prepared or on paper, is printed again: nobody gets a second 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -94,7 +95,14 @@ def likely_variant(patient: Patient, forms: Iterable[ConsentForm] = ()) -> Varia
     return Variant.REPRESENTATIVE if young or spoken_for else Variant.ADULT
 
 
-def print_form(actor: Actor, patient: Patient, *, wish: Wish | None = None, once: str | None = None) -> ConsentForm:
+def print_form(
+    actor: Actor,
+    patient: Patient,
+    *,
+    wish: Wish | None = None,
+    once: str | None = None,
+    since: dt.datetime | None = None,
+) -> ConsentForm:
     """Print the patient's form; the one that waits, else one prepared as wished, or as proposed.
 
     Args:
@@ -102,6 +110,7 @@ def print_form(actor: Actor, patient: Patient, *, wish: Wish | None = None, once
         patient: whose form.
         wish: for a new form; without: the first language offered, and the variant by age.
         once: so that a second click, or a job begun again, does not make a second form.
+        since: a form that was first printed after this moment is not noted as printed again.
 
     Raises:
         Incomplete: there can be none; why.
@@ -122,5 +131,7 @@ def print_form(actor: Actor, patient: Patient, *, wish: Wish | None = None, once
         )
         if form.print_count:  # by the first of two clicks
             return form
+    if since is not None and form.printed_at is not None and form.printed_at >= since:
+        return form
     consents.note_print(actor, form, seen=form.version)
     return form

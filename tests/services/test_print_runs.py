@@ -229,6 +229,8 @@ def test_a_job_that_was_killed_and_begins_again_makes_no_second_form(world: Any)
 
     assert (forms(world, "draft"), forms(world, "enrolled")) == (["printed"], ["archived", "printed"])
     assert told(world, "owner", key) == {"draft": "printed", "enrolled": "printed"}
+    with world.house.acting(world.people["owner"]):
+        assert [item.form.print_count for item in run_of(key).items] == [1, 1]
 
 
 def test_everything_is_noted_and_each_form_in_a_fetched_file_too(world: Any) -> None:

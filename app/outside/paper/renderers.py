@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FONTS: Final = Path(__file__).resolve().parents[2] / "fonts"
 MOST_CHARACTERS: Final = 1_000_000
+JOIN_SECONDS: Final = 180.0
+"""Two hundred forms are joined in two; a machine that has much to do takes ten times as long. Meanwhile others print."""
 CODES_OF_CHILD: Final = {"timeout": "too_long", "memory": "too_big", "busy": "busy"}
 
 
@@ -83,6 +85,7 @@ class Renderer:
             Child(["app.outside.paper.setting"], memory_bytes, seconds, papers_a_worker) for _ in range(children)
         ]
         self._turns = itertools.cycle(self._children)
+        self._joiner = Child(["app.outside.paper.joining"], memory_bytes, JOIN_SECONDS, papers_a_worker)
 
     def render(
         self,
@@ -123,24 +126,24 @@ class Renderer:
         Raises:
             PaperFault: ``too_long``, ``too_big``, ``busy``, ``crashed``.
         """
-        return forms[0] if len(forms) == 1 else self._call(join_in_child, list(forms))
+        return forms[0] if len(forms) == 1 else self._call(self._joiner, join_in_child, list(forms))
 
     def close(self) -> None:
         """End the children; a later paper starts them again."""
-        for child in self._children:
+        for child in (*self._children, self._joiner):
             child.close()
 
     def _ask(self, work: Callable[..., Any], html: str, css: str, *rest: Any) -> Any:
         if len(html) + len(css) > MOST_CHARACTERS:
             raise PaperFault("too_big", "characters")
-        answer = self._call(work, html, css, checked_fonts(self._fonts), *rest)
+        answer = self._call(next(self._turns), work, html, css, checked_fonts(self._fonts), *rest)
         if len(answer) == 2:
             raise PaperFault(*answer)
         return answer
 
-    def _call(self, work: Callable[..., Any], *job: Any) -> Any:
+    def _call(self, child: Child, work: Callable[..., Any], *job: Any) -> Any:
         try:
-            return next(self._turns).call(work, *job)
+            return child.call(work, *job)
         except ChildFault as fault:
             raise PaperFault(CODES_OF_CHILD.get(fault.code, "crashed"), fault.detail) from None
 
