@@ -326,6 +326,13 @@ def granted_blanks(actor: Actor, _thing: type[Any]) -> Reach:
     return Reach("id", (ids.correlate(None),))
 
 
+def own_stacks(actor: Actor, _thing: type[Any]) -> Reach:
+    """One's own stacks of scans, of a hospital one works in."""
+    stack = known_as("my_stack", Stack)
+    there = or_(stack.c.hospital_id.in_(_my_hospitals(actor)), stack.c.hospital_id.in_(_assisted_hospitals(actor)))
+    return Reach("id", (select(stack.c.id).where(stack.c.person_id == actor.user_id, there).correlate(None),))
+
+
 def own_scans_treated(actor: Actor, _thing: type[Any]) -> Reach:
     """Pages of one's own stacks of scans: of patients one treats and who are not erased, of one's blank forms, or of none."""
     return _own_scans(actor, treating(actor, Patient), own_blanks(actor, BlankForm))
@@ -337,7 +344,7 @@ def own_scans_assisted(actor: Actor, _thing: type[Any]) -> Reach:
 
 
 def _own_scans(actor: Actor, patients: Reach, blanks: Reach) -> Reach:
-    page, stack = known_as("own_scan", StackPage), known_as("own_stack", Stack)
+    page = known_as("own_scan", StackPage)
     form, patient = known_as("scanned_form", ConsentForm), known_as("scanned_patient", Patient)
     blank, bound = known_as("scanned_blank", BlankForm), known_as("scanned_bound", BlankForm)
     forms = (
@@ -350,12 +357,8 @@ def _own_scans(actor: Actor, patients: Reach, blanks: Reach) -> Reach:
     since = select(bound.c.id).where(bound.c.form_id.in_(forms)).correlate(None)
     no_form = or_(page.c.blank_id.is_(None), page.c.blank_id.in_(out), page.c.blank_id.in_(since))
     known = or_(page.c.form_id.in_(forms), and_(page.c.form_id.is_(None), no_form))
-    ids = (
-        select(page.c.id)
-        .join_from(page, stack, page.c.stack_id == stack.c.id)
-        .where(stack.c.person_id == actor.user_id, known)
-    )
-    return Reach("id", (ids.correlate(None),))
+    mine = page.c.stack_id.in_(own_stacks(actor, Stack).ids[0])
+    return Reach("id", (select(page.c.id).where(mine, known).correlate(None),))
 
 
 def release_asked_of_self(actor: Actor, thing: type[Any]) -> Reach:
@@ -419,6 +422,16 @@ def granted_hospital(actor: Actor, thing: type[Any]) -> Reach:
     """Those of the hospital where a clinician granted all records."""
     g, granted = _grants(actor)
     return of_hospitals(thing, select(g.c.hospital_id).where(granted, g.c.scope == GrantScope.ALL).correlate(None))
+
+
+def assisted_hospital(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of the hospital where a clinician has granted one records."""
+    return of_hospitals(thing, _assisted_hospitals(actor))
+
+
+def _assisted_hospitals(actor: Actor) -> Select[Any]:
+    g, granted = _grants(actor)
+    return select(g.c.hospital_id).where(granted).correlate(None)
 
 
 def given_by_self(actor: Actor, thing: type[Any]) -> Reach:

@@ -371,7 +371,7 @@ def own_blank(o: Oracle, me: int, row: Row) -> bool:
 
 def own_scan(o: Oracle, me: int, row: Row) -> bool:
     """A page of one's own stack: of no form, of one's blank form, or of a form whose patient one cares for, not erased."""
-    if o.by_id["stack"][row.stack_id].person_id != me:
+    if not own_stack(o, me, o.by_id["stack"][row.stack_id]):
         return False
     form_id, blank = row.form_id, o.by_id["blank_form"].get(row.blank_id)
     if form_id is None and blank is not None:
@@ -387,6 +387,16 @@ def own_scan(o: Oracle, me: int, row: Row) -> bool:
 def own_print(o: Oracle, me: int, row: Row) -> bool:
     """A patient one had a form printed for, while one cares for that patient."""
     return bool(o.by_id["print_run"][row.run_id].person_id == me) and o.cares(me, o.by_id["patient"][row.patient_id])
+
+
+def own_stack(o: Oracle, me: int, row: Row) -> bool:
+    """One's own, while one works in its hospital, or a clinician there has granted one records."""
+    return row.person_id == me and desk_at(o, me, row)
+
+
+def desk_at(o: Oracle, me: int, row: Row) -> bool:
+    place = row.hospital_id if hasattr(row, "hospital_id") else row.id
+    return o.works_at(me, place) or any(grant.hospital_id == place for grant in o.granted(me))
 
 
 def desk_of_oneself(o: Oracle, me: int, row: Row) -> bool:
@@ -615,12 +625,12 @@ RIGHTS: dict[str, Right] = {
     "export_release.prepare": asked_to_prepare,
     "export_release.release": either(asked_to_release, releases_for_who_left),
     "export_release.refuse": either(asked_to_release, releases_for_who_left),
-    "stack.see": desk_of_oneself,
-    "stack.open": desk_of_oneself,
-    "stack.upload": desk_of_oneself,
-    "stack.read": desk_of_oneself,
+    "stack.see": own_stack,
+    "stack.open": own_stack,
+    "stack.upload": desk_at,
+    "stack.read": own_stack,
     "stack.pass-on": no_one,
-    "stack.file": desk_of_oneself,
+    "stack.file": own_stack,
     "stack.close": no_one,
     "stack.expire": no_one,
     "stack_page.see": own_scan,

@@ -394,7 +394,7 @@ STACKS = {
     "colleague": ("colleague's", None),
     "neighbour": ("neighbour's", None),
     "assistant": ("printed", None),
-    "revoked assistant": ("printed",),  # the grant has ended since
+    "revoked assistant": ("printed", None),  # the grant has ended since
     "leaver": ("leaver's",),
 }
 
@@ -404,6 +404,7 @@ def _stacks(world: World) -> None:
     vault, store = premises().vault, premises().store
     for who, names in STACKS.items():
         stack = Stack(person_id=world.people[who], state=StackState.READY, added_at=now(), files=[], faults=[])
+        stack.hospital_id = world.hospitals["Leipzig" if who == "neighbour" else "Thessaloniki"]
         stack.passed_on = 3
         for position, name in enumerate(names, start=1):
             key = vault.new_key(PURPOSE)

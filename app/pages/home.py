@@ -196,9 +196,7 @@ def _scans() -> Group:
         {
             "title": gettext("Scans of %(day)s", day=format_date(stack.added_at, "long")),
             "url": url_for("StacksPage.show", key=stack.public_id),
-            "note": _("From a colleague’s stack")
-            if stack.from_colleague
-            else _("Read and sorted. Compare and confirm."),
+            "note": _("From a colleague’s stack") if stack.passed_by_id else _("Read and sorted. Compare and confirm."),
             "act": _("File"),
         }
         for stack in worklist.stacks(acting())

@@ -8,12 +8,12 @@ from flask import Response, flash, request
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import gettext
 from sqlalchemy import Select, select
-from wtforms import BooleanField, HiddenField, IntegerField, MultipleFileField
-from wtforms.validators import InputRequired
+from wtforms import BooleanField, HiddenField, IntegerField, MultipleFileField, RadioField
+from wtforms.validators import InputRequired, Optional
 
 from app import audit
 from app.errors import Incomplete, NotFound, Refusal
-from app.models import ConsentForm, Job, Stack, StackPage, db
+from app.models import ConsentForm, Hospital, Job, Stack, StackPage, db
 from app.outside import paper
 from app.pages.base import ActForm, expose, has_access, once_key, show_refusal, submitted
 from app.pages.consent_forms import question, sign_form
@@ -47,6 +47,9 @@ UNSIGNED = {
 class DropForm(ActForm):
     """The scans of many forms."""
 
+    hospital = RadioField(
+        _("Hospital"), description=_("Only pages of this hospital’s forms are sorted."), validators=[Optional()]
+    )
     files = MultipleFileField(
         _("Scans"),
         description=_(
@@ -101,17 +104,17 @@ class StacksPage(ListPage):
     }
     list_title = _("Scans to file")
     add_title = _("Add scans")
-    list_columns: ClassVar[list[str]] = ["added_at", "state", "from_colleague"]
+    list_columns: ClassVar[list[str]] = ["added_at", "state", "passed_by"]
     show_columns: ClassVar[list[str]] = ["added_at", "state"]
     add_columns: ClassVar[list[str]] = []
     edit_columns: ClassVar[list[str]] = []
     label_columns: ClassVar[dict[str, object]] = {
         "added_at": _("Added"),
         "state": _("State"),
-        "from_colleague": _("Where from"),
+        "passed_by": _("Where from"),
     }
     formatters_columns: ClassVar[dict[str, Any]] = {
-        "from_colleague": lambda passed: _("A colleague’s stack") if passed else _("Added by you")
+        "passed_by": lambda who: gettext("From the stack of %(name)s", name=who) if who else _("Added by you")
     }
     filters = {"state": words_filter(_("State"), Stack.state, StackState)}  # noqa: RUF012
     empty: ClassVar[object] = _("No scans wait. Scan signed forms in one go and add the file here.")
@@ -124,7 +127,11 @@ class StacksPage(ListPage):
         form = DropForm()
         if request.method == "GET":
             form.once.data = once_key()
-        made = submitted(form, lambda: stack_drops.drop(acting(), form.uploads(), once=form.words()["once"]))
+        places = stack_drops.places(acting())
+        form.hospital.choices = [(place.public_id, str(place)) for place in places]
+        if len(places) == 1:
+            form.hospital.data = places[0].public_id
+        made = submitted(form, lambda: _drop(form, places))
         if made is None:
             return self.page("stacks/add.html", form=form)
         return self.done(_("The scans are stored and are being read."), ".show", key=made.public_id)
@@ -260,6 +267,11 @@ class StacksPage(ListPage):
         page = self._scan(key, page_key, "stack_page.discard")
         stack_filings.throw_away(acting(), page, seen=ActForm().words()["seen"])
         return self.done(_("The page is discarded."), ".show", key=key)
+
+
+def _drop(form: DropForm, places: list[Hospital]) -> Stack:
+    chosen = [place for place in places if place.public_id == form.hospital.data]
+    return stack_drops.drop(acting(), form.uploads(), hospital=chosen[0] if chosen else None, once=form.words()["once"])
 
 
 def _confirmation(group: Group) -> Any:

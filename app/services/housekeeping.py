@@ -238,16 +238,22 @@ def _prints(session: Session) -> Iterator[Finding]:
         yield Finding("print", key, sentence)
 
 
+def named_files(session: Session) -> Iterator[str]:
+    """Every stored file a row names, but those of the archive, of which there are many: each is asked for."""
+    yield from stacks.file_keys(session)
+    yield from exports.file_keys(session)
+    yield from print_runs.file_keys(session)
+
+
 def _orphans(session: Session) -> Iterator[Finding]:
     """Files no row names. A young one may be an upload whose row is just being written."""
-    store = premises().store
-    waiting = {*stacks.file_keys(session), *exports.file_keys(session), *print_runs.file_keys(session)}
+    store, named = premises().store, set(named_files(session))
     for key in store.keys():  # noqa: SIM118  a store is no mapping
         with suppress(StorageFault):  # just removed, or too short to be ours: then its row says so
             if store.facts(key).age_seconds < HOUR.total_seconds():
                 continue
         if (
-            key not in waiting
+            key not in named
             and session.scalar(select(ArchivedDocument.id).where(ArchivedDocument.storage_key == key)) is None
         ):
             yield Finding("orphan", key, "no row names this file", partial(store.delete, key))

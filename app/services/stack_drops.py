@@ -7,10 +7,13 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import select
+
+from app import access
 from app.act import act
 from app.actors import Actor
 from app.errors import Incomplete, NoRoom, Refusal
-from app.models import Person, Stack, db, now
+from app.models import Hospital, Stack, db, now
 from app.outside import stacks as reader
 from app.outside import storage
 from app.outside.storage import StorageFull
@@ -32,13 +35,28 @@ class Files:
         return self.contents
 
 
-def drop(actor: Actor, uploads: Sequence[Upload], *, once: str | None = None) -> Stack:
+def places(actor: Actor) -> list[Hospital]:
+    """The hospitals whose forms one may file."""
+    statement = select(Hospital).where(access.right(actor, "stack.upload")).order_by(Hospital.name)
+    return list(db.session.scalars(statement).unique())
+
+
+def drop(
+    actor: Actor, uploads: Sequence[Upload], *, hospital: Hospital | None = None, once: str | None = None
+) -> Stack:
     """Keep uploaded files encrypted, and ask for a job that reads them.
 
+    Args:
+        actor: whose stack it is.
+        uploads: the files.
+        hospital: whose forms they are; needed where one works in several.
+        once: the one-time key of the page's form.
+
     Raises:
-        Incomplete: no file, or too much at once.
+        Incomplete: no file, too much at once, or no hospital.
         NoRoom: the disk is full.
     """
+    hospital = hospital or _only_place(actor)
     if not uploads:
         raise _unfit(_("Choose the scans: one PDF or TIFF of many pages, or photographs."))
     if len(uploads) > reader.MOST_FILES or sum(len(one.content) for one in uploads) > reader.MOST_BYTES:
@@ -50,8 +68,7 @@ def drop(actor: Actor, uploads: Sequence[Upload], *, once: str | None = None) ->
             stored = store.put(one.content, key, vault)
             kept.append([stored.key, _ending(one.filename)])
             digest.update(stored.sha256.encode())
-        person = db.session.get(Person, actor.user_id)
-        stack: Stack = upload(actor, person, files=Files(kept, key, digest.hexdigest()), once=once)
+        stack: Stack = upload(actor, hospital, files=Files(kept, key, digest.hexdigest()), once=once)
     except StorageFull as full:
         stacks.remove(name for name, _ending_ in kept)
         raise NoRoom(
@@ -66,6 +83,14 @@ def drop(actor: Actor, uploads: Sequence[Upload], *, once: str | None = None) ->
     return stack
 
 
+def _only_place(actor: Actor) -> Hospital:
+    found = places(actor)
+    if len(found) != 1:
+        sentence = _("Choose the hospital whose forms you have scanned.")
+        raise Incomplete(sentence, fields={"hospital": sentence})
+    return found[0]
+
+
 def _unfit(sentence: object) -> Incomplete:
     return Incomplete(sentence, fields={"files": sentence})
 
@@ -77,9 +102,9 @@ def _ending(filename: str) -> str:
 
 
 @act("stack.upload", creates=Stack)
-def upload(_actor: Actor, person: Person, *, files: Files) -> Stack:
+def upload(actor: Actor, hospital: Hospital, *, files: Files) -> Stack:
     """Put stored files on one's list of stacks; a job reads them."""
-    stack = Stack(public_id=uuid.uuid4().hex, person_id=person.id, added_at=now(), files=files.kept, faults=[])
-    stack.wrapped_key, stack.passed_on, stack.from_colleague = files.wrapped_key, 0, False
-    jobs.ask(stack_readings.READING, {"stack": stack.public_id}, person_id=person.id)
+    stack = Stack(public_id=uuid.uuid4().hex, person_id=actor.user_id, hospital=hospital, added_at=now(), faults=[])
+    stack.files, stack.wrapped_key, stack.passed_on = files.kept, files.wrapped_key, 0
+    jobs.ask(stack_readings.READING, {"stack": stack.public_id}, person_id=actor.user_id)
     return stack

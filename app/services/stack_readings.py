@@ -66,7 +66,7 @@ def read_stack(actor: Actor, payload: Mapping[str, Any]) -> None:
     fresh: list[Scanned] = []
     try:
         faults = _take_apart(files, key, fresh)
-        others = _whose(actor, fresh)
+        others = _whose(actor, fresh, stack.hospital_id)
         _mark(actor, [*known, *fresh])
         read(actor, stack, fresh=fresh, marked=known, others=others, faults=faults)
     except BaseException as fault:
@@ -126,15 +126,22 @@ def _scanned(page: bytes, position: int) -> Scanned:
     return made
 
 
-def _whose(actor: Actor, pages: Sequence[Scanned]) -> dict[str, int]:
-    """Note on each page its form, or its blank form while that is nobody's. Gives for codes of others the clinician."""
+def _whose(actor: Actor, pages: Sequence[Scanned], hospital_id: int | None) -> dict[str, int]:
+    """Note on each page its form, or its blank form while that is nobody's.
+
+    Gives for the codes of colleagues' forms the clinician. Another hospital's code is of no form here.
+    """
     codes = {page.code for page in pages if page.code}
     forms, blanks = _own(actor, codes)
     others: dict[str, int] = {}
     with sight.wide("scan-route") as session:
-        for code, key, clinician in session.execute(_elsewhere(ConsentForm, codes - forms.keys()).join(Patient)):
+        for code, key, clinician in session.execute(
+            _elsewhere(ConsentForm, codes - forms.keys(), hospital_id).join(Patient)
+        ):
             forms[code], others[code] = key, clinician
-        for code, key, clinician in session.execute(_elsewhere(BlankForm, codes - forms.keys() - blanks.keys())):
+        for code, key, clinician in session.execute(
+            _elsewhere(BlankForm, codes - forms.keys() - blanks.keys(), hospital_id)
+        ):
             blanks[code], others[code] = key, clinician
     for page in pages:
         page.form_id, page.blank_id = forms.get(page.code or ""), blanks.get(page.code or "")
@@ -154,15 +161,15 @@ def _own(actor: Actor, codes: set[str]) -> tuple[dict[str, int], dict[str, int]]
     return found  # type: ignore[return-value]
 
 
-def _elsewhere(table: type[ConsentForm | BlankForm], codes: set[str]) -> Select[Any]:
-    """Code, key and clinician of forms whose clinician still works where they are."""
+def _elsewhere(table: type[ConsentForm | BlankForm], codes: set[str], hospital_id: int | None) -> Select[Any]:
+    """Code, key and clinician of forms of a hospital whose clinician still works there."""
     owner: Any = BlankForm if table is BlankForm else Patient
     member = memberships_in_force(today()).subquery()
     there = (member.c.person_id == owner.clinician_id) & (member.c.hospital_id == owner.hospital_id)
     works = select(member.c.person_id).where(there).correlate(owner).limit(1).scalar_subquery()
     known = select(Person.id).where(Person.active.is_(True), Person.disabled_at.is_(None))
     statement = select(table.code, table.id, owner.clinician_id).select_from(table).where(table.code.in_(codes))
-    statement = statement.where(works.is_not(None), owner.clinician_id.in_(known))
+    statement = statement.where(works.is_not(None), owner.clinician_id.in_(known), owner.hospital_id == hospital_id)
     return statement.where(BlankForm.form_id.is_(None)) if table is BlankForm else statement
 
 
@@ -287,10 +294,10 @@ def _row(stack: Stack, page: Scanned) -> StackPage:
 
 
 @act("stack.pass-on", creates=Stack, gives_away=True)
-def pass_on(_actor: Actor, _stack: Stack, *, person_id: int, pages: Sequence[Scanned]) -> Stack:
+def pass_on(_actor: Actor, stack: Stack, *, person_id: int, pages: Sequence[Scanned]) -> Stack:
     """Put the pages of a colleague's forms on the colleague's list, unread; a job of the colleague's reads them."""
     made = Stack(public_id=uuid.uuid4().hex, person_id=person_id, added_at=now(), files=[], faults=[])
-    made.passed_on, made.from_colleague = 0, True
+    made.passed_on, made.passed_by_id, made.hospital_id = 0, stack.person_id, stack.hospital_id
     for page in pages:
         _row(made, page)
     jobs.ask(READING, {"stack": made.public_id}, person_id=person_id)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.tables.base import Moment, Record, choice
 from app.tables.blanks import BlankForm
 from app.tables.consents import ConsentForm
+from app.tables.networks import Hospital
 from app.tables.people import Person
 from app.words import ScanState, StackState
 
@@ -19,7 +20,8 @@ class Stack(Record):
     """Scans dropped by a person, or passed on to the clinician whose forms they are. It waits for fourteen days.
 
     ``files`` are the uploaded files until they are taken apart: each its key in the store and its ending. ``faults`` says
-    which could not be read, by number, and why. ``passed_on`` is how many pages went to colleagues.
+    which could not be read, by number, and why. ``passed_on`` is how many pages went to colleagues, ``passed_by`` from
+    whom they came. One sees a stack while one works in its hospital; one of no hospital nobody sees, and it lapses.
     """
 
     __tablename__ = "stack"
@@ -30,13 +32,16 @@ class Stack(Record):
     person_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"))
     state: Mapped[StackState] = mapped_column(choice(StackState, "state"))
     added_at: Mapped[dt.datetime] = mapped_column(Moment)
-    from_colleague: Mapped[bool] = mapped_column(default=False)
+    hospital_id: Mapped[int | None] = mapped_column(ForeignKey("hospital.id"))
+    passed_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))
     passed_on: Mapped[int] = mapped_column(default=0)
     files: Mapped[list[list[str]]] = mapped_column(JSON, default=list)
     faults: Mapped[list[list[Any]]] = mapped_column(JSON, default=list)
     wrapped_key: Mapped[bytes | None] = mapped_column(LargeBinary)
 
-    person: Mapped[Person] = relationship()
+    person: Mapped[Person] = relationship(foreign_keys="Stack.person_id")
+    hospital: Mapped[Hospital | None] = relationship()
+    passed_by: Mapped[Person | None] = relationship(foreign_keys="Stack.passed_by_id")
     pages: Mapped[list[StackPage]] = relationship(back_populates="stack", order_by="StackPage.position")
 
 

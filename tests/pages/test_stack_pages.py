@@ -121,7 +121,7 @@ def test_a_form_is_filed_only_by_who_says_what_was_on_the_screen(world: World, l
 
 
 def test_the_uploader_learns_of_a_colleagues_pages_their_number_alone(world: World) -> None:
-    client, address = drop(world, "owner", (signed(world, "ukrainian draft", EMPTY), "scan.pdf"))
+    client, address = drop(world, "owner", (signed(world, "colleague's", EMPTY), "scan.pdf"))
 
     screen = Screen(client.get(address))
 
@@ -130,10 +130,10 @@ def test_the_uploader_learns_of_a_colleagues_pages_their_number_alone(world: Wor
     assert f"{count} pages went to colleagues." in screen.notices
     nickname, code = world.house.rows(
         "SELECT nickname, code FROM patient p JOIN consent_form f ON f.patient_id = p.id WHERE f.id = :id",
-        id=world.forms["ukrainian draft"][0],
+        id=world.forms["colleague's"][0],
     )[0]
     assert (nickname in screen.raw, code in screen.raw, code[:4] + "-" in screen.raw) == (False, False, False)
-    home = Screen(world.client("ukrainian").get("/"))
+    home = Screen(world.client("colleague").get("/"))
     assert "From a colleague’s stack" in home.text
 
 

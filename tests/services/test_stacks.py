@@ -108,7 +108,7 @@ def kept_files(world: World) -> set[str]:
 
 def named_files(world: World) -> set[str]:
     with world.house.everything() as session:
-        return {*session.scalars(select(ArchivedDocument.storage_key)), *stacks.file_keys(session)}
+        return {*session.scalars(select(ArchivedDocument.storage_key)), *housekeeping.named_files(session)}
 
 
 def test_both_boxes_crossed_is_asked_and_empty_lines_are_pointed_out(world: World) -> None:
@@ -147,7 +147,7 @@ def test_a_colleagues_pages_go_to_the_colleague_unread_and_the_uploader_learns_t
         assert {page.stack_id for page in db.session.scalars(select(StackPage))} >= {stack.id}
         assert db.session.scalars(select(StackPage).where(StackPage.form_id == world.forms[again][0])).all() == []
     with world.house.everything() as session:
-        theirs = session.scalars(select(Stack).where(Stack.from_colleague.is_(True))).one()
+        theirs = session.scalars(select(Stack).where(Stack.passed_by_id.is_not(None))).one()
         assert (theirs.person_id, theirs.state) == (world.people["colleague"], StackState.READING)
     work(world)
     with world.house.acting(world.people["colleague"]):

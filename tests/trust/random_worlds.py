@@ -342,7 +342,7 @@ def _papers(dice: Dice) -> None:
     moments = {"expires_at": now()}
     dice.make("phone_link", token_hash=lambda n: bytes([n]) * 32, login_id=1, **moments, **of, **who)
     _letters(dice)
-    dice.make("stack", state="ready", added_at=now(), from_colleague=False, passed_on=0, files=[], faults=[], **who)
+    dice.make("stack", state="ready", added_at=now(), passed_on=0, files=[], faults=[], **who)
     dice.make(
         "stack_page",
         position=1,
