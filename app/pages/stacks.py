@@ -12,7 +12,7 @@ from wtforms import BooleanField, HiddenField, IntegerField, MultipleFileField, 
 from wtforms.validators import InputRequired, Optional
 
 from app import audit
-from app.errors import Incomplete, NotFound, Refusal
+from app.errors import Incomplete, NotAllowed, NotFound, Refusal
 from app.models import ConsentForm, Hospital, Job, Stack, StackPage, db
 from app.outside import paper
 from app.pages.base import ActForm, expose, has_access, once_key, show_refusal, submitted
@@ -128,6 +128,8 @@ class StacksPage(ListPage):
         if request.method == "GET":
             form.once.data = once_key()
         places = stack_drops.places(acting())
+        if not places:
+            raise NotAllowed(_("No clinician has granted you records, so you have no forms to file."))
         form.hospital.choices = [(place.public_id, str(place)) for place in places]
         if len(places) == 1:
             form.hospital.data = places[0].public_id
