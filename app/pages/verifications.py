@@ -13,7 +13,7 @@ from wtforms import FileField
 
 from app import access
 from app.errors import Incomplete
-from app.models import ConsentForm, db
+from app.models import BlankForm, ConsentForm, db
 from app.outside import paper
 from app.pages.base import ActForm, Page, expose, has_access, submitted
 from app.pages.fields import text
@@ -128,5 +128,9 @@ class SearchPage(Page):
         mine = access.right_here(acting(), "consent.open")
         key = db.session.scalar(select(ConsentForm.public_id).where(ConsentForm.code == code, mine))
         if key is None:
+            mine = access.right_here(acting(), "blank.open")
+            blank = db.session.scalar(select(BlankForm.public_id).where(BlankForm.code == code, mine))
+            if blank is not None:
+                return redirect(url_for("BlankPage.show", key=blank))
             return redirect(url_for("ConsentPage.list", q=paper.grouped_code(code)))
         return redirect(url_for("ConsentPage.show", key=key))

@@ -26,7 +26,7 @@ from app.outside.scans import ScanRefused
 from app.outside.seals import Signature, SignatureRefused
 from app.outside.vault import VaultFault
 from app.services import limits, papers, receipts
-from app.words import FormState, _
+from app.words import BlankState, FormState, _
 
 WORD: Final = "verification.open"
 MOST_FORMS: Final = 5
@@ -130,7 +130,8 @@ def _facts(forms: Sequence[Paper]) -> tuple[Known, ...]:
 def _known(form: Paper) -> Known:
     version = form.text.text_version if form.text else ""  # another's paper
     if isinstance(form, BlankForm):
-        return Known(form.code, version, form.language, None, annulled=False, blank=True)
+        out = form.state is BlankState.PRINTED  # cancelled or lapsed, it does not count any more
+        return Known(form.code, version, form.language, None, annulled=not out, blank=out)
     archived = form.archived_at.date() if form.archived_at else None
     return Known(form.code, version, form.language, archived, annulled=form.state is FormState.ANNULLED)
 

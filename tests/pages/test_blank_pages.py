@@ -127,3 +127,27 @@ def test_a_blank_form_in_a_stack_leads_to_its_patient_and_back_to_the_stack(worl
     after = client.get(done.location).get_data(as_text=True)
     assert after.count('class="facts wide handwritten"') == 1
     assert "confirmed" in after
+
+
+def code_of(world: World, name: str) -> str:
+    return str(world.house.value("SELECT code FROM blank_form WHERE id = :id", id=world.blanks[name][0]))
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("out", "This form was printed blank and is bound to nobody yet."),
+        ("cancelled", "This form was annulled by the hospital: it does not count."),
+    ],
+)
+def test_whoever_holds_a_blank_form_learns_that_it_is_one_and_no_more(world: World, name: str, sentence: str) -> None:
+    answer = world.client("coordinator").post("/verify/", data={"code": code_of(world, name)})
+    assert sentence in text_of(answer)
+    assert "Thessaloniki" not in text_of(answer)
+    assert f"/blanks/{world.blanks[name][1]}" not in answer.get_data(as_text=True)
+
+
+def test_the_search_box_leads_to_ones_own_blank_form_and_to_no_other(world: World) -> None:
+    client, (_id, key), other = world.client("owner"), world.blanks["out"], "neighbour's"
+    assert client.get(f"/search/?q={code_of(world, 'out')}").location == f"/blanks/{key}"
+    assert client.get(f"/search/?q={code_of(world, other)}").location.startswith("/consents/")
