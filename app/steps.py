@@ -105,6 +105,7 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (F.ARCHIVED, "consent.keep-copy", F.ARCHIVED),
         (F.SUPERSEDED, "consent.keep-copy", F.SUPERSEDED),  # a job makes the copy: the form's life goes on meanwhile
         (F.WITHDRAWN, "consent.keep-copy", F.WITHDRAWN),
+        (F.ARCHIVED, "consent.keep-scan", F.ARCHIVED),  # of a refusal, which its signature alone has archived
         (F.ARCHIVED, "consent.end-proof", F.ARCHIVED),  # a refusal, of a record that is erased
         (F.SUPERSEDED, "consent.end-proof", F.SUPERSEDED),
         (F.WITHDRAWN, "consent.end-proof", F.WITHDRAWN),

@@ -189,6 +189,7 @@ class LetterOutcome(StrEnum):
     WITHDRAWN = "letter_withdrawn"
     RESTRICTED = "letter_restricted"
     LIFTED = "letter_lifted"
+    KEPT = "letter_kept"
 
 
 class BlankState(StrEnum):
@@ -334,6 +335,7 @@ LABELS: dict[str, Any] = {
     LetterOutcome.WITHDRAWN: _("Consent withdrawn"),
     LetterOutcome.RESTRICTED: _("Record restricted"),
     LetterOutcome.LIFTED: _("Restriction lifted"),
+    LetterOutcome.KEPT: _("Record kept by law"),
     BlankState.BOUND: _("Bound to a patient"),
     BlankState.LAPSED: _("Lapsed"),
     StackState.READING: _("Being read"),

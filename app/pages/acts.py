@@ -104,6 +104,7 @@ ACT_WORDS: dict[str, object] = {
     "consent.end-proof": _("Destroy a proof of consent whose term is over"),
     "proof.find": _("See how many proofs of consent are kept"),
     "proof.open": _("Open the proof of consent of an erased record"),
+    "consent.keep-scan": _("Keep the scan of a refusal"),
     "consent.keep-refusal": _("Keep a refusal"),
     "consent.lapse": _("End a form that can no longer count"),
     "consent.supersede": _("Replace an earlier form"),

@@ -29,7 +29,7 @@ from app.pages.security import acting
 from app.services import letters, withdrawals
 from app.words import FormState, _
 
-OFFERED = ("patient.restrict-by-protection", "patient.lift-restriction")
+OFFERED = ("patient.restrict-by-protection", "patient.lift-restriction", "patient.keep")
 SHOWN = (FormState.ARCHIVED, FormState.WITHDRAWN, FormState.SUPERSEDED)
 
 

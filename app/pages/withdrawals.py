@@ -94,10 +94,10 @@ class WaitingPage(Page):
     def keep(self, key: str) -> Any:
         """Keep the record restricted, and name the law."""
         patient = _patient(key, "patient.keep")
-        form = KeepForm()
+        form, back = KeepForm(), _back_to(patient, _letter())
         if request.method == "GET":
             if patient.erase_on is None:
-                return redirect(url_for("PatientPage.show", key=key))
+                return redirect(url_for(back.endpoint, key=back.key))
             form.seen.data = str(patient.version)
         saved = submitted(
             form,
@@ -106,8 +106,8 @@ class WaitingPage(Page):
             ),
         )
         if saved is None:
-            return self.page("patients/keep.html", form=form, patient=patient)
-        return self.done(_("The record is kept restricted. Nothing of it is shared."), "PatientPage.show", key=key)
+            return self.page("patients/keep.html", form=form, back=back)
+        return self.done(_("The record is kept restricted. Nothing of it is shared."), back.endpoint, key=back.key)
 
     @expose("/<key>/erase", methods=["POST"])
     @has_access
@@ -164,7 +164,11 @@ class Back(NamedTuple):
 
 
 def _back(form: ConsentForm, letter: Letter | None) -> Back:
+    return _back_to(form.patient, letter)
+
+
+def _back_to(patient: Patient, letter: Letter | None) -> Back:
     """The letter one came from, else the record."""
     if letter is not None:
         return Back("LetterPage.show", letter.public_id, _("The letter"))
-    return Back("PatientPage.show", form.patient.public_id, form.patient.nickname)
+    return Back("PatientPage.show", patient.public_id, patient.nickname)

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from app import steps
 from app.act import act, undo_on_rollback
 from app.actors import Actor
-from app.errors import Incomplete, NoRoom, NotFound, Refusal
+from app.errors import Incomplete, NoRoom, NotFound, Refusal, WrongStep
 from app.models import ArchivedDocument, ConsentForm, DocumentKey, PhoneLink, now
 from app.outside import scans, seals, stacks, storage
 from app.outside.children import ChildFault
@@ -26,7 +26,7 @@ from app.outside.storage import StorageFault, StorageFull, Stored
 from app.outside.vault import Place
 from app.premises import premises
 from app.services import consents, jobs, papers, phones
-from app.words import FormState, _
+from app.words import Answer, FormState, _
 
 MOST_FILES = 20
 COPYING = "copy.make"
@@ -225,6 +225,36 @@ def archive(
     ask_for_copy(form)
     form.archived_at = now()
     consents.follow(actor, form)
+
+
+def add_scan(
+    actor: Actor, form: ConsentForm, uploads: Sequence[Upload], *, source: str, seen: int | None = None
+) -> None:
+    """Check and store the scan of a refusal that was archived without one. On a refusal of ours nothing stays behind.
+
+    Raises:
+        Incomplete: no file, too many, not a scan; with what to do.
+        WrongStep: care was not refused, or there is a scan already.
+        NoRoom: the disk is full.
+    """
+    taken = take_in(uploads)
+    with discarded_on_refusal(taken.kept):
+        keep_scan(actor, form, taken=taken, source=source, seen=seen)
+
+
+@act("consent.keep-scan")
+def keep_scan(actor: Actor, form: ConsentForm, *, taken: Taken, source: str) -> None:
+    """Keep the scan of a refusal: with a draft it goes when the draft ends, else it proves until its term is over."""
+    if not lacks_scan(form):
+        raise WrongStep(_("Only a refusal that has no scan yet takes one here."))
+    attach(actor, form, taken, source=source)
+    ask_for_copy(form)
+
+
+def lacks_scan(form: ConsentForm) -> bool:
+    """Whether a form is a refusal that was archived by its signature alone."""
+    refused = form.state is FormState.ARCHIVED and consents.care_answer(form) is Answer.REFUSED
+    return refused and not form.documents and form.attested_place is None
 
 
 def attach(actor: Actor, form: ConsentForm, taken: Taken, *, source: str) -> None:

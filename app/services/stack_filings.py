@@ -123,8 +123,10 @@ def file(actor: Actor, stack: Stack, group: Group, said: Said, *, seen: int | No
         mandate_ends_on=said.mandate_ends_on,
         seen=seen,
     )
-    if form.state is FormState.SIGNED:  # a refusal of care is kept without its scan
+    if form.state is FormState.SIGNED:
         archives.file_scan(actor, form, [Upload(document, "stack.pdf")], source="stack", seen=form.version)
+    elif archives.lacks_scan(form):  # a refusal of care is archived by its signature
+        archives.add_scan(actor, form, [Upload(document, "stack.pdf")], source="stack", seen=form.version)
     file_pages(actor, stack, pages=ids)
     stacks.remove(keys)
 

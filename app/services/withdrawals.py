@@ -18,7 +18,7 @@ from app.words import LegalGround, LetterOutcome, PatientState, _, gettext
 
 
 @act("patient.keep")
-def keep(_actor: Actor, patient: Patient, *, ground: LegalGround, law: str) -> None:
+def keep(actor: Actor, patient: Patient, *, ground: LegalGround, law: str) -> None:
     """Keep a record whose care consent was withdrawn: restricted, on a legal ground, by a law that is named.
 
     Raises:
@@ -28,6 +28,7 @@ def keep(_actor: Actor, patient: Patient, *, ground: LegalGround, law: str) -> N
         raise WrongStep(_("This record does not wait to be erased."))
     patient.kept_on, patient.kept_ground, patient.kept_law = today(), ground, law
     patient.erase_on = None
+    letters.answer(actor, patient, LetterOutcome.KEPT)
 
 
 @act("patient.erase", gives_away=True)
