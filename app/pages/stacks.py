@@ -21,7 +21,7 @@ from app.pages.fields import PickField
 from app.pages.jobs import KIND_WORDS
 from app.pages.lists import ListPage, reach, words_filter
 from app.pages.security import acting
-from app.services import archives, consents, stack_drops, stack_filings, stack_readings, stacks
+from app.services import archives, consents, patients, stack_drops, stack_filings, stack_readings, stacks
 from app.services.stacks import Group
 from app.words import Answer, Relation, StackState, Variant, _
 
@@ -32,6 +32,10 @@ FAULTS = archives.UNFIT | {
     "too_large": _("The file is larger than 60 MB. Scan with 200 dots per inch, or in grey."),
     "not_a_scan": _("The file is not a PDF, TIFF, JPEG or PNG."),
     "too_many_pages": _("The stack has more than 200 pages. Send it in parts."),
+    "lost": _("The file could not be stored safely. Send it again."),
+    "too_slow": _(
+        "The pages take too long to read, so some were left out. Scan them in grey with 200 dots per inch, and send fewer."
+    ),
     "signed": _(
         "The PDF is signed digitally. Taking it apart would destroy the signature: archive it on its form’s page."
     ),
@@ -151,8 +155,10 @@ class StacksPage(ListPage):
     def _page(self, stack: Stack, signing: dict[str, Any] | None = None, form: Any = None) -> Any:
         audit.note(acting(), "stack.open", stack)
         found = stacks.sort(stack)
-        for group in found.ready:
+        for group in [*found.ready, *found.waiting]:
             audit.note(acting(), "consent.open", group.form)
+        for group in found.ready:
+            audit.note(acting(), "patient.open", group.form.patient)
         for unbound in found.blanks:
             audit.note(acting(), "blank.open", unbound.blank)
         filing = FileForm()
@@ -169,6 +175,7 @@ class StacksPage(ListPage):
             },
             lines={group.form.public_id: stacks.lines_of(group) for group in found.ready},
             written={group.form.public_id: stacks.handwriting(group) for group in found.ready},
+            known={group.form.public_id: patients.identity_of(group.form.patient) for group in found.ready},
             handwriting=stacks.handwriting,
             reading_of=stacks.reading_of,
             grouped=paper.grouped_code,

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app import access
 from app.act import act
@@ -20,7 +20,10 @@ from app.outside.storage import StorageFull
 from app.premises import premises
 from app.services import jobs, stack_readings, stacks
 from app.services.archives import Upload
-from app.words import _
+from app.words import StackState, _
+
+MOST_UNREAD = 5
+"""How many stacks of one person may wait to be read: the worker is everybody's."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,14 @@ def _ending(filename: str) -> str:
 
 @act("stack.upload", creates=Stack)
 def upload(actor: Actor, hospital: Hospital, *, files: Files) -> Stack:
-    """Put stored files on one's list of stacks; a job reads them."""
+    """Put stored files on one's list of stacks; a job reads them.
+
+    Raises:
+        Incomplete: too many of one's stacks are not read yet.
+    """
+    reading = select(func.count(Stack.id)).where(Stack.person_id == actor.user_id, Stack.state == StackState.READING)
+    if (db.session.scalar(reading) or 0) >= MOST_UNREAD:
+        raise _unfit(_("Five of your stacks are still being read. Wait until one of them is."))
     stack = Stack(public_id=uuid.uuid4().hex, person_id=actor.user_id, hospital=hospital, added_at=now(), faults=[])
     stack.files, stack.wrapped_key, stack.passed_on = files.kept, files.wrapped_key, 0
     jobs.ask(stack_readings.READING, {"stack": stack.public_id}, person_id=actor.user_id)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,8 @@ from app.words import ScanState, StackState, Variant
 
 READING = "stacks.read"
 """The kind of job that reads a stack."""
+MOST_SECONDS = 600
+"""What one stack may take of the worker's time: 200 pages take a fifth of it."""
 
 
 @dataclass
@@ -97,20 +100,39 @@ def _known(stack: Stack) -> list[Scanned]:
 
 
 def _take_apart(files: Sequence[Sequence[str]], key: bytes | None, fresh: list[Scanned]) -> list[list[Any]]:
-    """Store each page of each file under a key of its own. Gives which files could not be read, and why."""
+    """Store each page of each file under a key of its own. Gives which files could not be read, and why.
+
+    Raises:
+        StorageFault: ``full`` or ``broken``: the files stay, and the job is tried again.
+    """
     faults: list[list[Any]] = []
-    store, vault = premises().store, premises().vault
+    ends = time.monotonic() + MOST_SECONDS
     for number, (name, ending) in enumerate(files, start=1):
         try:
-            content = b"".join(store.get(name, key or b"", vault))
-            for page in reader.take_apart(content, f"scan{ending}", reader.MOST_PAGES - len(fresh)):
+            content = _content(name, key)
+            for page in _until(ends, reader.take_apart(content, f"scan{ending}", reader.MOST_PAGES - len(fresh))):
                 fresh.append(_scanned(page, len(fresh) + 1))
                 jobs.report(len(fresh), 2 * max(len(fresh), len(files)))
         except ScanRefused as refused:
             faults.append([number, refused.code])
-        except StorageFault as fault:
-            faults.append([number, f"storage_{fault.code}"])
     return faults
+
+
+def _until(ends: float, pages: Iterator[bytes]) -> Iterator[bytes]:
+    for page in pages:
+        if time.monotonic() > ends:
+            raise ScanRefused("too_slow")
+        yield page
+
+
+def _content(name: str, key: bytes | None) -> bytes:
+    """A file as it was dropped. One that is missing or spoilt is refused; a disk that fails may work again later."""
+    try:
+        return b"".join(premises().store.get(name, key or b"", premises().vault))
+    except StorageFault as fault:
+        if fault.code in {"missing", "damaged"}:
+            raise ScanRefused("lost") from fault
+        raise
 
 
 def _scanned(page: bytes, position: int) -> Scanned:
@@ -205,16 +227,16 @@ def _papers(actor: Actor, pages: Sequence[Scanned]) -> tuple[dict[int, Printed],
     forms, blanks = {}, {}
     for form in db.session.scalars(mine.options(joinedload(ConsentForm.text))).unique().all():
         with suppress(NotFound, paper.PaperFault):  # never printed, or erased: its pages are named, no more
-            forms[form.id] = _printed(papers.set_paper(form), form.variant, by_hand=papers.is_by_hand(form))
+            forms[form.id] = _printed(papers.set_paper(form), form.variant)
     for blank in db.session.scalars(out.options(joinedload(BlankForm.text))).unique().all():
         with suppress(paper.PaperFault):
-            blanks[blank.id] = _printed(papers.set_blank(blank), blank.variant, by_hand=True)
+            blanks[blank.id] = _printed(papers.set_blank(blank), blank.variant)
     return forms, blanks
 
 
-def _printed(rendered: paper.Rendered, variant: Variant, *, by_hand: bool) -> Printed:
+def _printed(rendered: paper.Rendered, variant: Variant) -> Printed:
     writing = {name: (line.page, *line.writing) for name, line in lines.signatures(rendered, variant.value).items()}
-    return rendered, {**writing, **(lines.identity(rendered) if by_hand else {})}
+    return rendered, {**writing, **lines.identity(rendered)}
 
 
 def _read_marks(page: Scanned, printed: paper.Rendered, lines_: Mapping[str, lines.Rectangle]) -> None:

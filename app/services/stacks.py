@@ -24,7 +24,8 @@ from app.outside import stacks as reader
 from app.outside import storage
 from app.outside.children import ChildFault
 from app.outside.scans import ScanRefused
-from app.outside.vault import Place
+from app.outside.storage import StorageFault
+from app.outside.vault import Place, VaultFault
 from app.premises import premises
 from app.words import Answer, FormState, ScanState, _
 
@@ -159,17 +160,22 @@ def waiting_for(blank: BlankForm) -> BlankGroup | None:
 
 
 def handwriting(group: Sheets) -> dict[str, str]:
-    """Pictures of what a hand wrote on a blank form about the patient: ``family_name``, ``birth_date`` and so on."""
+    """Pictures of what the paper says of the patient, in print or by hand: ``family_name``, ``birth_date`` and so on."""
     found = [(name, picture) for page in group.pages for name, picture in reading_of(page).get("lines", {}).items()]
     return {name.removeprefix(OF_PATIENT): picture for name, picture in found if name.startswith(OF_PATIENT)}
 
 
 def reading_of(page: StackPage) -> dict[str, Any]:
-    """What was read on a page: ``small``, ``boxes``, ``inked``, ``lines``; pictures as base64."""
+    """What was read on a page: ``small``, ``boxes``, ``inked``, ``lines``; pictures as base64. Nothing when it is spoilt."""
     if page.sealed_reading is None or page.wrapped_key is None:
         return {}
-    plain = premises().vault.open(page.wrapped_key, storage.PURPOSE, page.sealed_reading, reading_place(page.public_id))
-    words: dict[str, Any] = json.loads(plain)
+    place = reading_place(page.public_id)
+    try:
+        words: dict[str, Any] = json.loads(
+            premises().vault.open(page.wrapped_key, storage.PURPOSE, page.sealed_reading, place)
+        )
+    except VaultFault:
+        return {}
     return words
 
 
@@ -238,7 +244,7 @@ def picture_of(page: StackPage, width: int) -> bytes:
     """
     try:
         return reader.draw(content_of(page.storage_key, page.wrapped_key), page.turned, width)
-    except ScanRefused as refused:
+    except (ScanRefused, StorageFault) as refused:
         raise NotFound(_("This page cannot be drawn. Scan it again.")) from refused
     except ChildFault as busy:
         raise Incomplete(_("Many pages are being drawn at this moment. Wait a little and open it again.")) from busy

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import time_machine
 from PIL import Image
 from sqlalchemy import event, select
 from sqlalchemy.exc import OperationalError
 
-from app.errors import Conflict, NotFound, Refusal, WrongStep
-from app.models import ConsentForm, Grant, GrantedPatient, Stack, StackPage, db
+from app.errors import Conflict, Incomplete, NotFound, Refusal, WrongStep
+from app.models import ConsentForm, Grant, GrantedPatient, Stack, StackPage, db, now
 from app.outside.paper.codes import qr_payload
 from app.services import patients, stack_drops, stack_filings, stacks
 from app.services.archives import Upload
 from app.words import FormState, GrantScope, ScanState, StackState
+from tests.papers import document
 from tests.scans import scanned
+from tests.screens import Screen
 from tests.services.test_stacks import drop, kept_files, named_files, only, pages_of, said, work
 from tests.trust.withdrawals import record
 from tests.world import World
@@ -171,3 +176,84 @@ def test_erasing_takes_the_waiting_scans_of_the_record_with_it(world: World) -> 
 
     assert waiting(world, key) == []
     assert kept_files(world) == named_files(world)
+
+
+@contextmanager
+def full_disk(room: int) -> Iterator[None]:
+    """No file of this process may grow beyond ``room`` bytes: a write fails as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.t_full
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_a_full_disk_while_a_stack_is_read_keeps_the_scans_for_later(world: World, dialect: str) -> None:
+    with world.house.acting(world.people["owner"]) as actor:
+        key = stack_drops.drop(actor, [Upload(scanned(pages_of(world, "printed")), "scan.pdf")]).public_id
+    with full_disk(20_000):
+        work(world)
+    with world.house.everything() as session:
+        stack = session.scalars(select(Stack).where(Stack.public_id == key)).one()
+        assert (stack.state, stack.pages, len(stack.files), stack.faults) == (StackState.READING, [], 1, [])
+    assert named_files(world) <= kept_files(world)
+
+    with time_machine.travel(now() + dt.timedelta(hours=1)):
+        work(world)
+
+    with world.house.acting(world.people["owner"]):
+        (group,) = only(key)[1].ready
+        assert (group.missing, dialect) == ([], "postgresql")
+
+
+def test_a_spoilt_page_is_said_and_the_others_are_filed(world: World) -> None:
+    loose = Image.new("L", (1200, 1700), 255)
+    key = drop(world, "owner", (scanned([*pages_of(world, "printed"), loose]), "scan.pdf"))
+    client = world.client("owner")
+    with world.house.everything() as session:
+        session.connection(execution_options={"writes": True})
+        stack = session.scalars(select(Stack).where(Stack.public_id == key)).one()
+        (spoilt,) = (page for page in stack.pages if page.form_id is None)
+        public_id, spoilt.sealed_reading = spoilt.public_id, b"x" * 40
+        (world.house.var / "files" / str(spoilt.storage_key)).unlink()
+        session.commit()
+
+    answers = [client.get(address).status_code for address in (f"/stacks/{key}", f"/stacks/{key}/pages/{public_id}")]
+
+    assert answers == [200, 404]
+    with world.house.acting(world.people["owner"]) as actor:
+        stack, found = only(key)
+        (group,) = found.ready
+        stack_filings.file(actor, stack, group, said(group), seen=group.form.version, mark=group.mark)
+        assert group.form.state is FormState.ARCHIVED
+    with world.house.acting(world.people["owner"]) as actor:
+        (page,) = only(key)[1].loose
+        stack_filings.throw_away(actor, page, seen=page.version)
+        assert only(key)[0].state is StackState.CLOSED
+
+
+def test_somebody_with_five_unread_stacks_waits(world: World) -> None:
+    content = document()
+    with world.house.acting(world.people["owner"]) as actor:
+        for _number in range(5):
+            stack_drops.drop(actor, [Upload(content, "scan.pdf")])
+        before = kept_files(world)
+        with pytest.raises(Incomplete, match="Five of your stacks are still being read"):
+            stack_drops.drop(actor, [Upload(content, "scan.pdf")])
+        assert kept_files(world) == before
+    with world.house.acting(world.people["colleague"]) as actor:
+        stack_drops.drop(actor, [Upload(content, "scan.pdf")])
+
+
+def test_the_name_on_the_paper_is_shown_beside_the_records(world: World) -> None:
+    key = drop(world, "owner", (scanned(pages_of(world, "printed")), "scan.pdf"))
+    with world.house.acting(world.people["owner"]):
+        (group,) = only(key)[1].ready
+        assert set(stacks.handwriting(group)) == {"family_name", "given_names", "birth_date", "file_number"}
+    shown = Screen(world.client("owner").get(f"/stacks/{key}"))
+    who = world.identities["printed"]
+    beside = shown.tree.xpath("//*[contains(@class, 'handwritten')]//bdi/text()")
+    assert (beside[:2], len(beside)) == ([who.family_name, who.given_names], 4)

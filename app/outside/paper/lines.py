@@ -68,7 +68,7 @@ def signatures(printed: Rendered, variant: str) -> Mapping[str, Line]:
 
 
 def identity(printed: Rendered) -> Mapping[str, Rectangle]:
-    """Where a hand writes who the patient is, on a form that was printed blank: ``patient-family_name`` and so on."""
+    """Where a form says who the patient is, in print or by hand: ``patient-family_name`` and so on."""
     places = {name: printed.places.get(f"signing-{name}") for name in WHO}
     return {
         f"patient-{name}": (place.page, place.left, place.top, place.width, PEN - RULE)
