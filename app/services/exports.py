@@ -23,7 +23,7 @@ from app.errors import Incomplete, NotFound, WrongStep
 from app.models import ConsentForm, Export, ExportRelease, Hospital, Job, Mandate, Patient, db, now, today
 from app.outside import storage
 from app.outside.storage import StorageFault, Stored
-from app.outside.vault import Place
+from app.outside.vault import Place, VaultFault
 from app.premises import premises
 from app.services import jobs
 from app.services.jobs import Every, job
@@ -281,3 +281,16 @@ def _remove(key: str | None) -> None:
 def file_keys(session: Any) -> Iterator[str]:
     """Every file an export names, for ``fsck``."""
     yield from session.scalars(select(Export.storage_key).where(Export.storage_key.is_not(None)))
+
+
+def faults(session: Any) -> Iterator[tuple[str, str]]:
+    """Exports whose file or key is not what it should be: public id and a sentence, for ``fsck``."""
+    for export in session.scalars(select(Export).where(Export.storage_key.is_not(None))).unique():
+        try:
+            premises().vault.check(export.wrapped_key, storage.PURPOSE)
+            if premises().store.facts(export.storage_key).size != export.size:
+                yield export.public_id, f"its file {export.storage_key} has another size"
+        except VaultFault as fault:
+            yield export.public_id, f"its key does not open ({fault.code})"
+        except StorageFault as fault:
+            yield export.public_id, f"its file {export.storage_key} is {fault.code}"

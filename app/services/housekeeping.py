@@ -164,6 +164,7 @@ def fsck(*, deep: bool = False) -> Iterator[Finding]:
         yield from _documents(session, deep=deep)
         yield from _copies(session)
         yield from _prints(session)
+        yield from _exports(session)
         yield from _orphans(session)
         yield from _partials()
         yield from _identities(session)
@@ -231,6 +232,11 @@ def _copies(session: Session) -> Iterator[Finding]:
         return
     for key in late:
         yield Finding("copy", key, "the form's sealed copy is missing", partial(copies.ask, key))
+
+
+def _exports(session: Session) -> Iterator[Finding]:
+    for key, sentence in exports.faults(session):
+        yield Finding("export", key, sentence)
 
 
 def _prints(session: Session) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ from app.errors import Incomplete, NotAllowed, Refusal
 from app.models import ConsentForm, Patient, Person, PrintItem, PrintRun, db, now
 from app.outside import paper, storage
 from app.outside.storage import StorageFault, Stored
+from app.outside.vault import VaultFault
 from app.premises import premises
 from app.services import jobs, papers, prints
 from app.services.jobs import Every, job
@@ -201,5 +202,7 @@ def faults(session: Session) -> Iterator[tuple[str, str]]:
             premises().vault.check(run.wrapped_key or b"", storage.PURPOSE)
             if premises().store.facts(str(run.storage_key)).size != run.size:
                 yield run.public_id, f"its file {run.storage_key} has another size"
+        except VaultFault as fault:
+            yield run.public_id, f"its key does not open ({fault.code})"
         except StorageFault as fault:
             yield run.public_id, f"its file {run.storage_key} is {fault.code}"

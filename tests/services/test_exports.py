@@ -432,7 +432,18 @@ def test_fsck_knows_the_file(world: Any) -> None:
     for file in (world.house.var / "files").iterdir():
         os.utime(file, (0, 0))
     with world.house.app.app_context():
-        assert [one for one in housekeeping.fsck() if one.kind == "orphan"] == []
+        assert [one for one in housekeeping.fsck() if one.word == "orphan"] == []
+
+
+def test_fsck_names_an_export_whose_file_is_gone(world: Any) -> None:
+    key = everybody_releases(world)
+    run(world)
+    ((name, public_id),) = world.house.rows("SELECT storage_key, public_id FROM export WHERE id = :id", id=key)
+    (world.house.var / "files" / name).unlink()
+    with world.house.app.app_context():
+        assert [str(one) for one in housekeeping.fsck() if one.word == "export"] == [
+            f"export {public_id}: its file {name} is missing"
+        ]
 
 
 def test_a_locked_clinicians_forms_are_released_by_the_contact_alone(world: Any) -> None:
