@@ -15,9 +15,11 @@ import click
 from flask.cli import AppGroup, with_appcontext
 
 from app.errors import Refusal
-from app.services import backups, housekeeping, keys, restores
-from app.services.backups import Backup
+from app.services import backup_folders, backups, housekeeping, key_files, keys, restores, takebacks
+from app.services.backup_folders import Backup
 from app.services.keys import Tell
+from app.services.ledgers import LEDGERS, Ledger
+from app.services.restores import Again
 
 FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 
@@ -57,16 +59,18 @@ def _end(bars: list[tuple[str, Any]]) -> None:
 
 @click.command("backup")
 @FOLDER
-@click.option("--keys", "file", type=click.Path(path_type=Path), help="Also write the secret settings here, apart.")
+@click.option(
+    "--keys", "file", type=click.Path(path_type=Path), help="Also write the secret settings and the seal here."
+)
 @with_appcontext
 def backup(folder: Path, file: Path | None) -> None:
     """Copy database and files into DIR while the platform runs. An earlier backup there is brought up to date."""
     with _telling() as tell:
         if file is not None:
-            backups.refuse_near(file, folder)
+            key_files.refuse_near(file, folder)
         made = backups.make(folder, tell)
         if file is not None:
-            backups.write_keys(file)
+            key_files.write(file)
     click.echo(f"{_said(made.backup)} ({made.added} files new)")
     if file is not None:
         click.echo(f"The keys are in {file}: take it to another place than {folder}.")
@@ -79,30 +83,72 @@ def backup(folder: Path, file: Path | None) -> None:
 @click.option(
     "--ledger", type=click.Path(path_type=Path), help="What was erased since, if kept elsewhere (erased.log)."
 )
+@click.option(
+    "--withdrawals", type=click.Path(path_type=Path), help="What was withdrawn since (withdrawn.log), likewise."
+)
+@click.option(
+    "--keys", "file", type=click.Path(path_type=Path), help="The file of backup --keys: the seal is put back."
+)
 @click.option("--check", is_flag=True, help="Read the whole backup and write nothing.")
 @with_appcontext
-def restore(folder: Path, ledger: Path | None, *, check: bool) -> None:
-    """Bring the backup in DIR into an empty house; what was erased since is erased again."""
+def restore(folder: Path, ledger: Path | None, withdrawals: Path | None, file: Path | None, *, check: bool) -> None:
+    """Bring the backup in DIR into an empty house; what was erased or withdrawn since is done again."""
     from flask_migrate import downgrade, upgrade  # noqa: PLC0415  Alembic is needed here alone
 
+    given = {keys.ERASED.name: ledger, takebacks.WITHDRAWN.name: withdrawals}
+    elsewhere = {name: path for name, path in given.items() if path is not None}
     with _telling() as tell:
-        found = backups.read(folder)
+        found = backup_folders.read(folder)
+        seal = key_files.read_seal(file) if file is not None else {}
         if check:
-            backups.verify(found, tell)
+            backup_folders.verify(found, tell)
             click.echo(f"{_said(found)} is whole.")
             return
-        known = ledger is not None or keys.ledger().exists()
-        done = restores.restore(found, ledger, tell, lambda to: upgrade() if to == "head" else downgrade(revision=to))
-    if not known:
-        click.echo(
-            f"No ledger of erasures was found: what was erased after {found.words['made_at']} is back. "
-            f"With a copy of {keys.LEDGER}, run flask keys erase-again FILE before anybody signs in."
+        missing = [one for one in LEDGERS if one.name not in elsewhere and not one.path().exists()]
+        done = restores.restore(
+            found, elsewhere, tell, lambda to: upgrade() if to == "head" else downgrade(revision=to)
         )
+        written = key_files.put_back(seal)
+    _say_missing(found, missing)
+    _say_seal(written)
     if done.unread:
-        click.echo(f"{done.unread} lines of the ledger cannot be read.")
+        click.echo(f"{done.unread} lines of the ledgers cannot be read.")
+    _say_withdrawn(done.withdrawn)
     left = _findings()
     click.echo(f"{_said(found)} is restored; {done.destroyed} erasures made since were done again.")
-    sys.exit(1 if left else 0)
+    sys.exit(1 if left or done.withdrawn.left else 0)
+
+
+def _say_missing(found: Backup, missing: list[Ledger]) -> None:
+    """Say what may have come back because nobody knows it was taken away."""
+    moment = found.words["made_at"]
+    if keys.ERASED in missing:
+        click.echo(
+            f"No ledger of erasures was found: what was erased after {moment} is back. "
+            f"With a copy of {keys.ERASED.name}, run flask keys erase-again FILE before anybody signs in."
+        )
+    if takebacks.WITHDRAWN in missing:
+        click.echo(
+            f"No ledger of withdrawals was found: what was withdrawn after {moment} is given again. "
+            f"With a copy of {takebacks.WITHDRAWN.name}, run flask withdraw-again FILE before anybody signs in; "
+            "without one, ask each hospital."
+        )
+
+
+def _say_seal(written: dict[str, Path]) -> None:
+    if written:
+        click.echo("The seal is back. Put these lines into the settings:")
+    for name, path in written.items():
+        click.echo(f"{name}={path}")
+
+
+def _say_withdrawn(again: Again) -> None:
+    if again.done:
+        click.echo(f"{again.done} withdrawals and restrictions made since were recorded again.")
+    for patient in again.left:
+        click.echo(
+            f"patient {patient}: a withdrawal could not be recorded again: ask the hospital, and record it there"
+        )
 
 
 def _said(found: Backup) -> str:
@@ -154,11 +200,26 @@ def rotate() -> None:
 def erase_again(file: Path) -> None:
     """Erase what a ledger calls erased and a restore has brought back: after one by hand, or without a ledger."""
     with _telling():
-        unread = keys.merge(file, keys.ledger())
-        destroyed = keys.destroy_again(keys.ledger())
+        unread = keys.ERASED.merge(file)
+        destroyed = keys.destroy_again()
     click.echo(f"{destroyed} erasures were done again.")
     if unread:
         click.echo(f"{unread} lines of the ledger cannot be read.")
 
 
-COMMANDS = (backup, restore, keys_group)
+@click.command("withdraw-again")
+@click.argument("file", type=click.Path(path_type=Path))
+@with_appcontext
+def withdraw_again(file: Path) -> None:
+    """Withdraw what a ledger calls withdrawn and a restore has given again: after one by hand, or without a ledger."""
+    with _telling():
+        unread = takebacks.WITHDRAWN.merge(file)
+        again = restores.withdraw_again()
+    _say_withdrawn(again)
+    click.echo(f"{again.done} withdrawals and restrictions were done again.")
+    if unread:
+        click.echo(f"{unread} lines of the ledger cannot be read.")
+    sys.exit(1 if again.left else 0)
+
+
+COMMANDS = (backup, restore, keys_group, withdraw_again)

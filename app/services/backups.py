@@ -1,11 +1,7 @@
-"""Backups: a copy of database and files made while the platform runs, and the way back into an empty house.
+"""Backups: a copy of database and files made while the platform runs.
 
-A backup is a folder:  ``database.sqlite`` or ``database.dump``, ``files/`` (still encrypted, and only added to by the
-next backup into the same folder), ``files.sha256`` (as ``sha256sum --check`` reads it), ``erased.log`` (``keys``) and
-``manifest.json``, which is written last: without it there is no backup. The keys are never in it.
-
-The manifest names what each part hashes to and is sealed by the master key, so that whoever can write to the folder
-cannot make a backup of their own. How a database is copied and loaded is ``dumps``.
+What a backup is, and whether one is whole, is ``backup_folders``; the way back into an empty house ``restores``; the keys,
+which are never in it, ``key_files``. How a database is copied and loaded is ``dumps``.
 """
 
 from __future__ import annotations
@@ -14,10 +10,7 @@ import base64
 import contextlib
 import datetime as dt
 import fcntl
-import hashlib
-import json
 import os
-import sqlite3
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,38 +20,29 @@ import config
 from app.errors import NoRoom, Refusal
 from app.models import now
 from app.outside import folders
-from app.outside.storage import KEY_SHAPE, NO_ROOM, PARTIAL_SHAPE
-from app.outside.vault import Place, Vault, VaultFault
+from app.outside.storage import KEY_SHAPE, PARTIAL_SHAPE
+from app.outside.vault import Vault
 from app.premises import premises
-from app.services import dumps, keys
+from app.services import backup_folders, dumps, keys
+from app.services.backup_folders import (
+    FILES,
+    FORMAT,
+    LIST,
+    MANIFEST,
+    PART,
+    PURPOSE,
+    Backup,
+    Unfit,
+    disk,
+    part_of,
+    store,
+)
 from app.services.dumps import Facts
 from app.services.keys import Tell
+from app.services.ledgers import LEDGERS
 
-FORMAT = 1
-MANIFEST, LIST, FILES = "manifest.json", "files.sha256", "files"
-PART = ".part"
-PURPOSE = b"backup"
 BESIDE = {"lost+found"}
 """What an empty disk has."""
-
-
-class Unfit(Refusal):
-    """The backup, or where it is to go, cannot be used. In English: it is said at the command line alone."""
-
-
-class Backup(NamedTuple):
-    """A backup whose manifest holds."""
-
-    folder: Path
-    words: dict[str, Any]
-
-    @property
-    def database(self) -> str:
-        """The name of the part that is the database."""
-        return dumps.PARTS[self.words["dialect"]]
-
-
-# --- making one ------------------------------------------------------------------------------------------------------
 
 
 class Made(NamedTuple):
@@ -110,7 +94,7 @@ def _alone(folder: Path) -> Iterator[bool]:
         _refuse_others(folder)
         if (folder / MANIFEST).is_file():
             with contextlib.suppress(Unfit):
-                _finish(Backup(folder, _parsed(folder / MANIFEST)))
+                _finish(Backup(folder, backup_folders.parsed(folder / MANIFEST)))
         yield fresh
     except BlockingIOError:
         raise Unfit(f"Another backup is being written into {folder}.") from None
@@ -120,7 +104,7 @@ def _alone(folder: Path) -> Iterator[bool]:
 
 def _refuse_others(folder: Path) -> None:
     """Refuse a folder in which something else lives: nobody's files are to be mixed with a backup's."""
-    ours = {MANIFEST, LIST, keys.LEDGER, *dumps.PARTS.values()}
+    ours = {MANIFEST, LIST, *(ledger.name for ledger in LEDGERS), *dumps.PARTS.values()}
     names = {path.name.removesuffix(PART) for path in folder.iterdir()}
     other = sorted(names - ours - BESIDE - {FILES})
     inside = folder / FILES
@@ -138,9 +122,9 @@ def _listed(folder: Path) -> dict[str, str]:
     if not (folder / MANIFEST).is_file():
         return {}
     with contextlib.suppress(Refusal, OSError):
-        backup = read(folder)
-        _refuse_changed(backup.folder / LIST, backup.words["parts"][LIST]["sha256"])
-        return read_list(backup)
+        backup = backup_folders.read(folder)
+        backup_folders.refuse_changed(backup.folder / LIST, backup.words["parts"][LIST]["sha256"])
+        return backup_folders.read_list(backup)
     return {}
 
 
@@ -184,8 +168,10 @@ def _describe(folder: Path, moment: dt.datetime, facts: Facts, files: Mapping[st
     """Write the small parts and the manifest, all still under temporary names."""
     lines = "".join(f"{digest}  {FILES}/{name}\n" for name, digest in sorted(files.items()))
     folders.write(folder / f"{LIST}{PART}", lines)
-    ledger = keys.ledger()
-    folders.write(folder / f"{keys.LEDGER}{PART}", ledger.read_text() if ledger.exists() else "")
+    for ledger in LEDGERS:
+        known = ledger.path()
+        folders.write(folder / f"{ledger.name}{PART}", known.read_text() if known.exists() else "")
+    names = [dumps.PARTS[facts.dialect], LIST, *(ledger.name for ledger in LEDGERS)]
     words: dict[str, Any] = {
         "format": FORMAT,
         "made_at": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
@@ -196,13 +182,11 @@ def _describe(folder: Path, moment: dt.datetime, facts: Facts, files: Mapping[st
         "rows": facts.rows,
         "log": {"entries": facts.head[0], "head": facts.head[1]},
         "masters": sorted({*facts.masters, premises().vault.current}, key=int),
-        "parts": {
-            name: _measured(folder / f"{name}{PART}") for name in (dumps.PARTS[facts.dialect], LIST, keys.LEDGER)
-        },
+        "parts": {name: _measured(folder / f"{name}{PART}") for name in names},
         "files": {"count": len(files), "bytes": sum((folder / FILES / name).stat().st_size for name in files)},
     }
     _seal(words)
-    folders.write(folder / f"{MANIFEST}{PART}", _rendered(words))
+    folders.write(folder / f"{MANIFEST}{PART}", backup_folders.rendered(words))
     return Backup(folder, words)
 
 
@@ -211,8 +195,10 @@ def _seal(words: dict[str, Any]) -> None:
     held, newest = premises().settings["MASTER_KEY"], premises().vault.current
     locks = {one: Vault({one: held[one]}, one).new_key(PURPOSE) for one in words["masters"] if one in held}
     words["locks"] = {one: _base64(lock) for one, lock in locks.items()}
-    words["seal"] = _base64(premises().vault.seal(locks[newest], PURPOSE, _digest(words), _place(words)))
-    words["sha256"] = _digest(words).hex()
+    words["seal"] = _base64(
+        premises().vault.seal(locks[newest], PURPOSE, backup_folders.digest_of(words), backup_folders.place(words))
+    )
+    words["sha256"] = backup_folders.digest_of(words).hex()
 
 
 def _program_version() -> str:
@@ -238,13 +224,6 @@ def _finish(made: Backup) -> None:
     folders.sync(made.folder)
 
 
-def part_of(backup: Backup, name: str) -> Path:
-    """Where a part is: if the machine stopped right after the manifest took its name, still under the temporary one."""
-    temporary = backup.folder / f"{name}{PART}"
-    fits = temporary.is_file() and folders.sha256(temporary) == backup.words["parts"][name]["sha256"]
-    return temporary if fits else backup.folder / name
-
-
 def _forget(made: Backup, files: Mapping[str, str]) -> None:
     """Take away what belonged to the backup before and is in the house no more."""
     for path in (made.folder / FILES).iterdir():
@@ -265,161 +244,9 @@ def _take_back(folder: Path, written: list[Path], *, fresh: bool) -> None:
             folder.rmdir()
 
 
-# --- the keys, apart -------------------------------------------------------------------------------------------------
-
-
-def refuse_near(file: Path, folder: Path) -> None:
-    """Refuse to write the keys beside what they open.
-
-    Raises:
-        Unfit: the file would lie inside the backup, or cannot be made.
-    """
-    if folder.resolve() in file.resolve().parents:
-        raise Unfit(f"{file} lies inside {folder}. Whoever finds both can read everything: keep the keys elsewhere.")
-    if file.is_dir() or not file.resolve().parent.is_dir():
-        raise Unfit(f"{file} cannot be written: give the name of a file in a folder that is there.")
-
-
-def write_keys(file: Path) -> None:
-    """Write the two secret settings as they stand in ``settings.env``, for the owner's eyes alone."""
-    settings = premises().settings
-    masters = settings["MASTER_KEY"]
-    several = ",".join(f"{one}:{_base64(masters[one])}" for one in sorted(masters, key=int, reverse=True))
-    master = _base64(masters["1"]) if set(masters) == {"1"} else several
-    half = file.with_name(f".{file.name}.part")
-    with disk(file):
-        folders.write(half, f"SECRET_KEY={settings['SECRET_KEY']}\nMASTER_KEY={master}\n")
-        half.replace(file)
-
-
-# --- reading one -----------------------------------------------------------------------------------------------------
-
-
-def read(folder: Path) -> Backup:
-    """The backup in a folder, if its manifest is whole and this house's keys open it.
-
-    Raises:
-        Unfit: it is no backup, half of one, changed, or of other keys, another database or a newer program.
-    """
-    if not folder.is_dir():
-        raise Unfit(f"{folder} is not a folder with a backup.")
-    if not (folder / MANIFEST).is_file():
-        raise Unfit(f"{folder} holds no backup, or half of one: there is no {MANIFEST}.")
-    backup = Backup(folder, _parsed(folder / MANIFEST))
-    _refuse_other_keys(backup)
-    return backup
-
-
-def _parsed(manifest: Path) -> dict[str, Any]:
-    """The words of a manifest that is byte for byte as it was written."""
-    changed = Unfit(f"{manifest} is not what was written. Take another backup.")
-    try:
-        text = manifest.read_text("utf-8")
-        words: dict[str, Any] = json.loads(text)
-        rest = {name: value for name, value in words.items() if name != "sha256"}
-        if words["sha256"] != _digest(rest).hex() or text != _rendered(words):
-            raise changed
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise changed from None
-    if words["format"] != FORMAT:
-        raise Unfit("This backup was made by a newer version of the program. Install that version first.")
-    return words
-
-
-def _refuse_other_keys(backup: Backup) -> None:
-    """Try the master keys on the backup's own locks, then the manifest's seal."""
-    words, vault = backup.words, premises().vault
-    for one in words["masters"]:
-        lock = base64.b64decode(words["locks"].get(one, ""))
-        try:
-            vault.check(lock, PURPOSE)
-        except VaultFault:
-            raise Unfit(
-                f"The wrapped keys do not open: MASTER_KEY is not the one this backup was made with (version {one}). "
-                "Put the right one into the settings."
-            ) from None
-    sealed = {name: value for name, value in words.items() if name not in {"sha256", "seal"}}
-    newest = max(words["locks"], key=int)
-    lock, seal = base64.b64decode(words["locks"][newest]), base64.b64decode(words["seal"])
-    try:
-        fits = vault.open(lock, PURPOSE, seal, _place(words)) == _digest(sealed)
-    except VaultFault:
-        fits = False
-    if not fits:
-        raise Unfit(f"{backup.folder / MANIFEST} was not written by this platform. Take another backup.")
-
-
-def verify(backup: Backup, tell: Tell) -> None:
-    """Compare every byte of a backup with what was written.
-
-    Raises:
-        Unfit: naming the part that differs or is missing.
-    """
-    with disk(backup.folder):
-        for name, facts in backup.words["parts"].items():
-            _refuse_changed(part_of(backup, name), facts["sha256"])
-        files = read_list(backup)
-        for done, (name, digest) in enumerate(files.items(), start=1):
-            _refuse_changed(backup.folder / FILES / name, digest)
-            tell("Checking", done, len(files))
-
-
-def _refuse_changed(path: Path, digest: str) -> None:
-    if not path.is_file():
-        raise Unfit(f"{path} is missing. Take another backup.")
-    if folders.sha256(path) != digest:
-        raise Unfit(f"{path} is not what was written. Take another backup.")
-
-
-def read_list(backup: Backup) -> dict[str, str]:
-    """SHA-256 by name of the files a backup lists."""
-    lines = (line.split(f"  {FILES}/") for line in part_of(backup, LIST).read_text().splitlines())
-    return {name: digest for digest, name in lines}
-
-
-# --- small things ----------------------------------------------------------------------------------------------------
-
-
-def var() -> Path:
-    """Where this house keeps what is not in the database."""
-    return Path(premises().settings["VAR"])
-
-
-def store() -> Path:
-    """Where this house keeps its documents."""
-    return var() / FILES
-
-
-def _place(words: Mapping[str, Any]) -> Place:
-    return Place("backup", "manifest", str(words["made_at"]))
-
-
-def _rendered(words: Mapping[str, Any]) -> str:
-    return json.dumps(words, indent=1, sort_keys=True) + "\n"
-
-
-def _digest(words: Mapping[str, Any]) -> bytes:
-    return hashlib.sha256(_rendered(words).encode()).digest()
-
-
 def _base64(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
 def _measured(path: Path) -> dict[str, Any]:
     return {"size": path.stat().st_size, "sha256": folders.sha256(path)}
-
-
-@contextlib.contextmanager
-def disk(place: Path) -> Iterator[None]:
-    """Say in a sentence what the operating system, or SQLite, could not do."""
-    try:
-        yield
-    except OSError as fault:
-        if fault.errno in NO_ROOM:
-            raise NoRoom(f"There is no room left on the disk of {place}. Nothing of this was kept.") from fault
-        raise Unfit(f"{fault.filename or place} cannot be read or written: {fault.strerror}.") from fault
-    except sqlite3.OperationalError as fault:
-        raise NoRoom(
-            f"There is no room left on the disk of {place}, or it fails: {fault}. Nothing of this was kept."
-        ) from fault

@@ -20,7 +20,7 @@ from app.models import ConsentDecision, ConsentForm, Patient, Person, Registry, 
 from app.outside.paper.codes import CROCKFORD
 from app.premises import premises
 from app.scopes import care_in_force
-from app.services import days, letters, papers, patients, proofs, renewals, same_questions, texts
+from app.services import days, letters, papers, patients, proofs, renewals, same_questions, takebacks, texts
 from app.words import (
     Answer,
     Channel,
@@ -327,11 +327,18 @@ def follow(actor: Actor, form: ConsentForm) -> None:
             same_questions.carry(actor, decision, said=said)
     for earlier in _archived(patient, but=form):
         supersede(actor, earlier)
+    for decision in form.decisions:
+        if decision.answer is Answer.REFUSED:  # a restore must not bring an older yes back
+            takebacks.note_decision(decision, form.signed_on or today(), Channel.IN_PERSON)
     if care_answer(form) is Answer.GIVEN:
         patients.stay(patient)
     settle(actor, patient)
     if care_answer(form) is Answer.REFUSED:
         if patient.state is PatientState.RESTRICTED:
+            no = next(decision for decision in form.decisions if decision.purpose is Purpose.CARE)
+            takebacks.note_decision(
+                no, form.signed_on or today(), Channel.IN_PERSON
+            )  # a no after a yes is a withdrawal
             patients.await_decision(patient, form.signed_on or today())  # a no after a yes is a withdrawal
         patients.lapse_open(actor, patient, gettext("Consent for care was refused."))
 
@@ -394,6 +401,7 @@ def withdraw(
         sentence = _("This day is before the signature or in the future. Check the date.")
         raise Incomplete(sentence, fields={"withdrawn_on": sentence})
     decision.withdrawn_on, decision.channel, decision.withdrawal_reason = withdrawn_on, channel, reason
+    takebacks.note_decision(decision, withdrawn_on, channel)
     for waiting in same_questions.given(decision, FormState.SIGNED, until=withdrawn_on):
         same_questions.carry(actor, waiting, said=same_questions.Said(withdrawn_on, channel, reason))
     if decision.purpose is Purpose.CARE:

@@ -7,11 +7,9 @@ names, and finish what an act or a daily job would have done anyway. Jobs themse
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session, joinedload
@@ -20,7 +18,6 @@ from app import actors, audit_chain, sight
 from app.actors import Actor
 from app.errors import WrongStep
 from app.models import (
-    ArchivedDocument,
     Attempt,
     ConsentDecision,
     ConsentForm,
@@ -38,19 +35,27 @@ from app.models import (
     now,
     today,
 )
-from app.outside import storage
-from app.outside.storage import StorageFault
 from app.outside.vault import VaultFault
 from app.premises import premises
 from app.scopes import care_in_force
-from app.services import consents, copies, exports, limits, papers, patients, print_runs, proofs, stacks, withdrawals
+from app.services import (
+    consents,
+    copies,
+    exports,
+    file_findings,
+    limits,
+    papers,
+    patients,
+    print_runs,
+    proofs,
+    withdrawals,
+)
+from app.services.file_findings import Finding
 from app.services.jobs import Every, job, report
 from app.words import JobState, PatientState
 
-HOUR = dt.timedelta(hours=1)
 KEPT_DAYS = 90
 """How long ended logins, used links and finished jobs stay to be looked at; what happened is in the audit log."""
-ROWS_AT_ONCE = 500
 
 
 # --- every day -------------------------------------------------------------------------------------------------------
@@ -128,7 +133,7 @@ def sweep_logins(_actor: Actor, _payload: Mapping[str, Any]) -> None:
 @job("files.sweep", every=Every.DAY)
 def sweep_partials(_actor: Actor, _payload: Mapping[str, Any]) -> None:
     """Remove the half-written files a crash left behind."""
-    for finding in _partials():
+    for finding in file_findings.partials():
         if finding.repair:
             finding.repair()
 
@@ -142,18 +147,6 @@ def sweep_papers(_actor: Actor, _payload: Mapping[str, Any]) -> None:
 # --- fsck ------------------------------------------------------------------------------------------------------------
 
 
-class Finding(NamedTuple):
-    """One thing that is wrong: its word, the key of the row or file, a sentence, and the repair if one is safe."""
-
-    word: str
-    key: str
-    sentence: str
-    repair: Callable[[], object] | None = None
-
-    def __str__(self) -> str:
-        return f"{self.word} {self.key}: {self.sentence}"
-
-
 def fsck(*, deep: bool = False) -> Iterator[Finding]:
     """Everything that does not fit.
 
@@ -161,12 +154,13 @@ def fsck(*, deep: bool = False) -> Iterator[Finding]:
         deep: also read every file to its end and compare its SHA-256.
     """
     with sight.wide("fsck") as session:
-        yield from _documents(session, deep=deep)
+        yield from file_findings.documents(session, deep=deep)
         yield from _copies(session)
         yield from _prints(session)
         yield from _exports(session)
-        yield from _orphans(session)
-        yield from _partials()
+        yield from file_findings.waiting_scans(session, deep=deep)
+        yield from file_findings.orphans(session)
+        yield from file_findings.partials()
         yield from _identities(session)
         yield from _form_keys(session)
         yield from _procedures(session)
@@ -175,52 +169,6 @@ def fsck(*, deep: bool = False) -> Iterator[Finding]:
         yield from _withdrawn(session)
         yield from _proofs(session)
         yield from _log(session)
-
-
-def _each(session: Session, table: type[Any], *options: Any) -> Iterator[Any]:
-    """Every row, a page at a time, so that a million rows do not fill the memory."""
-    last, page = 0, select(table).options(*options).order_by(table.id).limit(ROWS_AT_ONCE)
-    while rows := session.scalars(page.where(table.id > last)).all():
-        yield from rows
-        last = rows[-1].id
-        session.expunge_all()
-
-
-def _documents(session: Session, *, deep: bool) -> Iterator[Finding]:
-    for document in _each(session, ArchivedDocument, joinedload(ArchivedDocument.key)):
-        if document.key is None:
-            yield from _left(document.storage_key)
-            continue
-        fault = _file_fault(document, document.key.wrapped_key, deep=deep)
-        if fault:
-            yield Finding("document", document.public_id, fault)
-
-
-def _left(key: str) -> Iterator[Finding]:
-    """A file whose key is destroyed means nothing any more; it goes right after the commit that destroyed the key."""
-    with suppress(StorageFault):
-        if premises().store.facts(key).age_seconds >= 0:
-            yield Finding("remains", key, "its key is destroyed and it is still there", partial(proofs.remove, key))
-
-
-def _file_fault(document: ArchivedDocument, wrapped_key: bytes, *, deep: bool) -> str:
-    """What is wrong with a document's file."""
-    store, vault = premises().store, premises().vault
-    try:
-        vault.check(wrapped_key, storage.PURPOSE)
-        if store.facts(document.storage_key).size != document.size:
-            return f"its file {document.storage_key} has another size"
-        if deep:
-            digest = hashlib.sha256()
-            for chunk in store.get(document.storage_key, wrapped_key, vault):
-                digest.update(chunk)
-            if digest.hexdigest() != document.sha256:
-                return f"its file {document.storage_key} has another SHA-256"
-    except VaultFault as fault:
-        return f"its key does not open ({fault.code})"
-    except StorageFault as fault:
-        return f"its file {document.storage_key} is {fault.code}"
-    return ""
 
 
 def _copies(session: Session) -> Iterator[Finding]:
@@ -244,36 +192,8 @@ def _prints(session: Session) -> Iterator[Finding]:
         yield Finding("print", key, sentence)
 
 
-def named_files(session: Session) -> Iterator[str]:
-    """Every stored file a row names, but those of the archive, of which there are many: each is asked for."""
-    yield from stacks.file_keys(session)
-    yield from exports.file_keys(session)
-    yield from print_runs.file_keys(session)
-
-
-def _orphans(session: Session) -> Iterator[Finding]:
-    """Files no row names. A young one may be an upload whose row is just being written."""
-    store, named = premises().store, set(named_files(session))
-    for key in store.keys():  # noqa: SIM118  a store is no mapping
-        with suppress(StorageFault):  # just removed, or too short to be ours: then its row says so
-            if store.facts(key).age_seconds < HOUR.total_seconds():
-                continue
-        if (
-            key not in named
-            and session.scalar(select(ArchivedDocument.id).where(ArchivedDocument.storage_key == key)) is None
-        ):
-            yield Finding("orphan", key, "no row names this file", partial(store.delete, key))
-
-
-def _partials() -> Iterator[Finding]:
-    store = premises().store
-    for half in store.partials():
-        if half.age_seconds >= HOUR.total_seconds():
-            yield Finding("partial", half.name, "a half-written file is left behind", partial(store.discard, half))
-
-
 def _identities(session: Session) -> Iterator[Finding]:
-    for row in _each(session, PatientIdentity, joinedload(PatientIdentity.patient)):
+    for row in file_findings.each(session, PatientIdentity, joinedload(PatientIdentity.patient)):
         try:
             patients.opened(row.patient, row)
         except VaultFault as fault:
@@ -281,7 +201,7 @@ def _identities(session: Session) -> Iterator[Finding]:
 
 
 def _form_keys(session: Session) -> Iterator[Finding]:
-    for form in _each(session, ConsentForm):
+    for form in file_findings.each(session, ConsentForm):
         try:
             papers.check_key(form)
         except VaultFault as fault:

@@ -1,24 +1,15 @@
 """Wrapped keys, wherever a table has one: wrapped anew under a newer master key; destroyed for good.
 
 A key that is destroyed erases what it sealed, but a backup made before still holds it. So every destroyed key is written
-into the *ledger*, a file beside the database that only grows, and what a restore brings back is destroyed again. The
-locks themselves are ``outside.vault``; what is copied and put back is ``backups``.
-
-A line of the ledger:  moment, word, table, public id. *erasing* is on the disk before the transaction commits, *erased*
-follows the commit, *kept* a rollback. Of several lines about one row the last counts; *erasing* alone (the machine
-stopped there) counts as erased.
+into a ledger (``ledgers``), and what a restore brings back is destroyed again. The locks themselves are
+``outside.vault``; what is copied and put back is ``backups``.
 """
 
 from __future__ import annotations
 
-import fcntl
-import logging
-import os
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import event, inspect, select, update
@@ -26,17 +17,15 @@ from sqlalchemy.orm import Session, object_session, selectinload
 
 from app import actors, audit, sight, steps
 from app.actors import Actor
-from app.errors import NoRoom, Refusal
 from app.models import TABLES, DocumentKey, Patient, PatientIdentity, db
-from app.outside.storage import NO_ROOM
 from app.outside.vault import Vault, VaultFault
 from app.premises import premises
 from app.services import patients, proofs
+from app.services.ledgers import KEPT, MOMENT, Ledger
 from app.tables.base import Record
-from app.words import PatientState, _, gettext
+from app.words import PatientState, gettext
 
 KEY = "wrapped_key"
-LEDGER = "erased.log"
 BATCH = 200
 """Rows wrapped anew in one transaction: short enough that nobody waits for it."""
 PASSES = 20
@@ -44,15 +33,11 @@ PASSES = 20
 PAUSE_SECONDS = 0.5
 SETTLED_SECONDS = 3600
 """After this time no transaction can still be between *erasing* and its end."""
-MOMENT = "%Y-%m-%dT%H:%M:%SZ"
-LINE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) (erasing|erased|kept) ([a-z_]+) ([0-9a-f]{32})")
 ROTATED, DESTROYED_AGAIN = "keys.rotate", "keys.destroy-again"
 """Words of the log, for what an operator does at the command line."""
 
 Tell = Callable[[str, int, int], None]
 """Says how far something has come: what it is, how much is done, of how much."""
-
-_log = logging.getLogger("cpms.keys")
 
 
 def tables() -> list[type[Any]]:
@@ -178,10 +163,11 @@ class Mark(NamedTuple):
     table: str
     public_id: str
 
+    def __str__(self) -> str:
+        return f"{self.table} {self.public_id}"
 
-def ledger() -> Path:
-    """Where this house keeps its ledger."""
-    return Path(premises().settings["VAR"]) / LEDGER
+
+ERASED = Ledger("erased.log", "erasing", "erased", "[a-z_]+ [0-9a-f]{32}")
 
 
 @event.listens_for(Record, "after_delete", propagate=True)
@@ -192,103 +178,23 @@ def _row_deleted(mapper: Any, _connection: Any, row: Any) -> None:
     """
     session = object_session(row)
     if session is not None and KEY in mapper.columns and not mapper.columns[KEY].nullable:
-        session.info.setdefault("destroyed", []).append(Mark(row.__tablename__, row.public_id))
-
-
-@event.listens_for(Session, "before_commit")
-def _announce(session: Session) -> None:
-    """Nothing is erased that the ledger does not say: without room for its line the act does not happen."""
-    session.flush()
-    marks = session.info.get("destroyed")
-    if not marks:
-        return
-    try:
-        _append("erasing", marks)
-    except OSError as fault:
-        if fault.errno not in NO_ROOM:
-            raise
-        raise NoRoom(
-            _("The disk of the platform is full, so nothing was saved. Tell the operator and try again later.")
-        ) from fault
-    session.info["announced"] = True
-
-
-@event.listens_for(Session, "after_commit")
-def _committed(session: Session) -> None:
-    _conclude(session, "erased")
-
-
-@event.listens_for(Session, "after_transaction_end")
-def _ended(session: Session, transaction: Any) -> None:
-    if transaction.parent is None:
-        _conclude(session, "kept")
-
-
-def _conclude(session: Session, word: str) -> None:
-    marks, announced = session.info.pop("destroyed", None), session.info.pop("announced", False)
-    if not (marks and announced):
-        return
-    try:
-        _append(word, marks)
-    except OSError as fault:  # what is done is done; ``settle`` looks later
-        _log.error("the ledger was not written: %s", type(fault).__name__)
-
-
-def _append(word: str, marks: Iterable[Mark]) -> None:
-    """Write lines whole or not at all, and have them on the disk."""
-    moment = time.strftime(MOMENT, time.gmtime())
-    write_lines(ledger(), [f"{moment} {word} {mark.table} {mark.public_id}" for mark in marks])
-
-
-def write_lines(path: Path, lines: list[str]) -> None:
-    """Add lines to a ledger; several processes may.
-
-    Raises:
-        OSError: nothing of them was kept.
-    """
-    content = "".join(f"{line}\n" for line in lines).encode()
-    new = not path.exists()
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b", buffering=0) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        size = os.fstat(file.fileno()).st_size
-        if size and os.pread(file.fileno(), 1, size - 1) != b"\n":  # half a line, from when the power went
-            content = b"\n" + content
-        try:
-            while content:
-                content = content[file.write(content) :]
-            os.fsync(file.fileno())
-        except OSError:
-            with suppress(OSError):
-                os.ftruncate(file.fileno(), size)
-            raise
-    if new:
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        os.fsync(folder)
-        os.close(folder)
-
-
-def read_ledger(path: Path) -> tuple[dict[Mark, tuple[str, str]], int]:
-    """The last moment and word about each row, and how many lines cannot be read (a crash leaves half a line)."""
-    last: dict[Mark, tuple[str, str]] = {}
-    unread = 0
-    for line in path.read_bytes().decode("ascii", "replace").splitlines():
-        found = LINE.fullmatch(line)
-        if found is None:
-            unread += bool(line)
-        else:
-            last[Mark(found[3], found[4])] = (found[1], found[2])
-    return last, unread
+        ERASED.note(session, str(Mark(row.__tablename__, row.public_id)))
 
 
 def settle() -> None:
     """Ask the database about rows whose erasing was announced and never concluded, once it is long over."""
-    if not ledger().exists():
+    if not ERASED.path().exists():
         return
     limit = time.strftime(MOMENT, time.gmtime(time.time() - SETTLED_SECONDS))
-    open_ones = [mark for mark, (at, word) in read_ledger(ledger())[0].items() if word == "erasing" and at < limit]
+    known = ERASED.read(ERASED.path())[0]
+    open_ones = [row for row, (at, word) in known.items() if word == ERASED.announced and at < limit]
     with sight.wide("command") as session:
-        for mark in open_ones:
-            _append("erased" if _row_of(session, mark) is None else "kept", [mark])
+        for row in open_ones:
+            ERASED.append(ERASED.done if _row_of(session, _mark(row)) is None else KEPT, [row])
+
+
+def _mark(row: str) -> Mark:
+    return Mark(*row.split())
 
 
 def _row_of(session: Session, mark: Mark) -> Any:
@@ -303,11 +209,11 @@ def _row_of(session: Session, mark: Mark) -> Any:
 # --- after a restore -------------------------------------------------------------------------------------------------
 
 
-def destroy_again(path: Path) -> int:
+def destroy_again() -> int:
     """Destroy every key that the ledger calls erased and a restore has brought back; gives how many there were."""
-    if not path.exists():
+    if not ERASED.path().exists():
         return 0
-    marks = [mark for mark, (_at, word) in read_ledger(path)[0].items() if word != "kept"]
+    marks = [_mark(row) for row, (_at, word) in ERASED.read(ERASED.path())[0].items() if word != KEPT]
     actor, session = actors.system("command"), db.session()
     sight.bind(session, actor)
     count = 0
@@ -347,34 +253,3 @@ def _erase_again(actor: Actor, patient: Patient, entry: audit.Entry) -> None:
     entry.about(patient, actor)
     patients.forget(actor, patient, gettext("The patient was erased after the backup was made."))
     steps.move(patient, PatientState.ERASED)
-
-
-def merge(given: Path, into: Path) -> int:
-    """Take the lines of a ledger kept elsewhere into that of this house; gives how many cannot be read.
-
-    Raises:
-        Refusal: it cannot be read at all.
-    """
-    try:
-        lines = given.read_bytes().decode("ascii", "replace").splitlines()
-        known = set(into.read_bytes().decode("ascii", "replace").splitlines()) if into.exists() else set()
-        good = [line for line in lines if LINE.fullmatch(line)]
-        fresh = [line for line in good if line not in known]
-        if fresh:
-            _rewrite(into, sorted([*(line for line in known if LINE.fullmatch(line)), *fresh], key=_in_time))
-    except OSError as fault:
-        raise Refusal(f"The ledger {given} cannot be read or kept: {fault.strerror}.") from fault
-    return sum(1 for line in lines if line) - len(good)
-
-
-def _in_time(line: str) -> tuple[str, int]:
-    """By moment; within a second what concludes comes after what announces."""
-    moment, word, *_row = line.split()
-    return moment, word != "erasing"
-
-
-def _rewrite(path: Path, lines: list[str]) -> None:
-    partial = path.with_name(f".{path.name}.part")
-    partial.unlink(missing_ok=True)
-    write_lines(partial, lines)
-    partial.replace(path)

@@ -27,7 +27,7 @@ from app.outside.scans import ScanRefused
 from app.outside.storage import StorageFault
 from app.outside.vault import Place, VaultFault
 from app.premises import premises
-from app.words import Answer, FormState, ScanState, _
+from app.words import Answer, FormState, ScanState, StackState, _
 
 S = TypeVar("S", bound="Sheets")
 
@@ -293,3 +293,13 @@ def file_keys(session: Any) -> Iterator[str]:
     yield from session.scalars(select(StackPage.storage_key).where(StackPage.storage_key.is_not(None)))
     for files in session.scalars(select(Stack.files)):
         yield from (name for name, _ending_ in files)
+
+
+def kept_files(session: Any) -> Iterator[tuple[str, str, bytes | None]]:
+    """(public id of the stack, key of the file, its wrapped key) of every scan that waits, for ``fsck``."""
+    waiting = select(Stack.public_id, StackPage.storage_key, StackPage.wrapped_key).join(Stack.pages)
+    for row in session.execute(waiting.where(StackPage.state == ScanState.WAITING)):
+        yield row[0], row[1], row[2]
+    for stack in session.scalars(select(Stack).where(Stack.state == StackState.READING)).unique():
+        for name, _ending in stack.files:
+            yield stack.public_id, name, stack.wrapped_key

@@ -13,7 +13,7 @@ from app.act import act
 from app.actors import Actor
 from app.errors import WrongStep
 from app.models import Patient, db, today
-from app.services import consents, letters, patients
+from app.services import consents, letters, patients, takebacks
 from app.words import LegalGround, LetterOutcome, PatientState, _, gettext
 
 
@@ -74,6 +74,7 @@ def restrict_by_protection(actor: Actor, patient: Patient) -> None:
     if patient.restricted_on is not None:
         raise WrongStep(_("This record is restricted already."))
     patient.restricted_on = today()
+    takebacks.note_restriction(patient, takebacks.RESTRICTED, today())
     letters.answer(actor, patient, LetterOutcome.RESTRICTED)
 
 
@@ -87,6 +88,7 @@ def lift_restriction(actor: Actor, patient: Patient) -> None:
     if patient.restricted_on is None:
         raise WrongStep(_("This record is not restricted by the data-protection contact."))
     patient.restricted_on = None
+    takebacks.note_restriction(patient, takebacks.LIFTED, today())
     letters.answer(actor, patient, LetterOutcome.LIFTED)
     db.session.flush()
     consents.settle(actor, patient)

@@ -60,6 +60,12 @@ def test_control_characters_become_spaces_and_lines_are_kept() -> None:
     assert '<bdi data-field="hospital.address">Street 1<br>1000 City   </bdi>' in page
 
 
+def test_what_turns_a_line_around_or_ends_it_elsewhere_becomes_a_space() -> None:
+    page = fill(TEXT.html, {"hospital.name": "A\u2028B\u2029C\u202eD\u2066E"}, [Registry("F\u2028G", "H\u202e", "I")])
+    assert '<bdi data-field="hospital.name">A B C D E</bdi>' in page
+    assert '<bdi data-field="registry.name">F G</bdi>' in page
+
+
 def test_a_field_without_a_value_is_a_line_to_write_on() -> None:
     page = fill(TEXT.html, {"patient.family_name": ""})
     assert page.count('<bdi data-field="patient.family_name" class="blank"></bdi>') == 2

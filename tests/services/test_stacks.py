@@ -11,7 +11,17 @@ from sqlalchemy import select, update
 from app.errors import Incomplete, NotFound, WrongStep
 from app.models import ArchivedDocument, ConsentForm, Stack, StackPage, db, today
 from app.premises import premises
-from app.services import consents, housekeeping, jobs, papers, stack_drops, stack_filings, stack_readings, stacks
+from app.services import (
+    consents,
+    file_findings,
+    housekeeping,
+    jobs,
+    papers,
+    stack_drops,
+    stack_filings,
+    stack_readings,
+    stacks,
+)
 from app.services.archives import Upload
 from app.words import Answer, FormState, Relation, ScanState, StackState, Variant
 from tests.papers import document, locked_document
@@ -108,7 +118,7 @@ def kept_files(world: World) -> set[str]:
 
 def named_files(world: World) -> set[str]:
     with world.house.everything() as session:
-        return {*session.scalars(select(ArchivedDocument.storage_key)), *housekeeping.named_files(session)}
+        return {*session.scalars(select(ArchivedDocument.storage_key)), *file_findings.named_files(session)}
 
 
 def test_both_boxes_crossed_is_asked_and_empty_lines_are_pointed_out(world: World) -> None:

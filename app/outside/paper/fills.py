@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping, Sequence
 
+UNSEEN: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 PAGES: Final = 24
 """No form has more pages, in large print either; a text that has is refused."""
 
@@ -84,7 +86,7 @@ def fill(
     if strange := sorted(values.keys() - FIELDS.keys()):
         raise PaperFault("unknown_field", strange[0])
     code = values.get("form.code") or BLANK_CODE
-    shown = {name: _clean(value) for name, value in values.items()} | {"form.code": grouped_code(code)}
+    shown = {name: clean(value) for name, value in values.items()} | {"form.code": grouped_code(code)}
     truths = {"demo": demo, "no-registry": not registries, "country.paragraph": bool(shown.get("country.paragraph"))}
     facts = _Facts(shown, frozenset(name for name, is_so in truths.items() if is_so), role, registries)
     root = _parse(html)
@@ -138,7 +140,7 @@ def _filled(child: ET.Element, facts: _Facts) -> list[ET.Element]:
 
 def _registry_copy(child: ET.Element, number: int, facts: _Facts) -> ET.Element:
     registry = facts.registries[number - 1]
-    mine = {f"registry.{name}": _clean(value) for name, value in vars(registry).items()}
+    mine = {f"registry.{name}": clean(value) for name, value in vars(registry).items()}
     copied = deepcopy(child)
     for element in copied.iter():
         if "id" in element.attrib:
@@ -157,11 +159,17 @@ def _set_value(place: ET.Element, value: str) -> None:
         ET.SubElement(place, "br").tail = line
 
 
-def _clean(value: str) -> str:
-    """Without what no paper can show: control characters and halves of characters become spaces."""
-    unseen = {"Cc", "Cs"}
+def clean(value: str) -> str:
+    """Without what no paper can show, each a space: control characters, halves of characters, what turns a line around.
+
+    Also other systems' separators of lines: some texts cannot be set with one inside (WeasyPrint 70).
+    """
     lines = value.replace("\r\n", "\n").split("\n")
-    return "\n".join("".join(" " if unicodedata.category(sign) in unseen else sign for sign in line) for line in lines)
+    return "\n".join("".join(" " if _unseen(sign) else sign for sign in line) for line in lines)
+
+
+def _unseen(sign: str) -> bool:
+    return unicodedata.category(sign) in UNSEEN or sign in TURNING
 
 
 def _code_style(code: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 from app.outside.paper.faults import PaperFault
+from app.outside.paper.fills import clean
 from app.outside.paper.texts import TEMPLATES, TOKEN, append_plain, language_table
 
 if TYPE_CHECKING:
@@ -91,5 +92,5 @@ class _Page:
         for name, after in zip(pieces[1::2], pieces[2::2], strict=True):
             if name not in self._values:
                 raise PaperFault("unknown_field", name)
-            ET.SubElement(target, "bdi").text = self._values[name]
+            ET.SubElement(target, "bdi").text = clean(self._values[name])
             append_plain(target, after)

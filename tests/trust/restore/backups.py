@@ -89,7 +89,7 @@ def erase(house: House, world: World, name: str) -> str:
 
 def untouched(house: House) -> bool:
     """Whether a restore that was refused has written nothing."""
-    left = [path.name for path in house.var.iterdir() if path.name in {"restoring", "erased.log"}]
+    left = [path.name for path in house.var.iterdir() if path.name in {"restoring", "erased.log", "withdrawn.log"}]
     return not left and not list((house.var / "files").iterdir()) and house.value("SELECT count(*) FROM ab_user") == 0
 
 

@@ -30,6 +30,7 @@ def empty(dialect: str, shared: Path, worker: str, printer: Any) -> Iterator[Cal
 
 @pytest.fixture(autouse=True)
 def _no_ledger_from_before(shared: Path, worker: str) -> None:
-    """A house put back to a snapshot knows nothing of what the last test erased."""
+    """A house put back to a snapshot knows nothing of what the last test erased or withdrew."""
     for dialect in ("sqlite", "postgresql"):
-        (shared / f"var-{dialect}-{worker}" / "erased.log").unlink(missing_ok=True)
+        for name in ("erased.log", "withdrawn.log"):
+            (shared / f"var-{dialect}-{worker}" / name).unlink(missing_ok=True)

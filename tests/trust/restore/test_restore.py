@@ -155,7 +155,7 @@ def test_a_second_backup_into_the_same_folder_brings_what_is_new_and_forgets_wha
     assert result.exit_code == 1
     assert result.output.endswith("Error: 1 files that rows name are missing in the store: run flask fsck.\n")
     assert sorted(path.name for path in folder.iterdir()) == sorted(
-        ["erased.log", "files", "files.sha256", "manifest.json", dumps.PARTS[house.dialect]]
+        ["erased.log", "files", "files.sha256", "manifest.json", "withdrawn.log", dumps.PARTS[house.dialect]]
     )
 
 

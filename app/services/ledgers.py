@@ -1,0 +1,177 @@
+"""Ledgers: files beside the database that only grow, so that what was done after a backup is known after its restore.
+
+A line is:  moment, word, row. The first word (*erasing*) is on the disk before the transaction commits, the second
+(*erased*) follows the commit, *kept* a rollback. Of several lines about one row the last counts; the first word alone (the
+machine stopped there) counts as done. What rows say is their owners': ``keys`` what was erased, ``withdrawn`` what was
+withdrawn or restricted; neither says anything about anybody.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import re
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from app.errors import NoRoom, Refusal
+from app.outside.storage import NO_ROOM
+from app.premises import premises
+from app.words import _
+
+MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+KEPT = "kept"
+
+_log = logging.getLogger("cpms.ledgers")
+
+
+class Ledger:
+    """One such file in ``var/``: its name, its two words, and what a row looks like."""
+
+    def __init__(self, name: str, announced: str, done: str, row: str) -> None:
+        self.name, self.announced, self.done = name, announced, done
+        self._line = re.compile(rf"(\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ) ({announced}|{done}|{KEPT}) ({row})")
+        LEDGERS.append(self)
+
+    def path(self) -> Path:
+        """Where this house keeps it."""
+        return Path(premises().settings["VAR"]) / self.name
+
+    def note(self, session: Session, row: str) -> None:
+        """Have a row written when the transaction commits."""
+        session.info.setdefault(self.name, []).append(row)
+
+    def announce(self, session: Session) -> None:
+        """Nothing is done that the ledger does not say: without room for its line the act does not happen."""
+        rows = session.info.get(self.name)
+        if not rows:
+            return
+        try:
+            self.append(self.announced, rows)
+        except OSError as fault:
+            if fault.errno not in NO_ROOM:
+                raise
+            raise NoRoom(
+                _("The disk of the platform is full, so nothing was saved. Tell the operator and try again later.")
+            ) from fault
+        session.info[self, "announced"] = True
+
+    def conclude(self, session: Session, word: str) -> None:
+        """Say what became of what was announced."""
+        rows, announced = session.info.pop(self.name, None), session.info.pop((self, "announced"), False)
+        if not (rows and announced):
+            return
+        try:
+            self.append(word, rows)
+        except OSError as fault:  # what is done is done
+            _log.error("the ledger was not written: %s", type(fault).__name__)
+
+    def append(self, word: str, rows: Iterable[str]) -> None:
+        """Write lines whole or not at all, and have them on the disk."""
+        moment = time.strftime(MOMENT, time.gmtime())
+        write_lines(self.path(), [f"{moment} {word} {row}" for row in rows])
+
+    def read(self, path: Path) -> tuple[dict[str, tuple[str, str]], int]:
+        """The last moment and word about each row, and how many lines cannot be read (a crash leaves half a line)."""
+        last: dict[str, tuple[str, str]] = {}
+        unread = 0
+        for line in _lines(path):
+            found = self._line.fullmatch(line)
+            if found is None:
+                unread += bool(line)
+            else:
+                last[found[3]] = (found[1], found[2])
+        return last, unread
+
+    def merge(self, given: Path) -> int:
+        """Take the lines of a copy kept elsewhere into that of this house; gives how many cannot be read.
+
+        Raises:
+            Refusal: it cannot be read at all.
+        """
+        into = self.path()
+        try:
+            lines = _lines(given)
+            known = set(_lines(into)) if into.exists() else set()
+            good = [line for line in lines if self._line.fullmatch(line)]
+            fresh = [line for line in good if line not in known]
+            if fresh:
+                whole = [*(line for line in known if self._line.fullmatch(line)), *fresh]
+                _rewrite(into, sorted(whole, key=self._in_time))
+        except OSError as fault:
+            raise Refusal(f"The ledger {given} cannot be read or kept: {fault.strerror}.") from fault
+        return sum(1 for line in lines if line) - len(good)
+
+    def _in_time(self, line: str) -> tuple[str, bool]:
+        """By moment; within a second what concludes comes after what announces."""
+        moment, word, *_row = line.split()
+        return moment, word != self.announced
+
+
+LEDGERS: list[Ledger] = []
+"""All there are."""
+
+
+@event.listens_for(Session, "before_commit")
+def _announce(session: Session) -> None:
+    session.flush()
+    for ledger in LEDGERS:
+        ledger.announce(session)
+
+
+@event.listens_for(Session, "after_commit")
+def _committed(session: Session) -> None:
+    for ledger in LEDGERS:
+        ledger.conclude(session, ledger.done)
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _ended(session: Session, transaction: Any) -> None:
+    if transaction.parent is None:
+        for ledger in LEDGERS:
+            ledger.conclude(session, KEPT)
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_bytes().decode("ascii", "replace").splitlines()
+
+
+def write_lines(path: Path, lines: list[str]) -> None:
+    """Add lines to a ledger; several processes may.
+
+    Raises:
+        OSError: nothing of them was kept.
+    """
+    content = "".join(f"{line}\n" for line in lines).encode()
+    new = not path.exists()
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        size = os.fstat(file.fileno()).st_size
+        if size and os.pread(file.fileno(), 1, size - 1) != b"\n":  # half a line, from when the power went
+            content = b"\n" + content
+        try:
+            while content:
+                content = content[file.write(content) :]
+            os.fsync(file.fileno())
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(file.fileno(), size)
+            raise
+    if new:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        os.fsync(folder)
+        os.close(folder)
+
+
+def _rewrite(path: Path, lines: list[str]) -> None:
+    partial = path.with_name(f".{path.name}.part")
+    partial.unlink(missing_ok=True)
+    write_lines(partial, lines)
+    partial.replace(path)
