@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import config
+from tests.bench.desk import desk
 from tests.bench.grounds import Ground, ground
 from tests.bench.listing import beside_stock, grown
 from tests.bench.papers import printed
@@ -28,6 +29,7 @@ PARTS: dict[str, tuple[str, Callable[[Ground], Iterator[Figure]]]] = {
     "lists": ("Lists do not grow with the tables", grown),
     "stock": ("Beside stock Flask-AppBuilder", beside_stock),
     "print": ("Printing", printed),
+    "desk": ("The desk", desk),
     "stacks": ("Stacks of scans", read),
     "start": ("Starting", started),
 }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from app.outside.paper.fields import VARIANTS
+from app.outside.paper.fields import PROCEDURES, VARIANTS
 from app.outside.paper.fills import fill
 from app.outside.paper.renderers import Rendered, Renderer
 from app.outside.paper.texts import compose, language_name, languages
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 PRINTED: Final = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 """The date inside a blank file: fixed, so that the same text gives the same file."""
+AT_ONCE: Final = 2
+"""Processes that set all forms: as many as the smallest server has cores."""
 
 
 def render_blank(
@@ -54,10 +57,12 @@ def render_blank(
 def render_all_blanks(folder: Path, *, demo: bool = False, large: bool = False) -> Iterator[Path]:
     """Write every form there is into ``folder`` as ``<procedure>-<language>-<variant>.pdf``; yield each path."""
     folder.mkdir(parents=True, exist_ok=True)
-    with closing(Renderer()) as renderer:
-        for procedure in ("eu", "ua"):
-            for language in languages(procedure):
-                for variant in VARIANTS:
-                    path = folder / f"{procedure}-{language}-{variant}.pdf"
-                    render_blank(procedure, language, variant, path, demo=demo, large=large, renderer=renderer)
-                    yield path
+    forms = [(procedure, one, kind) for procedure in PROCEDURES for one in languages(procedure) for kind in VARIANTS]
+
+    def write(form: tuple[str, str, str]) -> Path:
+        path = folder / f"{'-'.join(form)}.pdf"
+        render_blank(*form, path, demo=demo, large=large, renderer=renderer)
+        return path
+
+    with closing(Renderer(children=AT_ONCE)) as renderer, ThreadPoolExecutor(AT_ONCE) as threads:
+        yield from threads.map(write, forms)
