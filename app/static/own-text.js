@@ -135,7 +135,7 @@ function edit(area) {
   const labels = `${area.closest(".point").querySelector("h2").id} ${area.id}-label`;
   const view = new EditorView(place, {
     state: EditorState.create({ doc: parsed(area.value), plugins }),
-    attributes: { role: "textbox", "aria-multiline": "true", "aria-labelledby": labels, "aria-describedby": `${area.id}-error`, lang: area.lang, dir: "auto", spellcheck: "true" },
+    attributes: { role: "textbox", tabindex: "0", "aria-multiline": "true", "aria-labelledby": labels, "aria-describedby": `${area.id}-error`, lang: area.lang, dir: "auto", spellcheck: "true" },
     dispatchTransaction(change) {
       view.updateState(view.state.apply(change));
       if (change.docChanged) { area.value = written(view.state.doc); touched(); }
