@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, inspect, select
 from sqlalchemy.orm import Session
 
 from app import access, sight
@@ -41,7 +41,7 @@ def destroy(documents: Iterable[ArchivedDocument]) -> int:
     Returns:
         How many there were.
     """
-    found = [document for document in documents if document.key is not None]
+    found = [document for document in readable_of(documents) if inspect(document.key).persistent]  # not deleted yet
     for document in found:
         db.session.delete(document.key)
         after_commit(partial(remove, document.storage_key))
@@ -58,7 +58,12 @@ def remove(storage_key: str) -> None:
 
 def readable(form: ConsentForm) -> list[ArchivedDocument]:
     """The stored files of a form that still open."""
-    return [document for document in form.documents if document.key is not None]
+    return readable_of(form.documents)
+
+
+def readable_of(documents: Iterable[ArchivedDocument]) -> list[ArchivedDocument]:
+    """Those of the stored files that have a key."""
+    return [document for document in documents if document.key is not None]
 
 
 # --- the term ---------------------------------------------------------------------------------------------------------
