@@ -29,7 +29,7 @@ MAX_PIXELS: Final = 120 * 1000 * 1000
 MEDIA_TYPES: Final = {"pdf": "application/pdf", "jpeg": "image/jpeg", "png": "image/png"}
 
 _child: Final = Child(
-    ["app.outside.scan_readings", "PIL.JpegImagePlugin", "PIL.MpoImagePlugin", "PIL.PngImagePlugin"],
+    ["app.outside.scan_readings", "pypdfium2", "PIL.JpegImagePlugin", "PIL.MpoImagePlugin", "PIL.PngImagePlugin"],
     memory_bytes=1536 << 20,
     seconds=30,
     jobs_before_replacement=100,
@@ -75,6 +75,8 @@ def inspect(content: bytes | Path, filename: str) -> Scan:
     verdict = asked(_child, _examine, data, PurePath(filename).suffix.lower())
     match verdict:
         case ("scan", str(kind), int(pages)):
+            if kind == "pdf":
+                asked(_child, _draw, data)
             return Scan(kind, pages, MEDIA_TYPES[kind])
         case ("refused", str(code), str(detail)):
             raise ScanRefused(code, detail)
@@ -132,6 +134,12 @@ def _examine(data: bytes, extension: str) -> tuple[str, str, int | str]:
     from app.outside import scan_readings  # noqa: PLC0415  imports the parsers, which only the child may
 
     return scan_readings.examine(data, extension)
+
+
+def _draw(data: bytes) -> None:
+    from app.outside import scan_readings  # noqa: PLC0415  the same
+
+    scan_readings.draw(data)
 
 
 def _join(images: list[bytes]) -> bytes:

@@ -161,6 +161,23 @@ def test_the_same_words_give_the_same_file_after_a_new_start_and_others_another_
         assert bytes(first.trailer.ID[0]) != bytes(second.trailer.ID[0])
 
 
+@pytest.mark.parametrize("spoil", ["empty", "half", "a byte", "another shape"])
+def test_a_spoilt_compiled_paper_is_compiled_again(renderer: Renderer, tmp_path: Path, spoil: str) -> None:
+    whole = stamped(Press(renderer, tmp_path), FITTING).pdf
+    (path,) = tmp_path.iterdir()
+    kept = path.read_bytes()
+    spoilt = {
+        "empty": b"",
+        "half": kept[: len(kept) // 2],
+        "a byte": kept[:-2000] + bytes([kept[-2000] ^ 1]) + kept[-1999:],
+        "another shape": b"{}\n%PDF-1.7",
+    }
+    path.write_bytes(spoilt[spoil])
+
+    assert stamped(Press(renderer, tmp_path), FITTING).pdf == whole
+    assert path.read_bytes() == kept
+
+
 def test_what_is_kept_between_starts_says_nothing_of_a_patient(press: Press, folder: Path) -> None:
     stamped(press, FITTING)
     kept = b"".join(file.read_bytes() for file in folder.iterdir())

@@ -447,3 +447,32 @@ def huge_image(made: pikepdf.Pdf) -> None:
         },
     )
     made.pages[0].Resources = pikepdf.Dictionary({"/XObject": {"/Im0": image}})
+
+
+def nested(depth: int) -> bytes:
+    """A PDF of one page that draws a form that draws ten, which draw ten each, and so on."""
+    with pikepdf.new() as pdf:
+        page = pdf.add_blank_page(page_size=(595, 842))
+        inner = pdf.make_stream(
+            b"0 0 10 10 re f", Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Form, BBox=[0, 0, 595, 842]
+        )
+        for _level in range(depth):
+            inner = pdf.make_stream(
+                b"/A Do " * 10,
+                Type=pikepdf.Name.XObject,
+                Subtype=pikepdf.Name.Form,
+                BBox=[0, 0, 595, 842],
+                Resources=pikepdf.Dictionary(XObject=pikepdf.Dictionary(A=inner)),
+            )
+        page.obj["/Resources"] = pikepdf.Dictionary(XObject=pikepdf.Dictionary(A=inner))
+        page.obj["/Contents"] = pdf.make_stream(b"/A Do")
+        out = io.BytesIO()
+        pdf.save(out)
+    return out.getvalue()
+
+
+def test_a_pdf_whose_pages_cannot_be_drawn_is_refused() -> None:
+    assert inspect(nested(2), "scan.pdf").pages == 1
+    with pytest.raises(ScanRefused) as refused:
+        inspect(nested(9), "scan.pdf")
+    assert refused.value.code == "damaged"

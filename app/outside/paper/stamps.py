@@ -17,6 +17,7 @@ import threading
 import unicodedata
 from collections import OrderedDict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import zxingcpp
@@ -27,7 +28,6 @@ from app.outside.paper.renderers import Place, Rendered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from app.outside.paper.compiling import Compiled
     from app.outside.paper.fills import Registry
@@ -120,6 +120,12 @@ def _code_picture(payload: str) -> bytes:
     return b"".join(dots[at : at + 25] * 8 for at in range(0, len(dots), 25))
 
 
+PROGRAM: Final = hashlib.sha256(
+    b"".join(one.read_bytes() for one in sorted(Path(__file__).parent.glob("*.py")))
+).hexdigest()
+"""What compiles: a paper compiled by an earlier program is compiled again."""
+
+
 class Press:
     """Papers for patients: stamped where that can be, else set in full. Safe for threads."""
 
@@ -149,6 +155,7 @@ class Press:
         words = {name: values[name] for name in STAMPED if values.get(name)}
         standing = {name: value for name, value in values.items() if name not in STAMPED}
         facts = [
+            PROGRAM,
             html,
             css,
             sorted(standing.items()),
@@ -194,19 +201,23 @@ class Press:
                 return self._stamps[key]
         path = self._folder / key
         try:
-            facts, _line, file = path.read_bytes().partition(b"\n")
+            digest, _line, kept = path.read_bytes().partition(b"\n")
+            if digest != hashlib.sha256(kept).hexdigest().encode():
+                return None  # the power went while it was written, or somebody has changed it
             path.touch()  # still in use
-            return self._remember(key, (file, *json.loads(facts)))
-        except (OSError, ValueError, TypeError):  # not compiled yet, or spoilt
+        except OSError:  # not compiled yet
             return None
+        facts, _line, file = kept.partition(b"\n")
+        return self._remember(key, (file, *json.loads(facts)))
 
     def _keep(self, key: str, compiled: Compiled) -> Stamp:
         """Keep it in the folder too; where there is no room it is compiled again after the next start."""
         file, *facts = compiled
         with contextlib.suppress(OSError):
             self._folder.mkdir(exist_ok=True)
+            kept = json.dumps(facts).encode() + b"\n" + file
             fresh = self._folder / f"{key}.{secrets.token_hex(4)}"
-            fresh.write_bytes(json.dumps(facts).encode() + b"\n" + file)
+            fresh.write_bytes(hashlib.sha256(kept).hexdigest().encode() + b"\n" + kept)
             fresh.replace(self._folder / key)
         return self._remember(key, compiled)
 
