@@ -159,7 +159,7 @@ class Back(NamedTuple):
     """Where one goes on."""
 
     endpoint: str
-    key: str
+    key: str | None
     title: object
 
 
@@ -168,7 +168,9 @@ def _back(form: ConsentForm, letter: Letter | None) -> Back:
 
 
 def _back_to(patient: Patient, letter: Letter | None) -> Back:
-    """The letter one came from, else the record."""
+    """The letter one came from, else the record, or the letters for whom the record is closed."""
+    if letter is None and not allowed("patient.open", patient):
+        return Back("LetterPage.list", None, _("Letters"))
     if letter is not None:
         return Back("LetterPage.show", letter.public_id, _("The letter"))
     return Back("PatientPage.show", patient.public_id, patient.nickname)

@@ -54,13 +54,20 @@ def keep(form: ConsentForm) -> None:
     if identity is None:
         raise NotFound
     values = _values(form, form.patient.clinician) | _personal(form, identity)
-    form.sealed_paper = sealed(form, "sealed_paper", {"values": values, "registries": _registries(form)})
+    printed = {"values": values, "registries": _registries(form)} | _ground()
+    form.sealed_paper = sealed(form, "sealed_paper", printed)
+
+
+def _ground() -> dict[str, Any]:
+    """What the operator's settings say on a paper printed now."""
+    settings = premises().settings
+    return {"role": settings["OPERATOR_LEGAL_ROLE"] or "joint_controller", "demo": settings.demo}
 
 
 def blank(of: BlankForm, registries: Sequence[Registry]) -> dict[str, Any]:
     """What stands on a form printed without a patient: the hospital's words, the code, and lines to write on."""
     values = _values(of, of.clinician) | {"form.code": of.code}
-    return {"values": values, "registries": _named(registries, of.language), "by_hand": True}
+    return {"values": values, "registries": _named(registries, of.language), "by_hand": True} | _ground()
 
 
 def keep_blank(form: ConsentForm, of: BlankForm) -> None:
@@ -87,6 +94,7 @@ def set_paper(form: ConsentForm, *, preview: bool = False) -> paper.Rendered:
             "values": _values(form, form.patient.clinician),
             "registries": _registries(form),
         }
+        printed |= _ground()
     elif form.sealed_paper is not None:
         printed = opened(form, "sealed_paper")
     else:
@@ -108,14 +116,14 @@ def set_blank(of: BlankForm) -> paper.Rendered:
 def _set(
     printed: dict[str, Any], form: ConsentForm | BlankForm, text: ConsentText, created: dt.datetime
 ) -> paper.Rendered:
-    settings = premises().settings
+    printed = _ground() | printed  # a paper printed before this was kept has what stands there now
     return premises().printer.print(
         text.html,
         text.css,
         printed["values"],
         [paper.Registry(*facts) for facts in printed["registries"]],
-        role=settings["OPERATOR_LEGAL_ROLE"] or "joint_controller",
-        demo=settings.demo,
+        role=printed["role"],
+        demo=printed["demo"],
         title=text.title,
         language=form.language,
         created=created,
