@@ -214,11 +214,15 @@ def test_the_printed_form_says_who_where_for_whom_and_in_which_version(world: An
 
 
 def test_in_demo_mode_every_page_carries_the_mark(world: Any) -> None:
-    with settings(world.house.app, CPMS_MODE="demo"), world.house.acting(world.people["owner"]):
+    with settings(world.house.app, CPMS_MODE="demo"), world.house.acting(world.people["owner"]) as actor:
+        before = words_of(papers.set_paper(form_of(world, "printed")).pdf)
+        consents.note_print(actor, form_of(world, "printed"))
         pages = pages_of(papers.set_paper(form_of(world, "printed")).pdf)
 
-        assert len(pages) >= 2
+        assert ("DEMO" in before, len(pages) >= 2) == (False, True)
         assert [page.count("DEMO") >= 1 for page in pages] == [True] * len(pages)
+    with world.house.acting(world.people["owner"]):  # the paper says what it said when it was printed
+        assert pages_of(papers.set_paper(form_of(world, "printed")).pdf) == pages
 
 
 def test_a_preview_shows_the_text_and_nothing_of_the_patient(world: Any) -> None:
