@@ -132,8 +132,16 @@ def refuse_changed(path: Path, digest: str) -> None:
 
 
 def read_list(backup: Backup) -> dict[str, str]:
-    """SHA-256 by name of the files a backup lists."""
-    lines = (line.split(f"  {FILES}/") for line in part_of(backup, LIST).read_text().splitlines())
+    """SHA-256 by name of the files a backup lists.
+
+    Raises:
+        Unfit: the list is not what was written.
+    """
+    path = part_of(backup, LIST)
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != backup.words["parts"][LIST]["sha256"]:
+        raise Unfit(f"{path} is not what was written. Take another backup.")
+    lines = (line.split(f"  {FILES}/") for line in content.decode().splitlines())
     return {name: digest for digest, name in lines}
 
 
@@ -142,6 +150,22 @@ def part_of(backup: Backup, name: str) -> Path:
     temporary = backup.folder / f"{name}{PART}"
     fits = temporary.is_file() and folders.sha256(temporary) == backup.words["parts"][name]["sha256"]
     return temporary if fits else backup.folder / name
+
+
+@contextlib.contextmanager
+def own_copy(backup: Backup, name: str) -> Iterator[Path]:
+    """A part in this house's own folder, where nobody changes it between its check and its reading.
+
+    Raises:
+        Unfit: it is not what was written.
+    """
+    source, mine = part_of(backup, name), var() / f"{name}.restoring"
+    try:
+        if folders.copy(source, mine) != backup.words["parts"][name]["sha256"]:
+            raise Unfit(f"{source} is not what was written. Take another backup.")
+        yield mine
+    finally:
+        mine.unlink(missing_ok=True)
 
 
 def var() -> Path:

@@ -29,7 +29,6 @@ from app.outside.vault import Vault, VaultFault
 from app.premises import premises
 from app.services import keys
 from app.services.keys import Tell
-from app.tables.guards import CREATE
 
 PARTS = {"sqlite": "database.sqlite", "postgresql": "database.dump"}
 """What the file is called, by database."""
@@ -245,9 +244,8 @@ def _load_postgresql(part: Path, tool: int, migrate: Callable[[str], None]) -> N
         done = subprocess.run(words, stdout=said, stderr=said, env=_environment(), check=False)  # noqa: S603  our words
         _refuse_failed("pg_restore", done.returncode, said)
     with _connected() as connection:
-        for statement in CREATE["postgresql"]:
-            if statement.startswith("REVOKE"):  # left out with the privileges; the rest ``migrations/env.py`` grants
-                connection.execute(DDL(statement))  # type: ignore[no-untyped-call]
+        # Left out with the privileges, and what is not revoked everybody may; the rest ``migrations/env.py`` grants.
+        connection.execute(DDL("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC"))  # type: ignore[no-untyped-call]
         connection.commit()
 
 

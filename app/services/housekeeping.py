@@ -43,6 +43,7 @@ from app.services import (
     copies,
     exports,
     file_findings,
+    keys,
     limits,
     papers,
     patients,
@@ -136,6 +137,12 @@ def sweep_partials(_actor: Actor, _payload: Mapping[str, Any]) -> None:
     for finding in file_findings.partials():
         if finding.repair:
             finding.repair()
+
+
+@job("ledgers.settle", every=Every.DAY)
+def settle_ledgers(_actor: Actor, _payload: Mapping[str, Any]) -> None:
+    """Ask the database what became of erasures that were announced and of whose end nobody heard."""
+    keys.settle()
 
 
 @job("papers.sweep", every=Every.DAY)

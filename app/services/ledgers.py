@@ -1,9 +1,10 @@
 """Ledgers: files beside the database that only grow, so that what was done after a backup is known after its restore.
 
 A line is:  moment, word, row. The first word (*erasing*) is on the disk before the transaction commits, the second
-(*erased*) follows the commit, *kept* a rollback. Of several lines about one row the last counts; the first word alone (the
-machine stopped there) counts as done. What rows say is their owners': ``keys`` what was erased, ``withdrawn`` what was
-withdrawn or restricted; neither says anything about anybody.
+(*erased*) follows the commit. Of several lines about one row the last counts; the first word alone (the machine stopped
+there, or nobody heard the commit's answer) counts as done until ``keys.settle`` has asked the database and found it
+*kept*. What rows say is their owners': ``keys`` what was erased, ``takebacks`` what was withdrawn or restricted; neither
+says anything about anybody.
 """
 
 from __future__ import annotations
@@ -63,15 +64,22 @@ class Ledger:
             ) from fault
         session.info[self, "announced"] = True
 
-    def conclude(self, session: Session, word: str) -> None:
-        """Say what became of what was announced."""
-        rows, announced = session.info.pop(self.name, None), session.info.pop((self, "announced"), False)
+    def conclude(self, session: Session) -> None:
+        """Say that what was announced is done."""
+        rows, announced = self.forget(session)
         if not (rows and announced):
             return
         try:
-            self.append(word, rows)
+            self.append(self.done, rows)
         except OSError as fault:  # what is done is done
             _log.error("the ledger was not written: %s", type(fault).__name__)
+
+    def forget(self, session: Session) -> tuple[list[str], bool]:
+        """The rows of the transaction that is over, and whether they were announced.
+
+        Once announced, its COMMIT may have been sent: that its answer was lost does not say that nothing was done.
+        """
+        return session.info.pop(self.name, []), session.info.pop((self, "announced"), False)
 
     def append(self, word: str, rows: Iterable[str]) -> None:
         """Write lines whole or not at all, and have them on the disk."""
@@ -129,14 +137,14 @@ def _announce(session: Session) -> None:
 @event.listens_for(Session, "after_commit")
 def _committed(session: Session) -> None:
     for ledger in LEDGERS:
-        ledger.conclude(session, ledger.done)
+        ledger.conclude(session)
 
 
 @event.listens_for(Session, "after_transaction_end")
 def _ended(session: Session, transaction: Any) -> None:
     if transaction.parent is None:
         for ledger in LEDGERS:
-            ledger.conclude(session, KEPT)
+            ledger.forget(session)
 
 
 def _lines(path: Path) -> list[str]:

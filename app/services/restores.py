@@ -123,7 +123,8 @@ def _merge(backup: Backup, elsewhere: Mapping[str, Path]) -> int:
     unread = 0
     for ledger in LEDGERS:
         if ledger.name in backup.words["parts"]:  # an older program knew fewer
-            unread += ledger.merge(backup_folders.part_of(backup, ledger.name))
+            with backup_folders.own_copy(backup, ledger.name) as part:
+                unread += ledger.merge(part)
         if ledger.name in elsewhere:
             unread += ledger.merge(elsewhere[ledger.name])
     return unread
@@ -136,7 +137,8 @@ def _bring(backup: Backup, marker: Path, tell: Tell, migrate: Callable[[str], No
         with backup_folders.disk(backup_folders.var()):
             _bring_files(backup, written, tell)
             db.engine.dispose()
-            dumps.load(backup_folders.part_of(backup, backup.database), backup.words["tool"], migrate)
+            with backup_folders.own_copy(backup, backup.database) as part:
+                dumps.load(part, backup.words["tool"], migrate)
     except BaseException:
         for path in written:
             path.unlink(missing_ok=True)
