@@ -148,9 +148,12 @@ def _erased_on(day: dt.date) -> str:
         return str(gettext("Erased on %(day)s, unless a law keeps it.", day=written))
     if left < 1:
         return str(gettext("Erased within a day, unless a law keeps it."))
-    return str(
-        ngettext("Erased tomorrow, unless a law keeps it.", "Erased in %(num)s days, unless a law keeps it.", left)
+    if left == 1:
+        return str(gettext("Erased tomorrow, unless a law keeps it."))
+    sentence = ngettext(
+        "Erased in %(num)s day, unless a law keeps it.", "Erased in %(num)s days, unless a law keeps it.", left
     )
+    return str(sentence)
 
 
 def _renewals() -> Group:
