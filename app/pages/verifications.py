@@ -47,6 +47,7 @@ class VerifyForm(ActForm):
             "The scan, the sealed archive copy, the printed form, a receipt, or a photograph of a page with its code. At most 60 MB. It is not kept."
         ),
         render_kw={
+            "required": False,  # one of the two is needed, so neither is called optional
             "accept": ".pdf,.tif,.tiff,.jpg,.jpeg,.png,application/pdf,image/tiff,image/jpeg,image/png",
         },
     )
@@ -54,6 +55,7 @@ class VerifyForm(ActForm):
         _("Or the form’s code"),
         50,
         required=False,
+        render_kw={"required": False},
         hint=_("Sixteen letters and digits at the foot of each page."),
     )
 
