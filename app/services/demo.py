@@ -28,7 +28,7 @@ from app.models import (
 )
 from app.outside.reference.shapes import Day
 from app.premises import premises
-from app.services import blanks, demo_texts, exports, texts
+from app.services import blanks, demo_papers, demo_texts, exports, texts
 from app.services.demo_stages import set_stage
 from app.services.reference import load_reference
 from app.services.stories import Life, Stage, Turn
@@ -79,6 +79,8 @@ def seed(
     _print_blanks(stage)
     _choose_records(stage, {life.story.key: life.patient_id for life in lives})
     if only is None:
+        for turn in demo_papers.turns(stage):
+            _play(turn, stage)
         _ask_for_an_export()
         demo_texts.write(stage)
     return Seeded(len(stage.hospitals), len(stage.people), len(lives), len(turns))
@@ -126,7 +128,11 @@ def _print_blanks(stage: Stage) -> None:
         blanks.print_run(actor, hospital, count=BLANKS, language=spoken, variant=Variant.ADULT)
 
     turn = Turn(stage.start + dt.timedelta(days=BLANKS_PRINTED), clinician.key, print_them)
-    for _turn in _perform([turn], stage.people[clinician.key]):
+    _play(turn, stage)
+
+
+def _play(turn: Turn, stage: Stage) -> None:
+    for _turn in _perform([turn], stage.people[turn.person]):
         pass
 
 

@@ -198,7 +198,10 @@ class Life:
 
     def _archive(self, number: int, actor: Actor) -> None:
         form, story = self._form(number)
-        pages = scribbles.fill_in(papers.set_paper(form), self._writing(form, story))
+        printed = papers.set_paper(form)
+        pages = scribbles.fill_in(printed, self._writing(form, story))[
+            : printed.returning
+        ]  # the slip stays with the patient
         if self._seed % 4:
             document = scans.combine(scribbles.scan(pages, form.code))
             archives.file_scan(actor, form, [Upload(document, "scan.pdf")], source="desk")
