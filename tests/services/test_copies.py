@@ -240,7 +240,8 @@ def rotate(writer: Any) -> None:
 def test_a_pdf_changed_after_its_signature_is_refused_in_plain_words_and_nothing_stays(world: Any, change: str) -> None:
     signed = signer().put_on(document(), reason="I agree")
     said = {
-        "behind": "The PDF was changed after it was signed digitally. Ask the signer for the file as it was signed.",
+        "behind": "The PDF was changed after it was signed digitally, or a second person put a visible signature over it. "
+        "Ask each signer for the file as it was signed.",
         "inside": "The digital signature does not fit this PDF: the file was changed. "
         "Ask the signer for the file as it was signed.",
     }[change]
