@@ -12,7 +12,7 @@ from wtforms import BooleanField, HiddenField, IntegerField, MultipleFileField, 
 from wtforms.validators import InputRequired, Optional
 
 from app import audit
-from app.errors import Incomplete, NotAllowed, NotFound, Refusal
+from app.errors import Incomplete, NotFound, Refusal
 from app.models import ConsentForm, Hospital, Job, Stack, StackPage, db
 from app.outside import paper
 from app.pages.base import ActForm, expose, has_access, once_key, show_refusal, submitted
@@ -132,14 +132,12 @@ class StacksPage(ListPage):
         if request.method == "GET":
             form.once.data = once_key()
         places = stack_drops.places(acting())
-        if not places:
-            raise NotAllowed(_("No clinician has granted you records, so you have no forms to file."))
         form.hospital.choices = [(place.public_id, str(place)) for place in places]
         if len(places) == 1:
             form.hospital.data = places[0].public_id
         made = submitted(form, lambda: _drop(form, places))
         if made is None:
-            return self.page("stacks/add.html", form=form)
+            return self.page("stacks/add.html", form=form, places=places)
         return self.done(_("The scans are stored and are being read."), ".show", key=made.public_id)
 
     @expose("/<key>")
@@ -157,8 +155,6 @@ class StacksPage(ListPage):
         found = stacks.sort(stack)
         for group in [*found.ready, *found.waiting]:
             audit.note(acting(), "consent.open", group.form)
-        for group in found.ready:
-            audit.note(acting(), "patient.open", group.form.patient)
         for unbound in found.blanks:
             audit.note(acting(), "blank.open", unbound.blank)
         filing = FileForm()

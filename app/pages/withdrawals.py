@@ -130,10 +130,13 @@ def _decision(key: str, decision_key: str, act: str) -> ConsentDecision:
 
     Raises:
         NotFound: there is none, or it is another form's.
+        NotAllowed: one sees it and may not do this.
     """
     decision: ConsentDecision = find(ConsentDecision, decision_key, act)
-    if decision.form.public_id != key or not allowed(act, decision):
+    if decision.form.public_id != key:
         raise NotFound
+    if not allowed(act, decision):
+        raise NotAllowed(_("Your role does not allow this here."))
     return decision
 
 
@@ -169,7 +172,7 @@ def _back(form: ConsentForm, letter: Letter | None) -> Back:
 
 def _back_to(patient: Patient, letter: Letter | None) -> Back:
     """The letter one came from, else the record, or the letters for whom the record is closed."""
-    if letter is None and not allowed("patient.open", patient):
+    if letter is None and not allowed("patient.open", find(Patient, patient.public_id, "patient.open")):
         return Back("LetterPage.list", None, _("Letters"))
     if letter is not None:
         return Back("LetterPage.show", letter.public_id, _("The letter"))

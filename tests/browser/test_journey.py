@@ -224,7 +224,7 @@ def test_a_bad_scan_is_told_beside_its_field_and_takes_the_focus(screens: Callab
     hand.click("button", "Archive the scan")
 
     expect(hand.page.get_by_role("alert")).to_be_focused()
-    expect(hand.page.get_by_role("alert")).to_contain_text("The file is not a PDF, JPEG or PNG.")
+    expect(hand.page.get_by_role("alert")).to_contain_text("The file is not a PDF, TIFF, JPEG or PNG.")
     hand.page.keyboard.press("Tab")
     hand.page.keyboard.press("Enter")  # the summary leads to the field
     expect(hand.page.locator("input[type=file]")).to_be_focused()

@@ -211,7 +211,7 @@ def test_there_is_no_blind_index_over_nothing(vault: Vault) -> None:
 def test_the_vault_offers_no_index_over_a_name_alone() -> None:
     offered = sorted(name for name in vars(Vault) if name.startswith("blind"))
 
-    assert offered == ["blind_file_number", "blind_identity"]
+    assert offered == ["blind_file_number", "blind_identity", "blind_reference"]
 
 
 def each_changed(whole: bytes) -> list[bytes]:

@@ -41,13 +41,13 @@ def test_photographs_from_the_desk_are_archived(world: Any) -> None:
 UNFIT = {
     "nothing chosen": ((b"", ""), "No file chosen."),
     "zero bytes": ((b"", "a.pdf"), "The file is empty."),
-    "not a PDF": ((b"<html>", "a.pdf"), "The file is not a PDF, JPEG or PNG."),
+    "not a PDF": ((b"<html>", "a.pdf"), "The file is not a PDF, TIFF, JPEG or PNG."),
     "encrypted": ((locked_document(), "a.pdf"), "The PDF is protected by a password."),
     "21 pages": ((document(21), "a.pdf"), "The scan has more than 20 pages."),
     "damaged": ((document(3)[:600], "a.pdf"), "The file is damaged"),
     "a script": ((document(script="app.alert(1)"), "a.pdf"), "The PDF contains a program or a script."),
-    "an office file": ((b"PK\x03\x04" + b"x" * 500, "a.docx"), "The file is not a PDF, JPEG or PNG."),
-    "a strange name": ((b"x", "../../\u202e<b>'\".pdf\r\nX: y"), "The file is not a PDF, JPEG or PNG."),
+    "an office file": ((b"PK\x03\x04" + b"x" * 500, "a.docx"), "The file is not a PDF, TIFF, JPEG or PNG."),
+    "a strange name": ((b"x", "../../\u202e<b>'\".pdf\r\nX: y"), "The file is not a PDF, TIFF, JPEG or PNG."),
 }
 
 

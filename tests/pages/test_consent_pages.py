@@ -133,7 +133,11 @@ def test_in_demo_mode_every_page_on_paper_and_on_screen_says_so(world: Any) -> N
         pages = pages_of(print_form(client, form(world, "prepared"), follow_redirects=True).data)
         assert [page.count("DEMO") >= 1 for page in pages] == [True] * len(pages)
         assert Screen(client.get("/")).texts("//p[@class='demo']") == ["Demo: everything here is invented"]
-    assert "DEMO" not in words_of(client.get(form(world, "prepared") + "/paper").data)
+    assert (
+        pages_of(client.get(form(world, "prepared") + "/paper").data) == pages
+    )  # it says what it said when it was printed
+    assert "DEMO" not in words_of(client.get(form(world, "printed") + "/paper").data)
+    assert Screen(client.get("/")).texts("//p[@class='demo']") == []
 
 
 def test_a_form_that_was_not_printed_has_no_printed_form_to_show(world: Any) -> None:

@@ -22,7 +22,7 @@ def record(world: Any, name: str) -> str:
 
 
 def listed(client: Any, query: str = "") -> set[str]:
-    return set(Screen(client.get(f"/patients/{query}")).texts("//td[1]"))
+    return set(Screen(client.get(f"/patients/{query}")).texts("//td[1]//a"))
 
 
 def test_the_list_shows_ones_own_patients_and_nobody_elses(world: Any) -> None:
@@ -65,10 +65,10 @@ def test_what_no_link_of_ours_asks_is_no_error(world: Any) -> None:
     ):
         answer = client.get(f"/patients/{query}")
         assert (query, answer.status_code) == (query, 200)
-        assert set(Screen(answer).texts("//td[1]")) == everybody
+        assert set(Screen(answer).texts("//td[1]//a")) == everybody
     for query in ("?q=%25", "?q=_", "?q=%27%22%3C", "?q=" + "%F0%9F%98%80" * 300, "?q=%FF"):
         answer = client.get(f"/patients/{query}")
-        assert (query[:20], answer.status_code, Screen(answer).texts("//td[1]")) == (query[:20], 200, [])
+        assert (query[:20], answer.status_code, Screen(answer).texts("//td[1]//a")) == (query[:20], 200, [])
 
 
 def test_an_identity_is_found_exactly_by_post_and_the_search_is_noted(world: Any) -> None:

@@ -122,7 +122,7 @@ def test_a_bad_file_is_refused_in_plain_words_and_the_link_still_works(world: An
     address = offer(world, world.client("owner"))
     for file, said in (
         ((b"", "a.pdf"), "The file is empty."),
-        ((b"x", "a.pdf"), "The file is not a PDF, JPEG or PNG."),
+        ((b"x", "a.pdf"), "The file is not a PDF, TIFF, JPEG or PNG."),
         ((locked_document(), "a.pdf"), "The PDF is protected by a password."),
         ((document(21), "a.pdf"), "The scan has more than 20 pages."),
         ((document() + bytes(51_000_000), "a.pdf"), "The scan is larger than 50 MB."),

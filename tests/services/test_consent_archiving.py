@@ -85,11 +85,11 @@ UNFIT: dict[str, tuple[Sequence[tuple[bytes, str]], str]] = {
     "zero bytes": ([(b"", "a.pdf")], "The file is empty. Scan the paper again."),
     "a text": (
         [(b"This is my consent.", "a.pdf")],
-        "The file is not a PDF, JPEG or PNG. Save the scan in one of these formats and try again.",
+        "The file is not a PDF, TIFF, JPEG or PNG. Save the scan in one of these formats and try again.",
     ),
     "a PDF called JPEG": (
         [(document(), "a.jpg")],
-        "The file is not a PDF, JPEG or PNG. Save the scan in one of these formats and try again.",
+        "The file is not a PDF, TIFF, JPEG or PNG. Save the scan in one of these formats and try again.",
     ),
     "a password": (
         [(locked_document(), "a.pdf")],
@@ -113,7 +113,10 @@ UNFIT: dict[str, tuple[Sequence[tuple[bytes, str]], str]] = {
         [(document(script="app.alert(1)"), "a.pdf")],
         "The PDF contains a program or a script. Print it and scan the paper instead.",
     ),
-    "both kinds": ([(document(), "a.pdf"), (photograph(), "b.jpg")], "Send either one PDF, or photographs, not both."),
+    "both kinds": (
+        [(document(), "a.pdf"), (photograph(), "b.jpg")],
+        "Send either one PDF or TIFF, or photographs, not both.",
+    ),
 }
 
 

@@ -36,10 +36,10 @@ NOT_TYPED = {
     "ab_user": {"username", "password", "email", "demo_role"},  # who signs in; the password is a hash; of our demo
     "country": {"code", "languages"},  # of a list; the pages refuse what is not a code
     "network": {"code"},  # of reference data, read from our own files
-    "consent_text": "all",  # published from files of ours, and never changed; hospitals' own: test_own_texts
+    "consent_text": "all",  # published from files of ours, and never changed; hospitals' own: test_own_text_attacks
     "consent_form": {"code"},  # drawn by lot
     "archived_document": {"kind", "media_type", "source"},  # append-only, words of ours
-    "own_text": {"fault", "missing"},  # words of ours about a text; what it says itself: test_own_texts
+    "own_text": {"fault", "missing"},  # words of ours about a text; what it says itself: test_own_text_attacks
     "stack_page": {"code"},  # of a QR, taken only where it is one of ours
     "audit_entry": "all",  # append-only; names of acts and fields
     "job": {"kind", "slot"},  # words of ours

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from sqlalchemy import select, update
 from app.models import Centre, Grant, Hospital, Membership, Stack, today
 from app.words import ScanState
 from tests.factories import DAY
+from tests.papers import document
 from tests.scans import scanned
+from tests.screens import Screen
 from tests.services.test_stacks import drop, pages_of
 from tests.world import World
 
@@ -76,4 +79,13 @@ def test_pages_of_another_hospitals_form_stay_with_who_dropped_them(world: World
 
 
 def test_who_works_in_no_hospital_drops_nothing(world: World) -> None:
-    assert world.client("revoked assistant").get("/stacks/add").status_code == 403
+    client = world.client("revoked assistant")
+    shown = Screen(client.get("/stacks/add"))
+    assert (shown.notices, shown.tree.xpath("//input[@type='file']")) == (
+        ["No clinician has granted you records, so you have no forms to file."],
+        [],
+    )
+    sent = client.post(
+        "/stacks/add", data={"files": (io.BytesIO(document()), "scan.pdf"), "csrf_token": client._token()}
+    )
+    assert (sent.status_code, world.house.value("SELECT count(*) FROM stack WHERE state = 'reading'")) == (422, 0)
