@@ -14,6 +14,9 @@ from tests.browser.test_pages import look
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("dialect", ["sqlite"])]
 SAVED = re.compile("^Saved$")
 
+SETTLES = 300
+"""Milliseconds until the editor has heard where the cursor is: the browser says it a moment later."""
+
 
 def at_the_desk(screens: Callable[..., Hand], size: dict[str, int] | None = None) -> Hand:
     """The representative, where the demo's draft is written."""
@@ -41,7 +44,9 @@ def test_a_point_is_written_by_keyboard_and_toolbar_and_saved_by_itself(screens:
     assert look(hand, "an own text being written", set(), again=True) == []
     keys, before = hand.page.keyboard, stored(hand, "networks")
     point(hand, "networks").click()
+    hand.page.wait_for_timeout(SETTLES)
     keys.press("Control+End")
+    hand.page.wait_for_timeout(SETTLES)
     keys.press("Enter")
     keys.type("Bonjour ")
     keys.press("Control+b")
