@@ -41,6 +41,7 @@ PAPERS = {
     "ConsentPage.paper",
     "ConsentPage.document",
     "WithdrawalPage.receipt",
+    "BlankPage.paper",
     "BlankPage.run",
     "static",
 }
