@@ -1,4 +1,4 @@
-"""Babel's extractor for ``app/scopes.py``: the first line of a scope's docstring is a sentence users read."""
+"""Babel's extractor for ``app/scopes/``: the first line of a scope's docstring is a sentence users read."""
 
 from __future__ import annotations
 

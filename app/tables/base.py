@@ -106,7 +106,7 @@ class Record(Model):  # type: ignore[misc]
 class Spell:
     """Something in force from a date to a date, or ended at once.
 
-    In force: ``from_on <= today``, ``to_on`` empty or not past, ``ended_at`` empty (see ``scopes.in_force``).
+    In force: ``from_on <= today``, ``to_on`` empty or not past, ``ended_at`` empty (see ``actors.in_force``).
     """
 
     from_on: Mapped[dt.date] = mapped_column(default=today)

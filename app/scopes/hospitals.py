@@ -1,0 +1,67 @@
+"""Scopes that reach what belongs to a hospital or a network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from app.actors import Actor
+from app.scopes.places import (
+    assisted_hospitals,
+    grants,
+    hospitals_of_networks,
+    mandated,
+    my_hospitals,
+    my_networks,
+    workplaces,
+)
+from app.scopes.reach import Reach, of_hospitals, of_networks
+from app.words import GrantScope, MandateKind
+
+
+def own_hospital(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of one's own hospital."""
+    return of_hospitals(thing, my_hospitals(actor))
+
+
+def workplace(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of the hospital one works in."""
+    return of_hospitals(thing, workplaces(actor))
+
+
+def granted_hospital(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of the hospital where a clinician granted all records."""
+    g, granted = grants(actor)
+    return of_hospitals(thing, select(g.c.hospital_id).where(granted, g.c.scope == GrantScope.ALL).correlate(None))
+
+
+def assisted_hospital(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of the hospital where a clinician has granted one records."""
+    return of_hospitals(thing, assisted_hospitals(actor))
+
+
+def represented(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of the hospital one represents."""
+    return of_hospitals(thing, mandated(actor, MandateKind.HOSPITAL_REPRESENTATIVE))
+
+
+def protected(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of the hospital whose data-protection contact one is."""
+    return of_hospitals(thing, mandated(actor, MandateKind.DATA_PROTECTION_CONTACT))
+
+
+def mandated_hospital(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of the hospital one represents or whose data-protection contact one is."""
+    kinds = (MandateKind.HOSPITAL_REPRESENTATIVE, MandateKind.DATA_PROTECTION_CONTACT)
+    return of_hospitals(thing, mandated(actor, *kinds))
+
+
+def coordinated(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of the network one coordinates."""
+    return of_networks(thing, my_networks(actor))
+
+
+def network_hospitals(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of the hospitals with a centre in the network one coordinates."""
+    return of_hospitals(thing, hospitals_of_networks(actor))
