@@ -24,6 +24,7 @@ OF_A_PAGE: Final = frozenset(
 OF_A_NOTE: Final = frozenset({"/Type", "/Subtype", "/Rect", "/AP", "/AS", "/F", "/MK", "/FT", "/InkList", "/C", "/BS"})
 """What an annotation needs to be drawn; the rest may lead to other pages and to what was typed there."""
 
+PDF_START: Final = b"%PDF-"
 SIGNED: Final = b"/ByteRange"
 """Stands, never compressed, in every digitally signed PDF (ISO 32000, 12.8.1)."""
 
@@ -32,7 +33,7 @@ Verdict = tuple[str, str, int | str]
 
 def examine(content: bytes, ending: str, room: int) -> Verdict:
     """Kind and pages of a file, or the code and detail of a refusal."""
-    if SIGNED in content:
+    if content.startswith(PDF_START) and SIGNED in content:
         return ("refused", "signed", "taking it apart would destroy the signature")
     if not content.startswith(TIFF_STARTS):
         return scan_readings.examine(content, ending, room)

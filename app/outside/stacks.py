@@ -37,6 +37,11 @@ _child: Final = Child(
     jobs_before_replacement=100,
 )
 
+_viewer: Final = Child(
+    ["app.outside.stack_marks"], memory_bytes=768 << 20, seconds=10, jobs_before_replacement=100, patience_seconds=5
+)
+"""Draws for somebody who waits in front of the screen: not behind the two hundred pages of a job."""
+
 
 class Seen(NamedTuple):
     """What a page says of itself: our code and page number if it carries them.
@@ -141,7 +146,7 @@ def draw(page: bytes, turned: int, width: int) -> bytes:
         ScanRefused: ``damaged``.
         ChildFault: ``busy``.
     """
-    picture: bytes = scans.asked(_child, _draw, page, turned, width)
+    picture: bytes = scans.asked(_viewer, _draw, page, turned, width)
     return picture
 
 

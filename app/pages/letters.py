@@ -26,7 +26,7 @@ from app.pages.fields import PickField, not_in_the_future, text
 from app.pages.lists import ListPage
 from app.pages.patients import ask_only_if_several, only_hospital, standing
 from app.pages.security import acting
-from app.services import letters, withdrawals
+from app.services import letters, renewals, withdrawals
 from app.words import FormState, _
 
 OFFERED = ("patient.restrict-by-protection", "patient.lift-restriction", "patient.keep")
@@ -59,6 +59,7 @@ class Found(NamedTuple):
     patient: Patient
     forms: list[ConsentForm]
     standing: list[tuple[ConsentDecision, ConsentForm]]
+    in_force: set[int]
 
 
 class LetterPage(ListPage):
@@ -195,4 +196,4 @@ def _found(record: LetterRecord) -> Found | None:
         )
     )
     forms = list(db.session.scalars(statement).unique())
-    return Found(record, patient, forms, standing(forms))
+    return Found(record, patient, forms, standing(forms), renewals.in_force(patient, acting().on))

@@ -101,8 +101,9 @@ def check_age(patient: Patient, variant: Variant, relation: Relation | None, on:
     Raises:
         Incomplete: with who signs instead.
     """
+    too_young = variant is Variant.ADULT and (on is not None and _before_birthday(patient, on))
     on = on or days.day_at(patient.hospital)
-    if variant is Variant.ADULT and not renewals.may_sign_alone(patient, on):
+    if variant is Variant.ADULT and (too_young or not renewals.may_sign_alone(patient, on)):
         sentence = _(
             "In this country a patient signs alone from the age of %(years)s. A representative signs.",
             years=renewals.age_to_sign_alone(patient),
@@ -111,6 +112,15 @@ def check_age(patient: Patient, variant: Variant, relation: Relation | None, on:
     if relation is Relation.PARENT and renewals.of_age_on(patient) <= on:
         sentence = _("A parent cannot sign for an adult. Choose guardian or legal representative, and note the proof.")
         raise Incomplete(sentence, fields={"relation": sentence})
+
+
+def _before_birthday(patient: Patient, on: dt.date) -> bool:
+    """Whether a signature of the very month in which the patient may sign alone is older than the birthday."""
+    born = (patient.birth_year + renewals.age_to_sign_alone(patient), patient.birth_month)
+    if (on.year, on.month) != born:
+        return False
+    identity = patients.identity_of(patient)
+    return identity is not None and on.day < identity.birth_date.day
 
 
 def registries_for(procedure: Procedure, clinician_id: int | None, hospital_id: int) -> list[Registry]:

@@ -87,16 +87,18 @@ class Ledger:
         write_lines(self.path(), [f"{moment} {word} {row}" for row in rows])
 
     def read(self, path: Path) -> tuple[dict[str, tuple[str, str]], int]:
-        """The last moment and word about each row, and how many lines cannot be read (a crash leaves half a line)."""
+        """The last moment and word about each row, oldest first, and how many lines cannot be read.
+
+        A crash leaves half a line. Lines that were merged lie behind younger ones: their moments say the order.
+        """
         last: dict[str, tuple[str, str]] = {}
-        unread = 0
-        for line in _lines(path):
-            found = self._line.fullmatch(line)
-            if found is None:
-                unread += bool(line)
-            else:
-                last[found[3]] = (found[1], found[2])
-        return last, unread
+        lines = _lines(path)
+        good = [line for line in lines if self._line.fullmatch(line)]
+        for line in sorted(good, key=self._in_time):
+            at, word, row = line.split(" ", 2)
+            last.pop(row, None)  # said again, it is the latest of all
+            last[row] = (at, word)
+        return last, sum(1 for line in lines if line) - len(good)
 
     def merge(self, given: Path) -> int:
         """Take the lines of a copy kept elsewhere into that of this house; gives how many cannot be read.
@@ -111,8 +113,7 @@ class Ledger:
             good = [line for line in lines if self._line.fullmatch(line)]
             fresh = [line for line in good if line not in known]
             if fresh:
-                whole = [*(line for line in known if self._line.fullmatch(line)), *fresh]
-                _rewrite(into, sorted(whole, key=self._in_time))
+                write_lines(into, fresh)  # under its lock: the house may be running, and writes there as well
         except OSError as fault:
             raise Refusal(f"The ledger {given} cannot be read or kept: {fault.strerror}.") from fault
         return sum(1 for line in lines if line) - len(good)
@@ -176,10 +177,3 @@ def write_lines(path: Path, lines: list[str]) -> None:
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         os.fsync(folder)
         os.close(folder)
-
-
-def _rewrite(path: Path, lines: list[str]) -> None:
-    partial = path.with_name(f".{path.name}.part")
-    partial.unlink(missing_ok=True)
-    write_lines(partial, lines)
-    partial.replace(path)

@@ -101,7 +101,7 @@ def file(actor: Actor, stack: Stack, group: Group, said: Said, *, seen: int | No
 
     Raises:
         Conflict: other pages lie there by now.
-        Refusal: whatever ``consents.sign`` or ``archives.file_scan`` refuses.
+        Refusal: whatever ``archives.take_in``, ``consents.sign`` or ``archives.archive`` refuses.
     """
     form, keys = group.form, [page.storage_key for page in group.pages]
     ids = [page.id for page in group.pages]
@@ -113,20 +113,22 @@ def file(actor: Actor, stack: Stack, group: Group, said: Said, *, seen: int | No
         raise Incomplete(
             _("The pages of this form could not be put together. Archive its scan on the form’s page.")
         ) from fault
-    consents.sign(
-        actor,
-        form,
-        signed_on=said.signed_on,
-        relation=said.relation,
-        signer=said.signer,
-        answers=said.answers,
-        mandate_ends_on=said.mandate_ends_on,
-        seen=seen,
-    )
-    if form.state is FormState.SIGNED:
-        archives.file_scan(actor, form, [Upload(document, "stack.pdf")], source="stack", seen=form.version)
-    elif archives.lacks_scan(form):  # a refusal of care is archived by its signature
-        archives.add_scan(actor, form, [Upload(document, "stack.pdf")], source="stack", seen=form.version)
+    taken = archives.take_in([Upload(document, "stack.pdf")])  # before the signature: what is no scan signs nothing
+    with archives.discarded_on_refusal(taken.kept):
+        consents.sign(
+            actor,
+            form,
+            signed_on=said.signed_on,
+            relation=said.relation,
+            signer=said.signer,
+            answers=said.answers,
+            mandate_ends_on=said.mandate_ends_on,
+            seen=seen,
+        )
+        if form.state is FormState.SIGNED:
+            archives.archive(actor, form, stored=taken.kept, source="stack", seen=form.version)
+        else:  # a refusal of care is archived by its signature
+            archives.keep_scan(actor, form, taken=taken, source="stack", seen=form.version)
     file_pages(actor, stack, pages=ids)
     stacks.remove(keys)
 

@@ -68,3 +68,10 @@ def test_a_tiff_of_sixteen_bits_is_not_white(grey: int, drawn: int) -> None:
 
     shown = Image.open(io.BytesIO(stacks.draw(page, 0, 600))).convert("L")
     assert abs(shown.getpixel((300, 400)) - drawn) <= 2
+
+
+def test_a_photograph_with_the_word_of_a_signature_in_a_comment_is_a_photograph() -> None:
+    written = io.BytesIO()
+    Image.new("L", (300, 400), 255).save(written, "JPEG", comment=b"/ByteRange")
+    assert b"/ByteRange" in written.getvalue()
+    assert len(list(stacks.take_apart(written.getvalue(), "scan.jpg"))) == 1

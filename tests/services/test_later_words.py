@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from contextlib import nullcontext
 
 import pytest
 import time_machine
@@ -248,3 +249,18 @@ def test_from_the_month_after_majority_no_parent_signs(world: World, months: int
         else:
             with pytest.raises(Incomplete, match="A parent cannot sign for an adult"):
                 child(actor, world, born)
+
+
+@pytest.mark.parametrize(("days", "may"), [(1, False), (0, True), (-1, True)])
+def test_in_the_month_of_the_birthday_the_day_counts(world: World, days: int, may: bool) -> None:
+    on = today()
+    birthday = on + dt.timedelta(days=days)
+    born = dt.date(birthday.year - 18, birthday.month, 1) + dt.timedelta(days=birthday.day - 1)
+    with world.house.acting(world.people["owner"]) as actor:
+        who = dataclasses.replace(identity(61), birth_date=born)
+        patient = patients.enrol(actor, record(world, "draft").hospital, identity=who, sex=Sex.FEMALE)
+        with nullcontext() if may else pytest.raises(Incomplete, match="signs alone from the age of 18"):
+            form = consents.prepare(actor, patient, language="en", variant=Variant.ADULT)
+            consents.note_print(actor, form)
+            given = {d.public_id: Answer.GIVEN for d in form.decisions}
+            consents.sign(actor, form, signed_on=on, relation=Relation.SELF, signer=None, answers=given)

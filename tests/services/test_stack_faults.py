@@ -257,3 +257,19 @@ def test_the_name_on_the_paper_is_shown_beside_the_records(world: World) -> None
     who = world.identities["printed"]
     beside = shown.tree.xpath("//*[contains(@class, 'handwritten')]//bdi/text()")
     assert (beside[:2], len(beside)) == ([who.family_name, who.given_names], 4)
+
+
+def test_more_pages_than_a_form_may_have_are_refused_before_anything_is_signed(world: World) -> None:
+    pages = pages_of(world, "printed")
+    key = drop(world, "owner", (scanned([*pages, *[pages[1]] * 18]), "scan.pdf"))
+    with world.house.acting(world.people["owner"]) as actor:
+        stack, found = only(key)
+        (group,) = found.ready
+        assert len(group.pages) > 20
+
+        with pytest.raises(Incomplete, match="more than 20 pages"):
+            stack_filings.file(actor, stack, group, said(group), seen=group.form.version, mark=group.mark)
+
+        form = db.session.get_one(ConsentForm, world.forms["printed"][0])
+        assert (form.state, form.signed_on, form.recorded_at) == (FormState.PRINTED, None, None)
+    assert kept_files(world) == named_files(world)

@@ -11,7 +11,7 @@ from babel.dates import format_date
 from sqlalchemy import select
 
 from app.errors import NotAllowed
-from app.models import Hospital, Letter, LetterRecord, Patient, db, now, today
+from app.models import Hospital, Letter, LetterRecord, Patient, Registry, db, now, today
 from app.services import consents, letters, withdrawals
 from app.services.letters import TooManySearches
 from app.words import (
@@ -181,3 +181,22 @@ def test_what_was_typed_into_the_search_is_nowhere(world: Any) -> None:
     for table in ("letter", "letter_record", "once_key", "audit_entry"):
         for row in world.house.rows(f"SELECT * FROM {table}"):
             assert found_in("\n".join(str(value) for value in row), every_mark(world)) == []
+
+
+def test_a_yes_on_a_replaced_form_is_no_yes_on_the_letters_page(world: Any) -> None:
+    with world.house.everything() as session:
+        session.connection(execution_options={"writes": True})
+        registry = session.scalars(select(Registry).where(Registry.name == "Registry of the network")).one()
+        registry.ended_at = now()
+        session.commit()
+    with world.house.acting(world.people["owner"]) as actor:
+        again = consents.prepare(actor, record(world, "enrolled"), language="en", variant=Variant.ADULT)
+        bring_form(actor, again, ARCHIVED)
+        assert "Registry of the network" not in {d.named_registry.name for d in again.decisions if d.named_registry}
+    with world.house.acting(world.people["protection"]) as actor:
+        key = search(world, actor, "enrolled").public_id
+
+    for who, where in (("protection", f"/letters/{key}"), ("owner", f"/patients/{world.patients['enrolled'][1]}")):
+        page = Screen(world.client(who).get(where))
+        row = "//ul[@class='rows']/li[contains(., 'Registry of the network')]"
+        assert page.texts(f"{row}//span[contains(@class, 'tag')]") == ["Replaced"]
