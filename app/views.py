@@ -14,6 +14,7 @@ import app.tables.engines  # noqa: F401  sets up connections
 from app import access
 from app.models import db
 from app.pages import (
+    bindings,
     blanks,
     consents,
     exports,
@@ -69,7 +70,7 @@ SITE = (
     Entry(externals.PaperPage),
     Entry(externals.CheckPage),
     Entry(blanks.BlankPage, "consent", _("Blank forms"), "file-text"),
-    Entry(blanks.BindPage),
+    Entry(bindings.BindPage),
     Entry(stacks.StacksPage, "consent", _("Scans to file"), "layers"),
     Entry(verifications.VerificationPage, "consent", _("Check a form"), "scan-line"),
     Entry(verifications.SearchPage),

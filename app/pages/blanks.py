@@ -1,15 +1,14 @@
-"""Blank forms: printed before their patient is known, listed while they are out, bound to a patient when they come back."""
+"""Blank forms: printed before their patient is known, listed while they are out. Bound they are in ``bindings``."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from flask import Response, redirect, request, url_for
+from flask import redirect, request, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import ngettext
-from markupsafe import Markup
 from sqlalchemy.orm import joinedload
-from wtforms import BooleanField, IntegerField, RadioField, SelectField
+from wtforms import BooleanField, IntegerField, SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
@@ -17,10 +16,9 @@ from app import audit
 from app.errors import NotAllowed, NotFound
 from app.models import BlankForm, ConsentForm, Hospital, Patient, Person, db
 from app.outside import paper
-from app.pages import names
+from app.pages import files, names
 from app.pages.base import (
     ActForm,
-    Page,
     allowed,
     expose,
     find,
@@ -29,12 +27,14 @@ from app.pages.base import (
     sent_version,
     submitted,
 )
+from app.pages.choices import ask_only_if_several, offer_clinicians, only_hospital
 from app.pages.consent_forms import ReasonForm
 from app.pages.fields import PickField, text, words
-from app.pages.lists import ListPage, reach, words_filter
-from app.pages.patients import ask_only_if_several, born, offer_clinicians, only_hospital
+from app.pages.form_lists import FormListPage
+from app.pages.lists import words_filter
+from app.pages.records import born
 from app.pages.security import acting
-from app.services import blanks, papers, patients, stacks, texts
+from app.services import blanks, papers, stacks, texts
 from app.words import BlankState, Role, Variant, _
 
 OFFERED = ("blank.open", "blank.cancel")
@@ -72,25 +72,7 @@ class FindForm(ActForm):
     typed = text(_("Nickname or file number"), 60, hint=_("A part of the nickname, or the whole file number."))
 
 
-class BindForm(ActForm):
-    """A signed blank form, and that somebody has compared it with the patient."""
-
-    code = text(_("Form code"), 40, hint=_("Sixteen characters at the foot of each page."))
-    end_others = RadioField(
-        _("The other open form"),
-        choices=[
-            SelectChoice("end", _("End it: the signed blank form takes its place")),
-            SelectChoice("keep", _("Leave it open as well")),
-        ],
-        validators=[InputRequired(_("Choose one."))],
-    )
-    compared = BooleanField(
-        _("I have compared the name and the date of birth written on the paper: this is the patient."),
-        validators=[InputRequired(_("Compare them with the paper, then tick this box."))],
-    )
-
-
-class BlankPage(ListPage):
+class BlankPage(FormListPage):
     """Blank forms of the clinician, or of the clinicians one assists."""
 
     route_base = "/blanks"
@@ -131,17 +113,8 @@ class BlankPage(ListPage):
         """Whose forms they are matters to an assistant only."""
         return [name for name in self.list_columns if name != "clinician" or acting().is_(Role.ASSISTANT)]
 
-    def typed(self, text: str) -> str:
-        """A form code as it is stored: without the dashes it is read with."""
-        return text.replace("-", "").replace(" ", "")
-
     def cell(self, record: Any, column: str) -> Any:
-        """Codes grouped for reading, languages by their names."""
-        if column == "code":
-            return Markup('<span class="code">{}</span>').format(paper.grouped_code(record.code))
-        if column == "language":
-            name = paper.language_name(record.language)
-            return Markup('<span lang="{}">{}</span>').format(record.language, name)
+        """People by their names."""
         value = super().cell(record, column)
         return str(value) if isinstance(value, Person) else value
 
@@ -174,7 +147,7 @@ class BlankPage(ListPage):
         if blank.state is not BlankState.PRINTED:
             raise NotFound
         audit.note(acting(), "blank.open", blank)
-        return _pdf(papers.set_blank(blank).pdf, f"blank-{blank.code}-{blank.language}.pdf")
+        return files.paper(papers.set_blank(blank).pdf, f"blank-{blank.code}-{blank.language}.pdf")
 
     @expose("/<key>/run")
     @has_access
@@ -185,7 +158,7 @@ class BlankPage(ListPage):
         if not run:
             raise NotFound
         audit.note(acting(), "blank.open", blank)
-        return _pdf(blanks.set_run(run), f"blank-forms-{blank.language}.pdf")
+        return files.paper(blanks.set_run(run), f"blank-forms-{blank.language}.pdf")
 
     # --- one form ---
 
@@ -231,7 +204,7 @@ class BlankPage(ListPage):
             blank=blank,
             found=found,
             born=born,
-            written=_handwriting(blank),
+            written=handwriting(blank),
             grouped=paper.grouped_code(blank.code),
         )
 
@@ -254,72 +227,10 @@ class BlankPage(ListPage):
         return redirect(url_for(".show", key=key))
 
 
-class BindPage(Page):
-    """A signed blank form made a patient's, after a person has compared the two."""
-
-    route_base = "/patients"
-    datamodel = SQLAInterface(Patient)
-    acts: ClassVar[dict[str, str]] = {"bind": "blank.bind"}
-
-    @expose("/<key>/blank", methods=["GET", "POST"])
-    @has_access
-    def bind(self, key: str) -> Any:
-        """Compare the paper with the patient, and bind it."""
-        patient: Patient = reach(
-            Patient, key, "blank.bind", options=(joinedload(Patient.identity), joinedload(Patient.hospital))
-        )
-        audit.note(acting(), "patient.open", patient)
-        form, blank = BindForm(), _named()
-        bare = (form.code.data or "").replace("-", "")  # a second click finds the first one's form open: it is no other
-        others = [other for other in blanks.open_forms(patient) if other.code != bare]
-        if not others:
-            del form.end_others
-        if request.method == "GET":
-            form.once.data = once_key()
-            form.code.data = paper.grouped_code(blank.code) if blank else None
-        made = submitted(form, lambda: _bind(patient, form))
-        if made is None:
-            return self.page(
-                "blanks/bind.html",
-                form=form,
-                patient=patient,
-                identity=patients.identity_of(patient),
-                blank=blank,
-                others=others,
-                written=_handwriting(blank) if blank else {},
-                grouped=paper.grouped_code,
-            )
-        waiting = stacks.waiting_for(blanks.by_code(acting(), made.code))
-        if waiting is not None:
-            sentence = _("The form is %(nickname)s’s now. Compare it and confirm it.", nickname=patient.nickname)
-            return self.done(sentence, "StacksPage.show", key=waiting.pages[0].stack.public_id)
-        sentence = _("The form is %(nickname)s’s now. Record what is on the signed paper.", nickname=patient.nickname)
-        return self.done(sentence, "ConsentPage.show", key=made.public_id)
-
-
-def _handwriting(blank: BlankForm) -> dict[str, str]:
+def handwriting(blank: BlankForm) -> dict[str, str]:
     """What is written on its scanned paper about the patient, where its pages wait in one's own stack."""
     waiting = stacks.waiting_for(blank)
     return stacks.handwriting(waiting) if waiting else {}
-
-
-def _named() -> BlankForm | None:
-    """The blank form a link named."""
-    key = request.args.get("form")
-    return find(BlankForm, key, "blank.open", options=LOAD) if key else None
-
-
-def _bind(patient: Patient, form: BindForm) -> ConsentForm:
-    blank = blanks.by_code(acting(), form.code.data)
-    asked = form.end_others.data if "end_others" in form else None
-    made: ConsentForm = blanks.bind(
-        acting(),
-        patient,
-        blank=blank,
-        end_others=None if asked is None else asked == "end",
-        once=form.words()["once"],
-    )
-    return made
 
 
 def _fitting(blank: BlankForm, typed: str) -> list[Patient]:
@@ -350,11 +261,3 @@ def _print(form: PrintForm) -> BlankForm:
         clinician=find(Person, form.clinician.data) if "clinician" in form else None,
         once=form.words()["once"],
     )
-
-
-def _pdf(content: bytes, name: str) -> Response:
-    headers = {
-        "Content-Disposition": f'inline; filename="{name}"',
-        "Content-Security-Policy": "frame-ancestors 'self'",  # a browser's own viewer is stopped by more
-    }
-    return Response(content, mimetype="application/pdf", headers=headers)

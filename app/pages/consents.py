@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from flask import Response, flash, redirect, request, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
-from markupsafe import Markup
-from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import joinedload, selectinload
 
-from app import access, audit
+from app import audit
 from app.errors import NotAllowed, NotFound
 from app.models import (
     ArchivedDocument,
     ConsentDecision,
     ConsentForm,
-    ConsentText,
     Hospital,
     Patient,
     Registry,
-    db,
-    now,
 )
 from app.outside import paper
-from app.pages import pictures
+from app.pages import files, pictures
 from app.pages.base import allowed, expose, find, has_access, may, sent_version, submitted
 from app.pages.browsers import here
-from app.pages.consent_forms import AttestForm, ReasonForm, ScanForm, question, sign_form
+from app.pages.consent_forms import AttestForm, ReasonForm, ScanForm, SignForm, question, sign_form
+from app.pages.form_lists import FILTERS, FormListPage
 from app.pages.frame import moment
-from app.pages.lists import Filter, ListPage, words_filter
 from app.pages.security import acting
 from app.premises import premises
 from app.services import archives, consents, copies, papers, patients, phones
 from app.services.days import day_at
-from app.words import Answer, FormState, PatientState, Relation, Variant, _
+from app.words import Answer, FormState, PatientState, _
 
 OFFERED = (
     "consent.open",
@@ -63,39 +57,7 @@ LOAD = (
 )
 
 
-def _languages() -> list[tuple[str, object]]:
-    codes = db.session.scalars(select(ConsentText.language).distinct()).all()
-    return [(code, paper.language_name(code)) for code in sorted(codes)]
-
-
-PRINTED: list[tuple[str, object]] = [
-    ("back", _("Printed and not yet back")),
-    ("week", _("In the last 7 days")),
-    ("month", _("In the last 30 days")),
-    ("older", _("Earlier")),
-]
-
-
-def _printed(value: str) -> ColumnElement[bool]:
-    """The forms of a choice of ``PRINTED``."""
-    if value == "back":
-        return ConsentForm.state == FormState.PRINTED
-    edge = now() - dt.timedelta(days=7 if value == "week" else 30)
-    return ConsentForm.printed_at < edge if value == "older" else ConsentForm.printed_at >= edge
-
-
-def _hospitals() -> list[tuple[str, object]]:
-    """The hospitals of the forms one may see, where there are several."""
-    seen = select(ConsentForm.hospital_id).where(access.right(acting(), "consent.see"))
-    found = db.session.scalars(select(Hospital).where(Hospital.id.in_(seen)).order_by(Hospital.name).limit(100))
-    return [(hospital.public_id, hospital.name) for hospital in found]
-
-
-def _of_hospital(key: str) -> ColumnElement[bool]:
-    return ConsentForm.hospital_id.in_(select(Hospital.id).where(Hospital.public_id == key))
-
-
-class ConsentPage(ListPage):
+class ConsentPage(FormListPage):
     """Consent forms: of one's own patients, or of the hospital one represents (code, language, state, dates)."""
 
     route_base = "/consents"
@@ -140,12 +102,7 @@ class ConsentPage(ListPage):
     add_columns: ClassVar[list[str]] = []
     edit_columns: ClassVar[list[str]] = []
     search_in: ClassVar[tuple[Any, ...]] = (ConsentForm.code,)
-    filters = {  # noqa: RUF012
-        "state": words_filter(_("State"), ConsentForm.state, FormState),
-        "language": Filter(_("Language"), _languages, lambda code: ConsentForm.language == code),
-        "hospital": Filter(_("Hospital"), _hospitals, _of_hospital),
-        "printed": Filter(_("Printed"), lambda: PRINTED, _printed),
-    }
+    filters = FILTERS
     load: ClassVar[tuple[Any, ...]] = (joinedload(ConsentForm.patient), joinedload(ConsentForm.hospital))
 
     @property
@@ -159,22 +116,9 @@ class ConsentPage(ListPage):
         """A coordinator sees no patient; who only treats needs no hospital."""
         return [name for name in self.list_columns if name != "patient" or may("consent.prepare")]
 
-    def typed(self, text: str) -> str:
-        """A form code as it is stored: without the dashes it is read with."""
-        return text.replace("-", "").replace(" ", "")
-
     def needs(self) -> tuple[Any, ...]:
         """The patient, where the list says who it is."""
         return (joinedload(ConsentForm.patient),) if "patient" in self.columns() else ()
-
-    def cell(self, record: Any, column: str) -> Any:
-        """Codes grouped for reading, languages by their names."""
-        if column == "code":
-            return Markup('<span class="code">{}</span>').format(paper.grouped_code(record.code))
-        if column == "language":
-            name = paper.language_name(record.language)
-            return Markup('<span lang="{}">{}</span>').format(record.language, name)
-        return super().cell(record, column)
 
     # --- one form ---
 
@@ -228,7 +172,7 @@ class ConsentPage(ListPage):
     def preview(self, key: str) -> Any:
         """The form in its language without the patient, as a PDF to look at."""
         form = self._form(key)
-        return _pdf(papers.set_paper(form, preview=True).pdf, form)
+        return files.paper(papers.set_paper(form, preview=True).pdf, _name(form))
 
     @expose("/<key>/print", methods=["POST"])
     @has_access
@@ -249,7 +193,9 @@ class ConsentPage(ListPage):
         if form.printed_at is None:
             raise NotFound
         audit.note(acting(), "consent.open", form)
-        return _pdf(papers.set_paper(form).pdf, form, how="attachment" if "save" in request.args else "inline")
+        return files.paper(
+            papers.set_paper(form).pdf, _name(form), how="attachment" if "save" in request.args else "inline"
+        )
 
     @expose("/<key>/<any(sign, archive, attest, cancel, annul, phone):_act>")
     @has_access
@@ -263,24 +209,10 @@ class ConsentPage(ListPage):
         """Record what stands on the signed paper."""
         form = self._form(key, "consent.sign")
         signing = sign_form(form)
-        saved = submitted(signing, lambda: self._sign(form, signing))
+        saved = submitted(signing, lambda: _sign(form, signing))
         if saved is None:
             return self._page(form, form=signing, signing=signing)
         return self.done(_recorded(form), ".show", key=key)
-
-    def _sign(self, form: ConsentForm, signing: Any) -> None:
-        adult = form.variant is Variant.ADULT
-        answers = {d.public_id: Answer(signing[f"answer_{d.public_id}"].data) for d in form.decisions}
-        consents.sign(
-            acting(),
-            form,
-            signed_on=signing.signed_on.data,
-            relation=Relation.SELF if adult else signing.relation.data,
-            signer=None if adult else consents.Signer(signing.names.data, signing.proof.data),
-            answers=answers,
-            mandate_ends_on=None if adult else signing.mandate_ends_on.data,
-            seen=sent_version(),
-        )
 
     @expose("/<key>/archive", methods=["POST"])
     @has_access
@@ -373,6 +305,10 @@ class ConsentPage(ListPage):
         )
 
 
+def _sign(form: ConsentForm, signing: SignForm) -> None:
+    consents.sign(acting(), form, **vars(signing.said(form)), seen=sent_version())
+
+
 def _recorded(form: ConsentForm) -> object:
     if consents.care_answer(form) is not Answer.REFUSED:
         return _("The signature is recorded. Archive the scan next.")
@@ -400,10 +336,5 @@ def _archived(form: ConsentForm) -> object:
     return _("Archived.")
 
 
-def _pdf(content: bytes, form: ConsentForm, how: str = "inline") -> Response:
-    name = f"consent-{form.code}-{form.language}.pdf"
-    headers = {
-        "Content-Disposition": f'{how}; filename="{name}"',
-        "Content-Security-Policy": "frame-ancestors 'self'",  # a browser's own viewer is stopped by more
-    }
-    return Response(content, mimetype="application/pdf", headers=headers)
+def _name(form: ConsentForm) -> str:
+    return f"consent-{form.code}-{form.language}.pdf"

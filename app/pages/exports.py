@@ -16,11 +16,11 @@ from sqlalchemy.orm import joinedload, selectinload
 from app import audit
 from app.models import ConsentForm, Export, ExportRelease, Hospital, Patient, db
 from app.pages.base import ActForm, expose, has_access, once_key, sent_version, submitted
+from app.pages.choices import ask_only_if_several, only_hospital
 from app.pages.consent_forms import ReasonForm
 from app.pages.fields import PickField, text
 from app.pages.jobs import KIND_WORDS
 from app.pages.lists import ListPage, reach, words_filter
-from app.pages.patients import ask_only_if_several, only_hospital
 from app.pages.security import acting
 from app.services import exports
 from app.words import ExportState, ReleaseState, _

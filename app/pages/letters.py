@@ -21,10 +21,11 @@ from app.errors import Incomplete, NotFound
 from app.models import ArchivedDocument, ConsentDecision, ConsentForm, Hospital, Letter, LetterRecord, Patient, db
 from app.outside import paper
 from app.pages.base import ActForm, expose, find, has_access, once_key, sent_version, submitted
+from app.pages.choices import ask_only_if_several, only_hospital
 from app.pages.consent_forms import question
 from app.pages.fields import PickField, not_in_the_future, text
 from app.pages.lists import ListPage
-from app.pages.patients import ask_only_if_several, only_hospital, standing
+from app.pages.records import standing
 from app.pages.security import acting
 from app.services import letters, renewals, withdrawals
 from app.words import FormState, _

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from flask import Response, jsonify, redirect, request, url_for
+from flask import jsonify, redirect, request, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import gettext
 from sqlalchemy import select
@@ -16,7 +16,9 @@ from app.models import Hospital, OwnText, db
 from app.outside import paper
 from app.outside.paper import own_texts as sheets
 from app.outside.paper.differences import differences
+from app.pages import files
 from app.pages.base import ActForm, expose, find, has_access, once_key, sent_version, submitted
+from app.pages.choices import ask_only_if_several, only_hospital
 from app.pages.lists import ListPage, prefill, reach, words_filter
 from app.pages.own_text_forms import (
     AcceptForm,
@@ -38,7 +40,6 @@ from app.pages.own_text_words import (
     readable,
     standing,
 )
-from app.pages.patients import ask_only_if_several, only_hospital
 from app.pages.security import acting
 from app.services import own_texts
 from app.services.days import day_at
@@ -186,11 +187,7 @@ class OwnTextPage(ListPage):
         except paper.PaperFault as fault:
             told = PAPER_FAULTS.get(fault.code, _("The text cannot be set as paper at this moment."))
             return self.page("own_texts/unset.html", sentence=told, record=own)
-        headers = {
-            "Content-Disposition": 'inline; filename="own-text.pdf"',
-            "Content-Security-Policy": "frame-ancestors 'self'",  # a browser's own viewer is stopped by more
-        }
-        return Response(content, mimetype="application/pdf", headers=headers)
+        return files.paper(content, "own-text.pdf")
 
     # --- written ---
 

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import functools
 from typing import Any, ClassVar
 
 from flask import abort, flash, g, redirect, request, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
-from flask_babel import format_date, get_locale, gettext
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload, selectinload
-from wtforms import BooleanField, DateField, SelectField
-from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Optional
+from sqlalchemy.orm import joinedload
 
-from app import access, audit, sight
+from app import access, audit
 from app.errors import Conflict, NotAllowed
-from app.models import AuditEntry, ConsentDecision, ConsentForm, Hospital, Patient, Person, db
+from app.models import AuditEntry, ConsentForm, Hospital, Patient, Person, db
 from app.outside import paper
-from app.pages import names
 from app.pages import prints as printing
+from app.pages import records
 from app.pages.acts import ACT_WORDS, OUTCOME_WORDS
-from app.pages.base import ActForm, allowed, expose, find, has_access, may, offer, once_key, sent_version, submitted
+from app.pages.base import allowed, expose, find, has_access, may, once_key, sent_version, submitted
+from app.pages.choices import ask_only_if_several, form_hospitals, offer_clinicians, only_hospital
 from app.pages.consent_forms import question
-from app.pages.fields import PickField, not_in_the_future, text, words
 from app.pages.lists import PAGE_ROWS, ListPage, words_filter
+from app.pages.patient_forms import WITH_PATRONYMIC, EnrolForm, FindForm, IdentityForm, prepare_form
 from app.pages.security import acting
-from app.pages.timelines import due, timeline
-from app.services import consents, papers, patients, print_runs, prints, renewals, texts, worklist
-from app.words import LABELS, Answer, PatientState, Procedure, Role, Sex, Variant, _
+from app.pages.timelines import timeline
+from app.services import consents, papers, patients, print_runs, prints, renewals
+from app.words import PatientState, Procedure, Role, _
 
 OFFERED = (
     "patient.correct",
@@ -40,67 +35,6 @@ OFFERED = (
     "consent.file-external",
     "blank.bind",
 )
-FORM_ACTS = ("consent.print", "consent.sign", "consent.archive", "consent.attest", "consent.cancel", "consent.annul")
-
-WITH_PATRONYMIC = _("With the patronymic, as in the passport.")
-
-
-class IdentityForm(ActForm):
-    """Who the patient is."""
-
-    family_name = text(_("Family name"), 200)
-    given_names = text(_("Given names"), 200)
-    birth_date = DateField(_("Date of birth"), validators=[InputRequired(_("Fill this in.")), not_in_the_future])
-    sex = words(_("Sex"), Sex)
-    file_number = text(_("File number"), 60, hint=_("The number of the patient's file in your hospital."))
-    birth_place = text(_("Place of birth"), 200, required=False)
-    cpms_reference = text(
-        _("Reference in CPMS"),
-        patients.LONGEST_REFERENCE,
-        required=False,
-        hint=_(
-            "Where the case is discussed in the Commission’s own CPMS: what that system calls the patient. No name."
-        ),
-    )
-
-    def identity(self) -> patients.Identity:
-        """What was typed."""
-        return patients.Identity(
-            self.family_name.data,
-            self.given_names.data,
-            self.birth_date.data,
-            self.file_number.data,
-            self.birth_place.data,
-            self.cpms_reference.data,
-        )
-
-
-class EnrolForm(IdentityForm):
-    """Who the patient is, where and for whom. Fields with one possible answer are not asked."""
-
-    hospital = PickField(_("Hospital"), "patient.enrol", narrow=lambda rows: rows.order_by(Hospital.name))
-    clinician = SelectField(_("Treating clinician"), validators=[InputRequired(_("Choose one."))], validate_choice=True)
-    despite_duplicate = BooleanField(_("This is somebody else: enrol this patient"))
-
-
-class FindForm(ActForm):
-    """An exact search in one's own records; sent by POST, so that no name stands in an address."""
-
-    hospital = PickField(_("Hospital"), "patient.find", narrow=lambda rows: rows.order_by(Hospital.name))
-    file_number = text(_("File number"), 60, required=False)
-    cpms_reference = text(_("Reference in CPMS"), patients.LONGEST_REFERENCE, required=False)
-    family_name = text(_("Family name"), 200, required=False)
-    birth_date = DateField(_("Date of birth"), validators=[Optional()])
-
-
-class PrepareForm(ActForm):
-    """Which form to print."""
-
-    language = SelectField(_("Language of the form"), validators=[InputRequired(_("Choose one."))])
-    variant = words(_("Who signs"), Variant)
-    large_print = BooleanField(
-        _("Large print"), description=_("The same text in large type, on about twice as many pages.")
-    )
 
 
 class PatientPage(ListPage):
@@ -160,7 +94,7 @@ class PatientPage(ListPage):
         """Year and month of birth, as others see them; what CPMS calls the patient."""
         if column == "cpms_reference":
             return patients.reference_of(record)
-        return born(record) if column == "born" else super().cell(record, column)
+        return records.born(record) if column == "born" else super().cell(record, column)
 
     # --- print for those picked in the list ---
 
@@ -285,18 +219,18 @@ class PatientPage(ListPage):
         """The record: who, which consent, what to do next."""
         patient = self._patient(key)
         audit.note(acting(), "patient.open", patient)
-        forms = self._forms(patient)
+        forms = records.forms_of(patient)
         return self.page(
             "patients/record.html",
             patient=patient,
             identity=patients.identity_of(patient),
             forms=forms,
-            standing=standing(forms),
+            standing=records.standing(forms),
             in_force=renewals.in_force(patient, acting().on),
-            renewal=_renewal(forms),
+            renewal=records.renewal(forms),
             timeline=timeline(patient, forms, acting().on),
-            prepare=self._prepare_form(patient),
-            born=born(patient),
+            prepare=prepare_form(patient),
+            born=records.born(patient),
         )
 
     question = staticmethod(question)
@@ -325,41 +259,12 @@ class PatientPage(ListPage):
             raise NotAllowed(_("Your role does not allow this here."))
         return patient
 
-    def _forms(self, patient: Patient) -> list[ConsentForm]:
-        """The patient's forms, the newest first, with what may be done to them."""
-        statement = (
-            select(ConsentForm)
-            .where(ConsentForm.patient_id == patient.id)
-            .order_by(ConsentForm.id.desc())
-            .options(
-                selectinload(ConsentForm.decisions).joinedload(ConsentDecision.named_registry),
-                joinedload(ConsentForm.filed_by),
-                joinedload(ConsentForm.checked_by),
-            )
-        )
-        forms = list(db.session.scalars(statement).unique())
-        for form in forms:
-            offer(form, FORM_ACTS)  # who may open the record may do these; the step decides
-        return forms
-
-    def _prepare_form(self, patient: Patient) -> PrepareForm:
-        person = db.session.get(Person, acting().user_id)
-        codes = texts.offered_languages(patient, person.consent_language if person else None)
-        form = PrepareForm(formdata=request.form if request.method == "POST" else None)
-        form.language.description = _own_texts_told(patient)
-        form.language.choices = [SelectChoice(code, names.both(code, paper.language_name(code))) for code in codes]
-        if request.method == "GET":
-            form.once.data = once_key()
-            form.language.data = codes[0] if codes else None
-            form.variant.data = prints.likely_variant(patient)
-        return form
-
     @expose("/<key>/prepare", methods=["POST"])
     @has_access
     def prepare(self, key: str) -> Any:
         """Make a consent form in the chosen language."""
         patient = self._patient(key, "consent.prepare")
-        form = self._prepare_form(patient)
+        form = prepare_form(patient)
         made = submitted(
             form,
             lambda: consents.prepare(
@@ -408,95 +313,6 @@ class PatientPage(ListPage):
             "patients/log.html",
             patient=patient,
             rows=rows[:PAGE_ROWS],
-            names=_names(rows),
+            names=records.names_of(rows),
             older=rows[PAGE_ROWS - 1].seq if len(rows) > PAGE_ROWS else None,
         )
-
-
-def _names(entries: list[AuditEntry]) -> dict[int, str]:
-    """Who is behind the entries of a record one may audit, those who have left too."""
-    ids = {entry.actor_id for entry in entries if entry.actor_id}
-    with sight.wide("log-names") as session:
-        return {person.id: str(person) for person in session.scalars(select(Person).where(Person.id.in_(ids)))}
-
-
-def form_hospitals() -> Any:
-    """The hospitals where the actor may enrol."""
-    return select(Hospital).where(access.right(acting(), "patient.enrol")).order_by(Hospital.name)
-
-
-def offer_clinicians(form: Any) -> None:
-    """An assistant says for whom; a clinician does it for their own patients."""
-    hospitals = list(db.session.scalars(form_hospitals()))
-    people = [person for hospital in hospitals for person in patients.served(acting(), hospital)]
-    if not people:
-        del form.clinician
-        return
-    if any(patients.treats_at(acting(), hospital) for hospital in hospitals):
-        people.insert(0, db.session.get_one(Person, acting().user_id))
-    form.clinician.choices = [SelectChoice(person.public_id, str(person)) for person in people]
-    if len(people) == 1 and request.method == "GET":
-        form.clinician.data = people[0].public_id
-
-
-def only_hospital(act: str) -> Hospital:
-    """The one hospital where the actor may do an act.
-
-    Raises:
-        NotAllowed: there is none.
-    """
-    hospital = db.session.scalars(select(Hospital).where(access.right(acting(), act)).limit(1)).first()
-    if hospital is None:
-        raise NotAllowed(_("You have no hospital where you could do this."))
-    return hospital
-
-
-def ask_only_if_several(form: Any, name: str) -> int:
-    """Drop a choice that is none. Gives how many there are, counted to two."""
-    found = len(db.session.scalars(form[name].rows().limit(2)).all())
-    if found < 2:
-        delattr(form, name)
-    return found
-
-
-def born(patient: Patient) -> str:
-    """Year and month of birth, as others see them."""
-    return _month(patient.birth_year, patient.birth_month, str(get_locale()))
-
-
-@functools.lru_cache(maxsize=4096)
-def _month(year: int, month: int, _locale: str) -> str:
-    return str(format_date(dt.date(year, month, 1), "LLLL yyyy"))
-
-
-def _own_texts_told(patient: Patient) -> str:
-    """Which forms have the hospital's own text, and since when."""
-    own = [
-        gettext(
-            "%(language)s, %(signer)s, since %(day)s",
-            language=paper.language_name(one.language),
-            signer=str(LABELS[one.variant]).lower(),
-            day=format_date(one.counts_from, "long"),
-        )
-        for one in texts.own_texts_in_force(patient.hospital, patient.procedure)
-    ]
-    return gettext("Your hospital’s own text is in force for: %(forms)s.", forms="; ".join(own)) if own else ""
-
-
-def _renewal(forms: list[ConsentForm]) -> str:
-    """What the record says from ninety days before a form is due for renewal."""
-    edge = acting().on + dt.timedelta(days=worklist.RENEWALS_DAYS)
-    soon = [form for form in forms if form.state == "archived" and form.renewal_due_on and form.renewal_due_on <= edge]
-    return due(soon[0], acting().on) if soon else ""
-
-
-def standing(forms: list[ConsentForm]) -> list[tuple[ConsentDecision, ConsentForm]]:
-    """What is in force or was decided last, per purpose and registry."""
-    latest: dict[tuple[str, int | None], tuple[ConsentDecision, ConsentForm]] = {}
-    for form in forms:
-        if form.state not in ("archived", "withdrawn", "superseded"):
-            continue
-        for decision in form.decisions:
-            if decision.answer is not Answer.NOT_ASKED or form.state == "archived":
-                latest.setdefault((decision.purpose, decision.registry_id), (decision, form))
-    return list(latest.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from flask import Response, redirect, request, url_for
+from flask import redirect, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from wtforms import BooleanField, SelectField
@@ -14,7 +14,7 @@ from wtforms.fields.choices import SelectChoice
 from app import access, audit
 from app.models import ConsentForm, Hospital, Job, Patient, Person, PrintItem, PrintRun, db
 from app.outside import paper
-from app.pages import names
+from app.pages import files, names
 from app.pages.base import ActForm, Page, expose, has_access, once_key, submitted
 from app.pages.fields import words
 from app.pages.jobs import KIND_WORDS
@@ -153,11 +153,7 @@ class PrintPage(Page):
         content = print_runs.read(acting(), run)
         audit.note(acting(), "print_run.open", run)
         kind, ending, how = MEDIA[run.bundle]
-        headers = {
-            "Content-Disposition": f'{how}; filename="consent-forms.{ending}"',
-            "Content-Security-Policy": "frame-ancestors 'self'",  # a browser's own viewer is stopped by more
-        }
-        return Response(content, mimetype=kind, headers=headers)
+        return files.paper(content, f"consent-forms.{ending}", how=how, kind=kind)
 
     def grouped(self, form: ConsentForm) -> str:
         """A form's code for reading."""

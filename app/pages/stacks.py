@@ -16,14 +16,14 @@ from app.errors import Incomplete, NotFound, Refusal
 from app.models import ConsentForm, Hospital, Job, Stack, StackPage, db
 from app.outside import paper
 from app.pages.base import ActForm, expose, has_access, once_key, show_refusal, submitted
-from app.pages.consent_forms import question, sign_form
+from app.pages.consent_forms import ACCEPTED, question, sign_form, uploads_of
 from app.pages.fields import PickField
 from app.pages.jobs import KIND_WORDS
 from app.pages.lists import ListPage, reach, words_filter
 from app.pages.security import acting
-from app.services import archives, consents, patients, stack_drops, stack_filings, stack_readings, stacks
+from app.services import archives, patients, stack_drops, stack_filings, stack_readings, stacks
 from app.services.stacks import Group
-from app.words import Answer, Relation, StackState, Variant, _
+from app.words import StackState, _
 
 KIND_WORDS[stack_readings.READING] = _("Reading a stack of scans")
 WIDTH = 1100
@@ -59,16 +59,12 @@ class DropForm(ActForm):
         description=_(
             "One PDF or TIFF of up to 200 pages, or photographs (JPEG, PNG). Any order, any way up. At most 60 MB."
         ),
-        render_kw={
-            "accept": ".pdf,.tif,.tiff,.jpg,.jpeg,.png,application/pdf,image/tiff,image/jpeg,image/png",
-            "required": "",
-        },
+        render_kw={"accept": ACCEPTED, "required": ""},
     )
 
     def uploads(self) -> list[archives.Upload]:
         """The chosen files."""
-        chosen = [file for file in self.files.data or [] if getattr(file, "filename", "")]
-        return [archives.Upload(file.stream.read(), file.filename) for file in chosen]
+        return uploads_of(self.files)
 
 
 class FileForm(ActForm):
@@ -211,16 +207,8 @@ class StacksPage(ListPage):
         if not signing.validate():
             frame.form_errors.append(gettext("Form %(code)s: something is missing.", code=code))
             return False
-        adult = form.variant is Variant.ADULT
-        said = stack_filings.Said(
-            signed_on=signing.signed_on.data,
-            relation=Relation.SELF if adult else signing.relation.data,
-            signer=None if adult else consents.Signer(signing.names.data, signing.proof.data),
-            answers={d.public_id: Answer(signing[f"answer_{d.public_id}"].data) for d in form.decisions},
-            mandate_ends_on=None if adult else signing.mandate_ends_on.data,
-        )
         try:
-            seen = signing.words()["seen"]
+            said, seen = signing.said(form), signing.words()["seen"]
             stack_filings.file(acting(), stack, group, said, seen=seen, mark=signing.pages.data)
         except NotFound:
             raise

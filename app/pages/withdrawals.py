@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple
 
-from flask import Response, redirect, request, url_for
+from flask import redirect, request, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy.orm import joinedload
 
 from app import audit
 from app.errors import NotAllowed, NotFound
 from app.models import ConsentDecision, ConsentForm, Letter, Patient
+from app.pages import files
 from app.pages.base import ActForm, Page, allowed, expose, find, has_access, sent_version, submitted
 from app.pages.consent_forms import WithdrawForm, question
 from app.pages.fields import text, words
@@ -75,11 +76,7 @@ class WithdrawalPage(Page):
         content = receipts.set_receipt(decision)
         audit.note(acting(), "decision.open", decision)
         name = f"receipt-{decision.form.code}-{decision.form.language}.pdf"
-        headers = {
-            "Content-Disposition": f'inline; filename="{name}"',
-            "Content-Security-Policy": "frame-ancestors 'self'",
-        }
-        return Response(content, mimetype="application/pdf", headers=headers)
+        return files.paper(content, name)
 
 
 class WaitingPage(Page):

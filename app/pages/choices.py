@@ -1,0 +1,55 @@
+"""Which hospital, and which clinician: asked only where there are several."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+from sqlalchemy import select
+from wtforms.fields.choices import SelectChoice
+
+from app import access
+from app.errors import NotAllowed
+from app.models import Hospital, Person, db
+from app.pages.security import acting
+from app.services import patients
+from app.words import _
+
+
+def form_hospitals() -> Any:
+    """The hospitals where the actor may enrol."""
+    return select(Hospital).where(access.right(acting(), "patient.enrol")).order_by(Hospital.name)
+
+
+def offer_clinicians(form: Any) -> None:
+    """An assistant says for whom; a clinician does it for their own patients."""
+    hospitals = list(db.session.scalars(form_hospitals()))
+    people = [person for hospital in hospitals for person in patients.served(acting(), hospital)]
+    if not people:
+        del form.clinician
+        return
+    if any(patients.treats_at(acting(), hospital) for hospital in hospitals):
+        people.insert(0, db.session.get_one(Person, acting().user_id))
+    form.clinician.choices = [SelectChoice(person.public_id, str(person)) for person in people]
+    if len(people) == 1 and request.method == "GET":
+        form.clinician.data = people[0].public_id
+
+
+def only_hospital(act: str) -> Hospital:
+    """The one hospital where the actor may do an act.
+
+    Raises:
+        NotAllowed: there is none.
+    """
+    hospital = db.session.scalars(select(Hospital).where(access.right(acting(), act)).limit(1)).first()
+    if hospital is None:
+        raise NotAllowed(_("You have no hospital where you could do this."))
+    return hospital
+
+
+def ask_only_if_several(form: Any, name: str) -> int:
+    """Drop a choice that is none. Gives how many there are, counted to two."""
+    found = len(db.session.scalars(form[name].rows().limit(2)).all())
+    if found < 2:
+        delattr(form, name)
+    return found
