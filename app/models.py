@@ -8,7 +8,7 @@ from app.tables.consents import ArchivedDocument, ConsentDecision, ConsentForm, 
 from app.tables.exports import Export, ExportRelease
 from app.tables.letters import Letter, LetterRecord
 from app.tables.networks import Authorisation, Centre, Country, Hospital, Network, Registry, ThematicArea
-from app.tables.own_texts import OwnText
+from app.tables.own_texts import OwnText, OwnTextWriter
 from app.tables.patients import Patient, PatientIdentity
 from app.tables.people import (
     Attempt,
@@ -48,6 +48,7 @@ TABLES = (
     # consent
     ConsentText,  # a published text, never changed
     OwnText,  # a version of a hospital's own text
+    OwnTextWriter,  # somebody whose words are in it
     ConsentForm,  # a form, from language to archive
     ConsentDecision,  # an answer for one purpose
     ArchivedDocument,  # a stored scan, append-only
@@ -96,6 +97,7 @@ __all__ = [
     "Network",
     "OnceKey",
     "OwnText",
+    "OwnTextWriter",
     "PasswordLink",
     "Patient",
     "PatientIdentity",

@@ -187,6 +187,7 @@ class LetterOutcome(StrEnum):
     """What the data-protection contact did because of a patient's letter."""
 
     WITHDRAWN = "letter_withdrawn"
+    PARTLY = "letter_partly"
     RESTRICTED = "letter_restricted"
     LIFTED = "letter_lifted"
     KEPT = "letter_kept"
@@ -333,6 +334,7 @@ LABELS: dict[str, Any] = {
     LegalGround.PATIENT_ASKS: _("The patient wants it locked, not erased (GDPR Article 18(1))"),
     LegalGround.OTHER_LAW: _("Another law, named below"),
     LetterOutcome.WITHDRAWN: _("Consent withdrawn"),
+    LetterOutcome.PARTLY: _("Consent withdrawn in part, consent for care stands"),
     LetterOutcome.RESTRICTED: _("Record restricted"),
     LetterOutcome.LIFTED: _("Restriction lifted"),
     LetterOutcome.KEPT: _("Record kept by law"),

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, and_, func, select
 
 from app.actors import Actor, known_as, mandates_in_force
-from app.models import OwnText
+from app.models import OwnText, OwnTextWriter
 from app.scopes.places import hospitals_of_networks, mandated, workplaces
 from app.scopes.reach import Reach
 from app.words import MandateKind, OwnTextState
@@ -31,12 +31,15 @@ def others_text(actor: Actor, _thing: type[Any]) -> Reach:
 def second_person(actor: Actor, _thing: type[Any]) -> Reach:
     """Proposed texts of hospitals with a centre in the network one coordinates, where no second representative decides."""
     own_text, other = known_as("lonely_text", OwnText), known_as("decidable_text", OwnText)
+    writer = known_as("their_writer", OwnTextWriter)
     m = mandates_in_force(actor.on).subquery()
     decidable = (
         select(other.c.id)
         .join_from(other, m, m.c.hospital_id == other.c.hospital_id)
+        .outerjoin(writer, and_(writer.c.own_text_id == other.c.id, writer.c.person_id == m.c.person_id))
         .where(
             m.c.kind == MandateKind.HOSPITAL_REPRESENTATIVE,
+            writer.c.id.is_(None),
             m.c.person_id != other.c.author_id,
             m.c.person_id != other.c.proposed_by_id,
         )
@@ -53,5 +56,11 @@ def second_person(actor: Actor, _thing: type[Any]) -> Reach:
 
 
 def _by_another(own_text: FromClause, actor: Actor) -> ColumnElement[bool]:
-    """Neither written nor proposed by the actor."""
-    return and_(own_text.c.author_id != actor.user_id, func.coalesce(own_text.c.proposed_by_id, 0) != actor.user_id)
+    """Proposed by somebody else, and without a word of the actor's."""
+    writer = known_as("my_words", OwnTextWriter)
+    mine = select(writer.c.own_text_id).where(writer.c.person_id == actor.user_id).correlate(None)
+    return and_(
+        own_text.c.author_id != actor.user_id,
+        func.coalesce(own_text.c.proposed_by_id, 0) != actor.user_id,
+        own_text.c.id.not_in(mine),
+    )

@@ -419,7 +419,8 @@ def withdraw(
         patients.lapse_open(actor, form.patient, gettext("Consent for care was withdrawn."))
         settle(actor, form.patient)
         patients.await_decision(form.patient, withdrawn_on)
-    letters.answer(actor, form.patient, LetterOutcome.WITHDRAWN)
+    partly = form.state is FormState.ARCHIVED  # consent for care stands
+    letters.answer(actor, form.patient, LetterOutcome.PARTLY if partly else LetterOutcome.WITHDRAWN)
 
 
 @act("consent.end")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from sqlalchemy import Select, select
 from app.act import act, undo_on_rollback
 from app.actors import Actor
 from app.errors import Conflict, Incomplete, WrongStep
-from app.models import ArchivedDocument, ConsentDecision, ConsentForm, DocumentKey, db, now
+from app.models import ArchivedDocument, ConsentDecision, ConsentForm, DocumentKey, Job, db, now
 from app.outside import archive_copies, paper, storage
 from app.outside.archive_copies import Attached, CopyFault
 from app.outside.consent_resources import Consented, Decision, consent_resource
@@ -27,13 +28,14 @@ from app.outside.seals import Seal, SealFault, Signature
 from app.premises import premises
 from app.services import archives, jobs, proofs
 from app.services.jobs import Every, job
-from app.words import FormState, _, gettext
+from app.words import FormState, JobState, _, gettext
 
 KEPT = (FormState.ARCHIVED, FormState.SUPERSEDED, FormState.WITHDRAWN)
 """The states of forms that have a copy; that of an annulled one stays locked, and none is made of it."""
 PATIENCE = dt.timedelta(hours=2)
 """Within this time a job has done its work, or failed for good."""
 MOST_A_DAY = 5000
+MOST_DOUBLINGS = 5
 COVER_LANGUAGE = "en"
 NO_SEAL = _("No archive copy is sealed: SEAL_KEY and SEAL_CERTIFICATE are not set.")
 SEAL_OVER = _("No archive copy is sealed: the certificate in SEAL_CERTIFICATE is not in force.")
@@ -236,12 +238,27 @@ def sweep(_actor: Actor, _payload: Mapping[str, Any]) -> None:
     Raises:
         Incomplete: there are some, and there is no seal.
     """
-    late = db.session.scalars(missing(now() - PATIENCE).limit(MOST_A_DAY)).all()
+    late = db.session.scalars(missing(now() - PATIENCE)).all()
     if late and premises().seal is None:
         raise Incomplete(NO_SEAL)
+    resting = _resting()
+    late = [key for key in late if key not in resting][:MOST_A_DAY]
     for number, key in enumerate(late, start=1):
         ask(key)
         jobs.report(number, len(late))
+
+
+def _resting() -> set[str]:
+    """Forms whose copy has failed so lately that it is not asked for yet: after n failures for 2ⁿ days, at most 32."""
+    tried = db.session.execute(
+        select(Job.payload, Job.finished_at)
+        .where(Job.kind == archives.COPYING, Job.state == JobState.FAILED)
+        .order_by(Job.finished_at)
+    ).all()
+    times = Counter(payload["form"] for payload, _at in tried)
+    last = {payload["form"]: at for payload, at in tried}
+    moment = now()
+    return {form for form, at in last.items() if moment < at + dt.timedelta(days=2 ** min(times[form], MOST_DOUBLINGS))}
 
 
 def ask(key: str) -> None:

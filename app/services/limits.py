@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import hmac
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from app import audit, sight
@@ -53,25 +55,55 @@ def count_try(kind: str, person_id: int) -> None:
         TooMany: wait.
     """
     subject = _subject(kind, str(person_id))
+    mine = _write([subject])
+    with sight.wide("limits") as session:
+        if _recent(session, [subject])[subject] > MOST_TRIES:
+            _take_back(mine)
+            raise TooMany(_("You have tried this very often. Wait a quarter of an hour and try again."))
+
+
+def _write(subjects: Sequence[bytes]) -> list[int]:
+    """Write tries down before they are counted: of many at once each then counts the others. Gives their ids."""
     with sight.wide("limits") as session:
         writing(session)
-        table = Attempt.__table__
-        session.execute(delete(table).where(table.c.at < now() - WINDOW))
-        recent = select(func.count()).select_from(Attempt).where(Attempt.subject == subject)
-        if (session.scalar(recent) or 0) >= MOST_TRIES:
-            raise TooMany(_("You have tried this very often. Wait a quarter of an hour and try again."))
-        session.add(Attempt(subject=subject, at=now()))
+        session.execute(delete(Attempt.__table__).where(Attempt.__table__.c.at < now() - WINDOW))
+        rows = [Attempt(subject=one, at=now()) for one in subjects]
+        session.add_all(rows)
+        session.flush()
+        mine = [row.id for row in rows]
+        session.commit()
+        return mine
+
+
+def _recent(session: Session, subjects: Sequence[bytes]) -> Counter[bytes]:
+    """How many tries of each there were within the window."""
+    statement = select(Attempt.subject, func.count()).where(Attempt.subject.in_(subjects), Attempt.at > now() - WINDOW)
+    counted = session.execute(statement.group_by(Attempt.subject))
+    return Counter({bytes(subject): number for subject, number in counted})
+
+
+def _take_back(mine: Sequence[int], *subjects: bytes) -> None:
+    """Forget tries by their ids, and all of some subjects."""
+    with sight.wide("limits") as session:
+        writing(session)
+        known = Attempt.__table__.c
+        session.execute(delete(Attempt.__table__).where(or_(known.id.in_(mine), known.subject.in_(subjects))))
         session.commit()
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Failures are counted for an account at an address, for the account, for the address; each as a keyed hash."""
+    """Tries are counted for an account at an address, for the account, for the address; each as a keyed hash.
+
+    A try counts as failed from its beginning, until ``forget`` says that the person was right.
+    """
 
     pair: bytes
     account: bytes
     address: bytes
     place: str
+    mine: list[int] = field(default_factory=list)
+    """Ids of the rows of this try."""
 
     @classmethod
     def of(cls, account: str, address: str) -> Limits:
@@ -83,8 +115,8 @@ class Limits:
             address,
         )
 
-    def refuse_if_reached(self, person: Person | None) -> None:
-        """Refuse while one of the counters is full.
+    def begin(self, person: Person | None) -> None:
+        """Count a try; refuse it while one of the counters is full: then it does not count.
 
         Where the person has signed in before, strangers' failures elsewhere do not lock them out.
 
@@ -92,37 +124,31 @@ class Limits:
             TooMany: wait.
         """
         subjects = {"pair": self.pair, "account": self.account, "address": self.address}
+        self.mine.extend(_write(list(subjects.values())))
         with sight.wide("limits") as session:
-            statement = select(Attempt.subject, func.count()).where(
-                Attempt.subject.in_(subjects.values()), Attempt.at > now() - WINDOW
-            )
-            counted = {
-                bytes(subject): number for subject, number in session.execute(statement.group_by(Attempt.subject))
-            }
-            full = {name for name, subject in subjects.items() if counted.get(subject, 0) >= ATTEMPTS[name]}
+            counted = _recent(session, list(subjects.values()))
+            full = {name for name, subject in subjects.items() if counted[subject] > ATTEMPTS[name]}
             if full == {"account"} and person is not None and self._known_here(session, person):
                 return
         if full:
+            _take_back(self.mine)
             raise TooMany(_("Too many failed attempts. Wait a quarter of an hour and try again."))
 
     def _known_here(self, session: Session, person: Person) -> bool:
         found = select(Login.id).where(Login.person_id == person.id, Login.address == self.place)
         return session.scalar(found.limit(1)) is not None
 
-    def count(self, person: Person | None, word: str, address: str) -> None:
-        """Count a failure and note it."""
+    def fail(self, person: Person | None, word: str, address: str) -> None:
+        """Note that the try has failed; it is counted already."""
         with sight.wide("limits") as session:
             writing(session)
-            session.execute(delete(Attempt.__table__).where(Attempt.__table__.c.at < now() - WINDOW))
-            session.add_all([Attempt(subject=one, at=now()) for one in (self.pair, self.account, self.address)])
-            session.flush()
             log(session, word, person, address, outcome="refused")
             session.commit()
 
+    def take_back(self) -> None:
+        """The try came to nothing: nobody looked whether the person was right."""
+        _take_back(self.mine)
+
     def forget(self) -> None:
-        """The person was right: what failed before does not count for them any more."""
-        with sight.wide("limits") as session:
-            writing(session)
-            table = Attempt.__table__
-            session.execute(delete(table).where(table.c.subject.in_([self.pair, self.account])))
-            session.commit()
+        """The person was right: this try, and what failed before, does not count for them any more."""
+        _take_back(self.mine, self.pair, self.account)

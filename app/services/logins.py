@@ -120,11 +120,11 @@ def sign_in(name: str, password: str, address: str, browser: str, contents: dict
     """
     person = _named(name)
     limits = Limits.of(person.public_id if person is not None else name, address)
-    limits.refuse_if_reached(person)
+    limits.begin(person)
     known = person.password if person is not None and person.password else _nobodys_hash()
-    right = verify(password, known)
+    right = _verified(limits, password, known)
     if person is None or not right or not person.active or person.disabled_at is not None or not person.password:
-        limits.count(person, "login.start", address)
+        limits.fail(person, "login.start", address)
         raise Incomplete(_("The name or the password is not right. Check both and try again."))
     limits.forget()
     return start(person, address, browser, contents)
@@ -178,6 +178,15 @@ def verify(password: str, known: str) -> bool:
         return False
     with _turn():
         return bool(_hashes.verify(password, known))
+
+
+def _verified(limits: Limits, password: str, known: str) -> bool:
+    """As ``verify``, within a try that counts; it does not when its turn has not come."""
+    try:
+        return verify(password, known)
+    except TooMany:
+        limits.take_back()
+        raise
 
 
 def hashed(password: str) -> str:
@@ -261,11 +270,12 @@ def change_password(actor: Actor, person: Person, *, old: str, password: str, ag
         Incomplete: the present password is wrong, or the new one is not fit.
     """
     limits = Limits.of(person.public_id, actor.origin)
-    limits.refuse_if_reached(None)
-    if not verify(old, person.password or _nobodys_hash()):
-        limits.count(person, "person.change-password", actor.origin)
+    limits.begin(None)
+    if not _verified(limits, old, person.password or _nobodys_hash()):
+        limits.fail(person, "person.change-password", actor.origin)
         sentence = _("This is not your present password.")
         raise Incomplete(sentence, fields={"old": sentence})
+    limits.forget()
     check_password(password, again)
     set_password(actor, person, known=hashed(password), login_id=login_id)
 

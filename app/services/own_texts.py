@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from app.act import act
 from app.actors import Actor
 from app.errors import Conflict, Incomplete, NotAllowed, WrongStep
-from app.models import ConsentText, Hospital, OwnText, db, now, today
+from app.models import ConsentText, Hospital, OwnText, OwnTextWriter, db, now, today
 from app.outside import paper
 from app.outside.paper import own_texts
 from app.outside.paper.own_texts import Content, Fault
@@ -79,6 +79,7 @@ def start(
         content={key: (like.content if like else base).get(key, base[key]) for key in base},
         author_id=actor.user_id,
         written_at=now(),
+        writers=[OwnTextWriter(person_id=actor.user_id, hospital_id=hospital.id)],
     )
 
 
@@ -119,6 +120,8 @@ def write(actor: Actor, own: OwnText, *, content: Mapping[str, str]) -> None:
     if own_texts.weight(changed) > own_texts.MOST_BYTES:
         raise Incomplete(_("This is more text than twelve pages hold. Shorten it and save again."))
     own.content, own.author_id, own.written_at = changed, actor.user_id, now()
+    if actor.user_id not in {one.person_id for one in own.writers}:
+        own.writers.append(OwnTextWriter(person_id=actor.user_id, hospital_id=own.hospital_id))
 
 
 @act("own_text.drop")
@@ -268,7 +271,7 @@ def _published(actor: Actor, own: OwnText, composed: paper.ComposedText) -> Cons
 
 
 def _refuse_author(actor: Actor, own: OwnText) -> None:
-    if actor.user_id in {own.author_id, own.proposed_by_id}:
+    if actor.user_id in {own.author_id, own.proposed_by_id, *(one.person_id for one in own.writers)}:
         raise NotAllowed(_("Whoever wrote or proposed a text does not decide about it."))
 
 

@@ -86,6 +86,17 @@ class OwnText(Record):
     proposed_by: Mapped[Person | None] = relationship(foreign_keys=[proposed_by_id])
     decided_by: Mapped[Person | None] = relationship(foreign_keys=[decided_by_id])
     text: Mapped[ConsentText | None] = relationship()
+    writers: Mapped[list[OwnTextWriter]] = relationship(order_by="OwnTextWriter.id")
 
     def __str__(self) -> str:
         return f"{self.language} {self.variant} {self.number}"
+
+
+class OwnTextWriter(Record):
+    """Somebody whose words are in a version of an own text: they do not decide about it, nor does who proposed it."""
+
+    __tablename__ = "own_text_writer"
+    __table_args__ = (UniqueConstraint("own_text_id", "person_id"),)
+    own_text_id: Mapped[int] = mapped_column(ForeignKey("own_text.id"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), index=True)
+    hospital_id: Mapped[int] = mapped_column(ForeignKey("hospital.id"))

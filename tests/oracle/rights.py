@@ -120,6 +120,7 @@ RIGHTS: dict[str, Right] = {
     # a hospital's own text: its representatives write, another one decides; a network's coordinator where there is none
     "own_text.see": either(keeps_texts, second_for, works_with_text),
     "own_text.open": either(keeps_texts, second_for),
+    "own_text_writer.see": keeps_texts,
     "own_text.start": lambda o, me, row: o.represents(me, row.id),
     "own_text.write": representative,
     "own_text.drop": representative,

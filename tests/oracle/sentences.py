@@ -161,24 +161,25 @@ def works_with_text(o: Oracle, me: int, row: Row) -> bool:
     return row.state in {"accepted", "retired"} and staff and row.hospital_id in o.belongs_to(me)
 
 
-def wrote(me: int, row: Row) -> bool:
-    return me in {row.author_id, row.proposed_by_id}
+def wrote(o: Oracle, me: int, row: Row) -> bool:
+    writers = {one.person_id for one in o.tables["own_text_writer"] if one.own_text_id == row.id}
+    return me in {row.author_id, row.proposed_by_id, *writers}
 
 
 def second_at_home(o: Oracle, me: int, row: Row) -> bool:
-    return o.represents(me, row.hospital_id) and not wrote(me, row)
+    return o.represents(me, row.hospital_id) and not wrote(o, me, row)
 
 
 def second_for(o: Oracle, me: int, row: Row) -> bool:
     """The network's coordinator, where every representative wrote or proposed the text."""
-    if row.state in {"draft", "dropped"} or wrote(me, row) or not o.coordinates_hospital(me, row.hospital_id):
+    if row.state in {"draft", "dropped"} or wrote(o, me, row) or not o.coordinates_hospital(me, row.hospital_id):
         return False
     others = [
         one.person_id
         for one in o.mandates
         if one.kind == "hospital_representative"
         and one.hospital_id == row.hospital_id
-        and not wrote(one.person_id, row)
+        and not wrote(o, one.person_id, row)
     ]
     return not others
 

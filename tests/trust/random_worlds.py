@@ -25,6 +25,7 @@ SIZES |= {
     "print_run": 12,
     "print_item": 24,
     "own_text": 20,
+    "own_text_writer": 30,
     "assistant_grant": 8,
     "granted_patient": 8,
     "patient": 12,
@@ -272,6 +273,13 @@ def _own_texts(dice: Dice) -> None:
         text_id=None,
         retired_on=None,
     )
+    dice.make(
+        "own_text_writer",
+        own_text_id=lambda n: dice.rows["own_text"][(n - 1) % SIZES["own_text"]]["id"],
+        person_id=lambda n: 1 + (n * 7 + n // SIZES["own_text"]) % SIZES["ab_user"],
+    )
+    for row in dice.rows["own_text_writer"]:
+        row["hospital_id"] = dice.rows["own_text"][row["own_text_id"] - 1]["hospital_id"]
     for row in dice.rows["own_text"]:
         if row["state"] in {"accepted", "retired"}:
             others = {one["id"] for one in dice.rows["ab_user"]} - {row["author_id"], row["proposed_by_id"]}

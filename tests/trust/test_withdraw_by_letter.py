@@ -11,18 +11,19 @@ from babel.dates import format_date
 from sqlalchemy import select
 
 from app.errors import NotAllowed
-from app.models import Hospital, Letter, LetterRecord, Patient, Registry, db, now, today
+from app.models import ConsentForm, Hospital, Letter, LetterRecord, Patient, Registry, db, now, today
 from app.services import consents, letters, withdrawals
 from app.services.letters import TooManySearches
 from app.words import (
     LetterOutcome,
     PatientState,
+    Purpose,
     Variant,
 )
 from tests.factories import DAY
 from tests.screens import Screen
 from tests.trust.test_minimise import every_mark, found_in, text_of
-from tests.trust.withdrawals import THIRTY, last_entry, record, shared
+from tests.trust.withdrawals import THIRTY, last_entry, record, shared, withdraw
 from tests.world import ARCHIVED, bring_form, identity
 
 pytestmark = pytest.mark.t_withdraw
@@ -200,3 +201,18 @@ def test_a_yes_on_a_replaced_form_is_no_yes_on_the_letters_page(world: Any) -> N
         page = Screen(world.client(who).get(where))
         row = "//ul[@class='rows']/li[contains(., 'Registry of the network')]"
         assert page.texts(f"{row}//span[contains(@class, 'tag')]") == ["Replaced"]
+
+
+def test_a_letter_is_not_called_obeyed_when_only_a_part_is_withdrawn(world: Any) -> None:
+    with world.house.acting(world.people["protection"]) as actor:
+        search(world, actor, "enrolled")
+        patient = record(world, "enrolled")
+        (form,) = db.session.scalars(select(ConsentForm).where(ConsentForm.patient_id == patient.id)).unique()
+        found = []
+        for purpose in (Purpose.REGISTRY, Purpose.EDUCATION, Purpose.CARE):
+            decision = next(one for one in form.decisions if one.purpose is purpose)
+            withdraw(actor, decision)
+            found.append(
+                db.session.scalars(select(LetterRecord.outcome).where(LetterRecord.patient_id == patient.id)).one()
+            )
+    assert found == [LetterOutcome.PARTLY, LetterOutcome.PARTLY, LetterOutcome.WITHDRAWN]
