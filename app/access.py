@@ -49,6 +49,7 @@ from app.models import (
     ThematicArea,
 )
 from app.scopes import (
+    MANDATES,
     Reach,
     Scope,
     about_no_patient,
@@ -321,8 +322,9 @@ def is_consequence(act: str) -> bool:
 
 
 def may_anywhere(actor: Actor, act: str) -> bool:
-    """Whether any role of the actor can do the act on some record."""
-    return any(held(role, act) for role in actor.roles)
+    """Whether the actor can do the act on some record, as far as roles and mandates say."""
+    scopes = _scopes(actor.roles, act) - {nobody, consequence}
+    return any(scope not in MANDATES or MANDATES[scope] & actor.mandates for scope in scopes)
 
 
 def right(actor: Actor, act: str) -> ColumnElement[bool]:

@@ -120,9 +120,9 @@ def _words() -> dict[str, Any]:
 
 
 def _menu() -> list[dict[str, Any]]:
-    """Flask-AppBuilder's menu as far as this person's roles open it, made once for all who read it the same way."""
+    """Flask-AppBuilder's menu as far as this person's mandates fill it, made once for all who read it the same way."""
     known: dict[object, list[dict[str, Any]]] = current_app.extensions.setdefault("menus", {})
-    reader = (acting().roles, choose_language(), request.script_root)
+    reader = (acting().roles, acting().mandates, choose_language(), request.script_root)
     if reader not in known:
         known[reader] = _menu_made()
     return known[reader]
@@ -138,6 +138,7 @@ def _menu_made() -> list[dict[str, Any]]:
                 {"name": entry.name, "label": str(entry.label), "icon": entry.icon, "url": entry.get_url()}
                 for entry in group.childs
                 if entry.name in house.sm.get_user_menu_access([entry.name])
+                and may(entry.baseview.acts[entry.baseview.default_view])
             ],
         }
         for group in house.menu.get_list()
@@ -208,9 +209,9 @@ def _error_page(status: int, sentence: str, **given: Any) -> tuple[str, int]:
 # --- words for templates ---
 
 
-def day(value: dt.date | None) -> str:
-    """A date as the reader's language writes it."""
-    return "" if value is None else str(format_date(value, "long"))
+def day(value: dt.date | None, short: bool = False) -> str:  # noqa: FBT001, FBT002  a filter's argument
+    """A date as the reader's language writes it, the month short where lines are."""
+    return "" if value is None else str(format_date(value, "medium" if short else "long"))
 
 
 def moment(value: dt.datetime | None) -> str:
@@ -218,12 +219,12 @@ def moment(value: dt.datetime | None) -> str:
     return "" if value is None else str(format_datetime(value, "medium"))
 
 
-def ago(value: dt.datetime | None) -> str:
+def ago(value: dt.datetime | None, short: bool = False) -> str:  # noqa: FBT001, FBT002  as with ``day``
     """How long ago, for young moments; else the date."""
     if value is None:
         return ""
     age = now() - value
-    return str(format_timedelta(-age, add_direction=True)) if age < dt.timedelta(days=7) else day(value.date())
+    return str(format_timedelta(-age, add_direction=True)) if age < dt.timedelta(days=7) else day(value.date(), short)
 
 
 def label(value: Any) -> Any:

@@ -57,11 +57,12 @@ from app.scopes.people import (
     own,
     ukrainian_people,
 )
-from app.scopes.reach import Reach, Scope, clause, holds, keys
+from app.scopes.reach import MANDATES, Reach, Scope, clause, holds, keys
 from app.scopes.releases import release_asked_of_host, release_asked_of_self, release_of_who_left
 from app.scopes.texts import accepted_at_work, others_text, second_person
 
 __all__ = [
+    "MANDATES",
     "Reach",
     "Scope",
     "about_no_patient",

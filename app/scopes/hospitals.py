@@ -16,7 +16,7 @@ from app.scopes.places import (
     my_networks,
     workplaces,
 )
-from app.scopes.reach import Reach, of_hospitals, of_networks
+from app.scopes.reach import Reach, of_hospitals, of_mandates, of_networks
 from app.words import GrantScope, MandateKind
 
 
@@ -41,27 +41,32 @@ def assisted_hospital(actor: Actor, thing: type[Any]) -> Reach:
     return of_hospitals(thing, assisted_hospitals(actor))
 
 
+@of_mandates(MandateKind.HOSPITAL_REPRESENTATIVE)
 def represented(actor: Actor, thing: type[Any]) -> Reach:
     """Those of the hospital one represents."""
     return of_hospitals(thing, mandated(actor, MandateKind.HOSPITAL_REPRESENTATIVE))
 
 
+@of_mandates(MandateKind.DATA_PROTECTION_CONTACT)
 def protected(actor: Actor, thing: type[Any]) -> Reach:
     """Those of the hospital whose data-protection contact one is."""
     return of_hospitals(thing, mandated(actor, MandateKind.DATA_PROTECTION_CONTACT))
 
 
+@of_mandates(MandateKind.HOSPITAL_REPRESENTATIVE, MandateKind.DATA_PROTECTION_CONTACT)
 def mandated_hospital(actor: Actor, thing: type[Any]) -> Reach:
     """Those of the hospital one represents or whose data-protection contact one is."""
     kinds = (MandateKind.HOSPITAL_REPRESENTATIVE, MandateKind.DATA_PROTECTION_CONTACT)
     return of_hospitals(thing, mandated(actor, *kinds))
 
 
+@of_mandates(MandateKind.ERN_COORDINATOR)
 def coordinated(actor: Actor, thing: type[Any]) -> Reach:
     """Those of the network one coordinates."""
     return of_networks(thing, my_networks(actor))
 
 
+@of_mandates(MandateKind.ERN_COORDINATOR)
 def network_hospitals(actor: Actor, thing: type[Any]) -> Reach:
     """Those of the hospitals with a centre in the network one coordinates."""
     return of_hospitals(thing, hospitals_of_networks(actor))

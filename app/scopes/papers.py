@@ -10,7 +10,7 @@ from app.actors import Actor, known_as
 from app.models import BlankForm, ConsentForm, Patient, PrintItem, PrintRun, Stack, StackPage
 from app.scopes.patients import on_behalf, treating
 from app.scopes.places import assisted_hospitals, grants, mandated, my_hospitals
-from app.scopes.reach import Reach, of_patients
+from app.scopes.reach import Reach, of_mandates, of_patients
 from app.words import FormState, GrantScope, MandateKind, PatientState
 
 
@@ -28,6 +28,7 @@ def second_on_behalf(actor: Actor, _thing: type[Any]) -> Reach:
     return Reach("id", (select(form.c.id).where(others, mine).correlate(None),))
 
 
+@of_mandates(MandateKind.DATA_PROTECTION_CONTACT)
 def second_protecting(actor: Actor, _thing: type[Any]) -> Reach:
     """Papers to check that others filed, of the hospital whose data-protection contact one is."""
     form, others = _anothers_paper(actor)
@@ -36,6 +37,7 @@ def second_protecting(actor: Actor, _thing: type[Any]) -> Reach:
     return Reach("id", (select(form.c.id).where(others, there, waits).correlate(None),))
 
 
+@of_mandates(MandateKind.DATA_PROTECTION_CONTACT)
 def checked_for(actor: Actor, thing: type[Any]) -> Reach:
     """Records with a paper to check, or just checked, of the hospital whose data-protection contact one is."""
     form, others = _anothers_paper(actor)

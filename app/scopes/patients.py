@@ -9,7 +9,7 @@ from sqlalchemy import and_, or_, select
 from app.actors import Actor, known_as
 from app.models import GrantedPatient, Letter, LetterRecord, Patient
 from app.scopes.places import grants, mandated, my_hospitals
-from app.scopes.reach import Reach, of_patients
+from app.scopes.reach import Reach, of_mandates, of_patients
 from app.words import GrantScope, MandateKind, PatientState
 
 
@@ -49,6 +49,7 @@ def _unerased(thing: type[Any], patients: Reach, name: str) -> Reach:
     return of_patients(thing, select(p.c.id).where(p.c.id.in_(patients.ids[0]), there).correlate(None))
 
 
+@of_mandates(MandateKind.DATA_PROTECTION_CONTACT)
 def proving(actor: Actor, thing: type[Any]) -> Reach:
     """Proof of consent of erased records, of the hospital whose data-protection contact one is."""
     p = known_as("erased_patient", Patient)
@@ -56,6 +57,7 @@ def proving(actor: Actor, thing: type[Any]) -> Reach:
     return of_patients(thing, select(p.c.id).where(there, p.c.state == PatientState.ERASED).correlate(None))
 
 
+@of_mandates(MandateKind.DATA_PROTECTION_CONTACT)
 def written_about(actor: Actor, thing: type[Any]) -> Reach:
     """Records a patient's letter of the last days is about, of the hospital whose data-protection contact one is."""
     letter, found, p = known_as("letter", Letter), known_as("letters_record", LetterRecord), known_as("writer", Patient)

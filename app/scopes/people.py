@@ -9,7 +9,7 @@ from sqlalchemy import FromClause, Integer, Select, and_, or_, select, type_coer
 from app.actors import Actor, known_as, mandates_in_force, memberships_in_force
 from app.models import Centre, Country, Grant, Hospital, Mandate, Membership
 from app.scopes.places import hospitals_of_networks, mandated, my_networks, workplaces
-from app.scopes.reach import Reach, of_people
+from app.scopes.reach import Reach, of_mandates, of_people
 from app.words import MandateKind
 
 
@@ -44,6 +44,7 @@ def colleagues(actor: Actor, thing: type[Any]) -> Reach:
     return of_people(thing, *_people_of_hospitals(actor, workplaces(actor)))
 
 
+@of_mandates(MandateKind.HOSPITAL_REPRESENTATIVE, MandateKind.DATA_PROTECTION_CONTACT, MandateKind.ERN_COORDINATOR)
 def mandated_people(actor: Actor, thing: type[Any]) -> Reach:
     """People who have, will have or had a place in the hospital or network inside one's mandate, and its guests."""
     hospitals = mandated(actor, MandateKind.HOSPITAL_REPRESENTATIVE, MandateKind.DATA_PROTECTION_CONTACT)
@@ -76,16 +77,19 @@ def _people_of_hospitals(actor: Actor, hospitals: Select[Any]) -> tuple[Select[A
     )
 
 
+@of_mandates(MandateKind.HOSPITAL_REPRESENTATIVE, MandateKind.ERN_COORDINATOR)
 def hosting(actor: Actor, thing: type[Any]) -> Reach:
     """Clinicians of the hospital one represents and of the network one coordinates."""
     return of_people(thing, _hosts(actor))
 
 
+@of_mandates(MandateKind.HOSPITAL_REPRESENTATIVE, MandateKind.ERN_COORDINATOR)
 def hosted(actor: Actor, thing: type[Any]) -> Reach:
     """Guests of clinicians of the hospital one represents and of the network one coordinates."""
     return Reach("id", (_guests(actor, "id"),)) if thing is Mandate else of_people(thing, _guests(actor))
 
 
+@of_mandates(MandateKind.HOSPITAL_REPRESENTATIVE, MandateKind.ERN_COORDINATOR)
 def appointing(actor: Actor, thing: type[Any]) -> Reach:
     """Those whom somebody with one's mandate appoints: contacts, assistants, representatives, guests."""
     mandate = known_as("appointed", Mandate)

@@ -25,6 +25,7 @@ from app.models import (
     Person,
     PhoneLink,
 )
+from app.words import MandateKind
 
 
 class Reach(NamedTuple):
@@ -35,6 +36,19 @@ class Reach(NamedTuple):
 
 
 Scope = Callable[[Actor, type[Any]], "Reach | bool"]
+
+MANDATES: dict[Scope, frozenset[MandateKind]] = {}
+"""The scopes that reach nothing without a mandate of one of these kinds: to others pages offer nothing by them."""
+
+
+def of_mandates(*kinds: MandateKind) -> Callable[[Scope], Scope]:
+    """Note which mandates a scope counts."""
+
+    def note(scope: Scope) -> Scope:
+        MANDATES[scope] = frozenset(kinds)
+        return scope
+
+    return note
 
 
 def clause(thing: type[Any], reaches: Iterable[Reach | bool]) -> ColumnElement[bool]:

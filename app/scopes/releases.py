@@ -9,7 +9,7 @@ from sqlalchemy import and_, or_, select
 from app.actors import Actor, known_as, memberships_in_force
 from app.models import ExportRelease, Person
 from app.scopes.places import grants, mandated, my_hospitals
-from app.scopes.reach import Reach
+from app.scopes.reach import Reach, of_mandates
 from app.words import GrantScope, MandateKind
 
 
@@ -29,6 +29,7 @@ def release_asked_of_host(actor: Actor, thing: type[Any]) -> Reach:
     return Reach({ExportRelease: "id"}.get(thing, "release_id"), (ids.correlate(None),))
 
 
+@of_mandates(MandateKind.DATA_PROTECTION_CONTACT)
 def release_of_who_left(actor: Actor, thing: type[Any]) -> Reach:
     """What people who have left, or whose account is locked, would release in the hospital whose data-protection contact one is."""
     r, asked = known_as("left_release", ExportRelease), known_as("asked_person", Person)

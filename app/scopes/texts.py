@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, FromClause, and_, func, select
 from app.actors import Actor, known_as, mandates_in_force
 from app.models import OwnText, OwnTextWriter
 from app.scopes.places import hospitals_of_networks, mandated, workplaces
-from app.scopes.reach import Reach
+from app.scopes.reach import Reach, of_mandates
 from app.words import MandateKind, OwnTextState
 
 
@@ -21,6 +21,7 @@ def accepted_at_work(actor: Actor, _thing: type[Any]) -> Reach:
     return Reach("id", (ids.correlate(None),))
 
 
+@of_mandates(MandateKind.HOSPITAL_REPRESENTATIVE)
 def others_text(actor: Actor, _thing: type[Any]) -> Reach:
     """Texts of the hospital one represents that somebody else wrote and proposes."""
     own_text = known_as("others_text", OwnText)
@@ -28,6 +29,7 @@ def others_text(actor: Actor, _thing: type[Any]) -> Reach:
     return Reach("id", (select(own_text.c.id).where(mine, _by_another(own_text, actor)).correlate(None),))
 
 
+@of_mandates(MandateKind.ERN_COORDINATOR)
 def second_person(actor: Actor, _thing: type[Any]) -> Reach:
     """Proposed texts of hospitals with a centre in the network one coordinates, where no second representative decides."""
     own_text, other = known_as("lonely_text", OwnText), known_as("decidable_text", OwnText)

@@ -42,6 +42,8 @@ def compare_rights(house: Any, oracle: Oracle, me: int, tally: Tally) -> None:
             found = set(session.scalars(select(key_of(table)).where(access.right(actor, act))))
             wanted = expected(oracle, me, act)
             tally.check(found == wanted, f"person {me} {act}: SQL {sorted(found)} oracle {sorted(wanted)}")
+            offered = access.may_anywhere(actor, act) or access.is_consequence(act)
+            tally.check(offered or not wanted, f"person {me} {act}: has rows, and no page offers it")
 
 
 def compare_sight(house: Any, oracle: Oracle, me: int, tally: Tally) -> None:
