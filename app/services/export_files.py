@@ -3,7 +3,7 @@
 A ZIP with a folder for each form (original, reading copy, sealed copy, FHIR Consent) and at its end the manifest, as JSON
 and as a table, with the SHA-256 of every file. Names inside the ZIP are codes of forms. Who the patients are stands in the
 encrypted manifest alone, and there only while the record is in use: of a restricted or erased record the proof of consent
-is exported without the person. Restricted by the data-protection contact: left out.
+is exported without the person, that of an erased one apart. Restricted by the data-protection contact: left out.
 """
 
 from __future__ import annotations
@@ -78,11 +78,16 @@ README: Final = """This is the consent archive of one hospital, exported from CP
 
 forms/<form code>/   the files of each consent form: as uploaded, joined for reading, the sealed archive copy,
                      and the decisions as HL7 FHIR R4 Consent (JSON)
-manifest.json        every form with its decisions and files; SHA-256 of every file
+erased/<form code>/  the same for the forms of records that are erased
+manifest.json        every form with its decisions and files, those of erased records apart; SHA-256 of every file
 forms.csv            the same as a table, one row a file; UTF-8. A cell that would begin a formula begins with '
+erased.csv           the same for the forms of records that are erased
 
-Who the patient is stands in the manifest while the record is in use. Of a restricted or erased record the proof of
-consent is here without the person. Forms whose treating clinician did not release them are not here.
+Who the patient is stands in the manifest while the record is in use. Of a restricted record the proof of consent is
+here without the person. Forms whose treating clinician did not release them are not here.
+
+ERASED RECORDS. Their signed forms are kept as proof that consent was given, and for nothing else. The scans show names.
+Only the hospital's data-protection contact opens the folder "erased": to answer a claim or a supervisory authority.
 """
 
 
@@ -98,6 +103,8 @@ class Plan:
     left_out: int
     listed: list[dict[str, Any]] = field(default_factory=list)
     """The manifest's forms, as they are written."""
+    erased: list[dict[str, Any]] = field(default_factory=list)
+    """The same, of erased records."""
 
 
 @job(exports.MAKING)
@@ -141,10 +148,15 @@ def _keep(actor: Actor, plan: Plan, made: exports.Made) -> None:
 
 
 def _plan(export: Export) -> Plan:
-    """Whose patients are released counts by who treats them today: of one handed over since, nothing is exported."""
+    """Whose patients are released counts by who treats them today: of one handed over since, nothing is exported.
+
+    An erased record has nobody who treats it: its proof is the hospital's, and in every export.
+    """
     of_hospital = and_(ConsentForm.hospital_id == export.hospital_id, ConsentForm.state.in_(exports.EXPORTED))
     every = select(ConsentForm.id).join(Patient, Patient.id == ConsentForm.patient_id).where(of_hospital)
-    released = every.where(Patient.restricted_on.is_(None), _released(export)).order_by(ConsentForm.id)
+    erased = Patient.state == PatientState.ERASED
+    chosen = and_(Patient.restricted_on.is_(None), or_(erased, _released(export)))
+    released = every.where(chosen).order_by(erased, ConsentForm.id)
     forms = list(db.session.scalars(released.limit(exports.MOST_FORMS)))
     return Plan(
         export=export.public_id,
@@ -179,9 +191,12 @@ def _members(plan: Plan) -> Iterator[Member]:
     jobs.report(len(plan.forms), len(plan.forms))
     about = {"export": plan.export, "hospital": plan.hospital, "reason": plan.reason, "asked_at": plan.asked_at}
     about |= {"made_at": now().isoformat(), "left_out": plan.left_out}  # type: ignore[dict-item]
-    told = json.dumps({"format": "cpms-consent-archive/1", **about, "forms": plan.listed}, ensure_ascii=False, indent=1)
+    lists = {"forms": plan.listed, "erased_records": plan.erased}
+    told = json.dumps({"format": "cpms-consent-archive/1", **about, **lists}, ensure_ascii=False, indent=1)
     yield Member("manifest.json", now(), told.encode())
     yield Member("forms.csv", now(), zips.csv_table(HEADS, _rows(plan.listed)))
+    if plan.erased:
+        yield Member("erased.csv", now(), zips.csv_table(HEADS, _rows(plan.erased)))
     yield Member("README.txt", now(), README.encode())
 
 
@@ -189,9 +204,9 @@ def _members(plan: Plan) -> Iterator[Member]:
 
 
 def _form(plan: Plan, form: ConsentForm) -> Iterator[Member]:
-    facts = _facts(form)
-    plan.listed.append(facts)
-    folder = f"forms/{paper.grouped_code(form.code)}"
+    facts, erased = _facts(form), form.patient.state is PatientState.ERASED
+    (plan.erased if erased else plan.listed).append(facts)
+    folder = f"{'erased' if erased else 'forms'}/{paper.grouped_code(form.code)}"
     for document in form.documents:
         name = f"{folder}/{document.position:02d}-{document.kind}.{ENDINGS[document.media_type]}"
         told = {"name": name, "kind": document.kind, "bytes": document.size, "sha256": document.sha256}

@@ -2,7 +2,8 @@
 
 Four eyes (docs/decisions/0003): the representative fetches the file and cannot open it, the data-protection contact reads
 the passphrase and has no file. Neither sees a patient here; who the patients are stands inside the file alone. A job makes
-it (``export_files``). What is released is what a clinician's patients had archived when the clinician released it.
+it (``export_files``). What is released is what a clinician's patients had archived when the clinician released it. The
+proof of erased records is the hospital's own: no clinician sees it any more, so none releases it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from app.outside.vault import Place, VaultFault
 from app.premises import premises
 from app.services import jobs
 from app.services.jobs import Every, job
-from app.words import ExportState, FormState, MandateKind, ReleaseState, _
+from app.words import ExportState, FormState, MandateKind, PatientState, ReleaseState, _
 
 MAKING: Final = "exports.make"
 """The kind of job that makes the file (``export_files``)."""
@@ -84,7 +85,7 @@ def _counts(hospital_id: int) -> dict[int, int]:
         select(Patient.clinician_id, func.count(ConsentForm.id))
         .join(ConsentForm, ConsentForm.patient_id == Patient.id)
         .where(ConsentForm.hospital_id == hospital_id, ConsentForm.state.in_(EXPORTED))
-        .where(Patient.restricted_on.is_(None))
+        .where(Patient.restricted_on.is_(None), Patient.state != PatientState.ERASED)  # of those nobody treats anybody
         .group_by(Patient.clinician_id)
     )
     with sight.wide("export") as session:
