@@ -1,8 +1,7 @@
 """Warm child processes with limits, in which parsers and the renderer meet what strangers wrote.
 
-Lives here: one class, ``Child``, and the two programs it needs (the *room* and the *worker*).
-Does not live here: what is run in a child; that is a plain function of the module that needs it (``scans``,
-``paper``).
+Lives here: one class, ``Child``. Does not live here: the two programs it needs, the *room* and the *worker* (``rooms``);
+what is run in a child, which is a plain function of the module that needs it (``scans``, ``paper``).
 
 How it works. ``Child`` starts, at its first call, a fresh Python process: the *room*. It imports the
 preloaded modules once and never touches a job. For the jobs it forks a *worker*, which is warm at once; a
@@ -22,16 +21,12 @@ a worker neither sockets nor programs can be opened.
 from __future__ import annotations
 
 import contextlib
-import gc
-import importlib
 import io
 import os
 import pickle
-import resource
 import select
 import signal
 import socket
-import struct
 import sys
 import threading
 import time
@@ -39,29 +34,25 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, ParamSpec, TypeVar
 
+from app.outside.rooms import OUT_OF_MEMORY, STATUS, receive, receive_exactly, send
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-MESSAGE_BYTES: Final = 256 << 20
 START_SECONDS: Final = 60.0
-GRACE_SECONDS: Final = 2.0
-OUT_OF_MEMORY: Final = 86
 KEPT_ENVIRONMENT: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ", "LD_LIBRARY_PATH"})
-REFUSED_EVENTS: Final = frozenset({"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"})
 BOOT: Final = """
 import sys, types
 house = sys.modules["app"] = types.ModuleType("app")
 house.__path__ = [sys.argv.pop(1)]
-from app.outside.children import keep_room
+from app.outside.rooms import keep_room
 keep_room()
 """
 """The room's first lines. They do not run ``app/__init__``: no web framework, no tables, no settings in a room."""
 HOUSE: Final = str(Path(__file__).parents[1])
-LENGTH: Final = struct.Struct("!Q")
-STATUS: Final = struct.Struct("!i")
 
 
 class ChildFault(Exception):
@@ -139,8 +130,8 @@ class Child:
         worker = self._ready_worker()
         deadline = time.monotonic() + self._seconds
         try:
-            _send(worker, message, deadline)
-            reply = _load_plain(_receive(worker, deadline))
+            send(worker, message, deadline)
+            reply = _load_plain(receive(worker, deadline))
         except TimeoutError:
             processes.end_worker()
             raise ChildFault("timeout") from None
@@ -202,7 +193,7 @@ class _Processes:
         try:
             with theirs:
                 socket.send_fds(control, [b"w"], [theirs.fileno()])
-            _receive_exactly(control, STATUS.size, time.monotonic() + START_SECONDS)
+            receive_exactly(control, STATUS.size, time.monotonic() + START_SECONDS)
         except BaseException:
             ours.close()
             raise
@@ -218,7 +209,7 @@ class _Processes:
             return 0
         try:
             self.control.sendall(b"e")
-            answer = _receive_exactly(self.control, STATUS.size, time.monotonic() + START_SECONDS)
+            answer = receive_exactly(self.control, STATUS.size, time.monotonic() + START_SECONDS)
         except (EOFError, OSError):
             _close(self)
             return 0
@@ -285,125 +276,6 @@ def _load_plain(message: bytes) -> tuple[Any, ...]:
             return tuple(reply)
         case _:
             raise pickle.UnpicklingError("not an answer")
-
-
-def _send(end: socket.socket, message: bytes, deadline: float | None) -> None:
-    end.settimeout(None if deadline is None else max(deadline - time.monotonic(), 0.001))
-    end.sendall(LENGTH.pack(len(message)))
-    end.sendall(message)
-
-
-def _receive(end: socket.socket, deadline: float | None) -> bytes:
-    (length,) = LENGTH.unpack(_receive_exactly(end, LENGTH.size, deadline))
-    if length > MESSAGE_BYTES:
-        raise ValueError("message too long")
-    return _receive_exactly(end, length, deadline)
-
-
-def _receive_exactly(end: socket.socket, length: int, deadline: float | None) -> bytes:
-    parts = []
-    while length:
-        end.settimeout(None if deadline is None else max(deadline - time.monotonic(), 0.001))
-        part = end.recv(min(length, 1 << 20))
-        if not part:
-            raise EOFError
-        parts.append(part)
-        length -= len(part)
-    return b"".join(parts)
-
-
-# --- in the room ---
-
-
-def keep_room() -> None:
-    """The room's program: import, then fork a worker at ``w``, end it at ``e``, leave when nobody listens."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started us
-    control = socket.socket(fileno=0)
-    for name in sys.argv[3:]:
-        importlib.import_module(name)
-    gc.collect()
-    gc.freeze()
-    worker = 0
-    while True:
-        command, descriptors, _, _ = socket.recv_fds(control, 1, 1)
-        if command == b"w":
-            worker = _fork_worker(control, descriptors[0])
-            control.sendall(STATUS.pack(worker))
-            continue
-        status = _end_process(worker)
-        worker = 0
-        if not command:
-            return
-        control.sendall(STATUS.pack(status))
-
-
-def _end_process(process_id: int) -> int:
-    if not process_id:
-        return 0
-    deadline = time.monotonic() + 0.2  # one that is just leaving may do so: its exit status says why
-    while not (ended := os.waitpid(process_id, os.WNOHANG))[0]:
-        if time.monotonic() > deadline:
-            os.kill(process_id, signal.SIGKILL)
-            ended = os.waitpid(process_id, 0)
-            break
-        time.sleep(0.002)
-    return os.waitstatus_to_exitcode(ended[1])
-
-
-def _fork_worker(control: socket.socket, descriptor: int) -> int:
-    process_id = os.fork()
-    if process_id:
-        os.close(descriptor)
-        return process_id
-    status = 1
-    try:
-        control.close()
-        os.open(os.devnull, os.O_RDONLY)  # takes the number of standard input
-        _work(socket.socket(fileno=descriptor), int(sys.argv[1]), float(sys.argv[2]))
-        status = 0
-    except EOFError:
-        status = 0
-    except MemoryError:
-        status = OUT_OF_MEMORY
-    finally:
-        os._exit(status)
-
-
-# --- in the worker ---
-
-
-def _work(jobs: socket.socket, memory_bytes: int, seconds: float) -> None:
-    _confine(memory_bytes)
-    while True:
-        message = _receive(jobs, None)
-        # A second clock, for the case that the process that watches us is gone.
-        signal.setitimer(signal.ITIMER_REAL, seconds + GRACE_SECONDS)
-        reply = _run(message)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        _send(jobs, reply, None)
-
-
-def _run(message: bytes) -> bytes:
-    try:
-        function, args, kwargs = pickle.loads(message)  # noqa: S301 - comes from our own process
-        return pickle.dumps(("returned", function(*args, **kwargs)), protocol=5)
-    except MemoryError:
-        raise
-    except Exception as fault:  # noqa: BLE001 - whatever it is, the caller hears of it
-        return pickle.dumps(("raised", type(fault).__name__, str(fault)), protocol=5)
-
-
-def _confine(memory_bytes: int) -> None:
-    with open("/proc/self/statm", encoding="ascii") as figures:  # noqa: PTH123
-        warm = int(figures.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (warm + memory_bytes,) * 2)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the patient's paper
-    sys.addaudithook(_refuse_outside)
-
-
-def _refuse_outside(event: str, _arguments: tuple[Any, ...]) -> None:
-    if event.startswith(("socket.", "subprocess.")) or event in REFUSED_EVENTS:
-        raise PermissionError(event)
 
 
 # --- after a fork ---
