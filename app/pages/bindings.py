@@ -19,7 +19,7 @@ from app.pages.blanks import LOAD, handwriting
 from app.pages.fields import text
 from app.pages.lists import reach
 from app.pages.security import acting
-from app.services import blanks, patients, stacks
+from app.services import blanks, identities, stacks
 from app.words import _
 
 
@@ -70,7 +70,7 @@ class BindPage(Page):
                 "blanks/bind.html",
                 form=form,
                 patient=patient,
-                identity=patients.identity_of(patient),
+                identity=identities.identity_of(patient),
                 blank=blank,
                 others=others,
                 written=handwriting(blank) if blank else {},

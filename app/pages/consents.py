@@ -28,7 +28,7 @@ from app.pages.form_lists import FILTERS, FormListPage
 from app.pages.frame import moment
 from app.pages.security import acting
 from app.premises import premises
-from app.services import archives, consents, copies, papers, patients, phones
+from app.services import archives, consents, copies, identities, papers, phones
 from app.services.days import day_at
 from app.words import Answer, FormState, PatientState, _
 
@@ -156,7 +156,7 @@ class ConsentPage(FormListPage):
         return self.page(
             "consents/form.html",
             consent=consent,
-            identity=patients.identity_of(consent.patient),
+            identity=identities.identity_of(consent.patient),
             signer=consents.signer_of(consent),
             question=question,
             said=_said(consent),

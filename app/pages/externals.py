@@ -35,7 +35,7 @@ from app.pages.base import (
 from app.pages.consent_forms import ACCEPTED, ReasonForm, question, uploads_of
 from app.pages.fields import not_in_the_future, text, words
 from app.pages.security import acting
-from app.services import archives, consents, externals, patients, proofs
+from app.services import archives, consents, externals, identities, proofs
 from app.services.externals import Paper, key_of
 from app.words import Answer, FormState, Procedure, Purpose, Relation, Variant, _
 
@@ -156,7 +156,7 @@ class PaperPage(Page):
                 "externals/file.html",
                 form=form,
                 patient=patient,
-                identity=patients.identity_of(patient),
+                identity=identities.identity_of(patient),
                 fixed=patient.procedure is Procedure.UA,
                 correcting=None,
             )
@@ -234,7 +234,7 @@ class CheckPage(Page):
                 "externals/file.html",
                 form=form,
                 patient=consent.patient,
-                identity=patients.identity_of(consent.patient),
+                identity=identities.identity_of(consent.patient),
                 fixed=False,
                 correcting=consent,
             )
@@ -258,7 +258,7 @@ class CheckPage(Page):
             consent=consent,
             checking=checking,
             reason=reason,
-            identity=patients.identity_of(consent.patient),
+            identity=identities.identity_of(consent.patient),
             signer=consents.signer_of(consent),
             pictures=pictures,
             grouped=paper.grouped_code(consent.code),

@@ -14,7 +14,7 @@ from app.pages import names
 from app.pages.base import ActForm, once_key
 from app.pages.fields import PickField, not_in_the_future, text, words
 from app.pages.security import acting
-from app.services import patients, prints, texts
+from app.services import identities, prints, texts
 from app.words import LABELS, Sex, Variant, _
 
 WITH_PATRONYMIC = _("With the patronymic, as in the passport.")
@@ -31,16 +31,16 @@ class IdentityForm(ActForm):
     birth_place = text(_("Place of birth"), 200, required=False)
     cpms_reference = text(
         _("Reference in CPMS"),
-        patients.LONGEST_REFERENCE,
+        identities.LONGEST_REFERENCE,
         required=False,
         hint=_(
             "Where the case is discussed in the Commission’s own CPMS: what that system calls the patient. No name."
         ),
     )
 
-    def identity(self) -> patients.Identity:
+    def identity(self) -> identities.Identity:
         """What was typed."""
-        return patients.Identity(
+        return identities.Identity(
             self.family_name.data,
             self.given_names.data,
             self.birth_date.data,
@@ -63,7 +63,7 @@ class FindForm(ActForm):
 
     hospital = PickField(_("Hospital"), "patient.find", narrow=lambda rows: rows.order_by(Hospital.name))
     file_number = text(_("File number"), 60, required=False)
-    cpms_reference = text(_("Reference in CPMS"), patients.LONGEST_REFERENCE, required=False)
+    cpms_reference = text(_("Reference in CPMS"), identities.LONGEST_REFERENCE, required=False)
     family_name = text(_("Family name"), 200, required=False)
     birth_date = DateField(_("Date of birth"), validators=[Optional()])
 

@@ -23,7 +23,7 @@ from app.pages.lists import PAGE_ROWS, ListPage, words_filter
 from app.pages.patient_forms import WITH_PATRONYMIC, EnrolForm, FindForm, IdentityForm, prepare_form
 from app.pages.security import acting
 from app.pages.timelines import timeline
-from app.services import consents, papers, patients, print_runs, prints, renewals
+from app.services import consents, identities, papers, patients, print_runs, prints, renewals
 from app.words import PatientState, Procedure, Role, _
 
 OFFERED = (
@@ -93,7 +93,7 @@ class PatientPage(ListPage):
     def cell(self, record: Any, column: str) -> Any:
         """Year and month of birth, as others see them; what CPMS calls the patient."""
         if column == "cpms_reference":
-            return patients.reference_of(record)
+            return identities.reference_of(record)
         return records.born(record) if column == "born" else super().cell(record, column)
 
     # --- print for those picked in the list ---
@@ -130,7 +130,7 @@ class PatientPage(ListPage):
         given = form.given()
         hospital = given.pop("hospital", None) or only_hospital("patient.find")
         audit.note(acting(), "patient.find", hospital)
-        return "found", patients.find(acting(), hospital, **given)
+        return "found", identities.find(acting(), hospital, **given)
 
     # --- enrol and correct ---
 
@@ -178,7 +178,7 @@ class PatientPage(ListPage):
         """Correct a misspelt identity."""
         patient = self._patient(key, "patient.correct")
         audit.note(acting(), "patient.open", patient)
-        known = patients.identity_of(patient)
+        known = identities.identity_of(patient)
         if known is None:
             abort(404)
         form = IdentityForm(data=vars(known) | {"sex": patient.sex})
@@ -200,7 +200,7 @@ class PatientPage(ListPage):
     def _theirs_of(self, patient: Patient, form: IdentityForm) -> list[tuple[Any, Any]]:
         """What somebody else saved meanwhile, where it differs from what was typed."""
         form.seen.data = str(patient.version)
-        saved = vars(patients.identity_of(patient)) | {"sex": patient.sex}
+        saved = vars(identities.identity_of(patient)) | {"sex": patient.sex}
         return [(form[name], value) for name, value in saved.items() if form[name].data != value]
 
     @expose("/<key>/delete", methods=["POST"])
@@ -223,7 +223,7 @@ class PatientPage(ListPage):
         return self.page(
             "patients/record.html",
             patient=patient,
-            identity=patients.identity_of(patient),
+            identity=identities.identity_of(patient),
             forms=forms,
             standing=records.standing(forms),
             in_force=renewals.in_force(patient, acting().on),

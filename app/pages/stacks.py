@@ -21,7 +21,7 @@ from app.pages.fields import PickField
 from app.pages.jobs import KIND_WORDS
 from app.pages.lists import ListPage, reach, words_filter
 from app.pages.security import acting
-from app.services import archives, patients, stack_drops, stack_filings, stack_readings, stacks
+from app.services import archives, identities, stack_drops, stack_filings, stack_readings, stacks
 from app.services.stacks import Group
 from app.words import StackState, _
 
@@ -167,7 +167,7 @@ class StacksPage(ListPage):
             },
             lines={group.form.public_id: stacks.lines_of(group) for group in found.ready},
             written={group.form.public_id: stacks.handwriting(group) for group in found.ready},
-            known={group.form.public_id: patients.identity_of(group.form.patient) for group in found.ready},
+            known={group.form.public_id: identities.identity_of(group.form.patient) for group in found.ready},
             handwriting=stacks.handwriting,
             reading_of=stacks.reading_of,
             grouped=paper.grouped_code,

@@ -23,7 +23,7 @@ from app.errors import Incomplete, NotFound, WrongStep
 from app.models import BlankForm, ConsentForm, Hospital, Patient, Person, Registry, db, now
 from app.outside import paper
 from app.premises import premises
-from app.services import consents, jobs, papers, patients, texts
+from app.services import consents, identities, jobs, papers, patients, texts
 from app.services.jobs import Every, job
 from app.words import BlankState, Variant, _, gettext
 
@@ -148,7 +148,7 @@ def fitting(actor: Actor, blank: BlankForm, words: str) -> list[Patient]:
     named = theirs.where(Patient.nickname.icontains(words, autoescape=True)).order_by(Patient.id.desc())
     found = list(db.session.scalars(named.limit(20)).unique())
     with suppress(Incomplete):  # no letter or digit in it
-        numbered = patients.find(actor, blank.hospital, family_name=None, birth_date=None, file_number=words)
+        numbered = identities.find(actor, blank.hospital, family_name=None, birth_date=None, file_number=words)
         found = [one for one in numbered if one.clinician_id == blank.clinician_id and one not in found] + found
     return [one for one in found if steps.possible(one, "blank.bind")]
 

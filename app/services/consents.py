@@ -20,7 +20,7 @@ from app.models import ConsentDecision, ConsentForm, Patient, Person, Registry, 
 from app.outside.paper.codes import CROCKFORD
 from app.premises import premises
 from app.scopes import care_in_force
-from app.services import days, letters, papers, patients, proofs, renewals, same_questions, takebacks, texts
+from app.services import days, identities, letters, papers, patients, proofs, renewals, same_questions, takebacks, texts
 from app.words import (
     Answer,
     Channel,
@@ -119,7 +119,7 @@ def _before_birthday(patient: Patient, on: dt.date) -> bool:
     born = (patient.birth_year + renewals.age_to_sign_alone(patient), patient.birth_month)
     if (on.year, on.month) != born:
         return False
-    identity = patients.identity_of(patient)
+    identity = identities.identity_of(patient)
     return identity is not None and on.day < identity.birth_date.day
 
 

@@ -36,7 +36,7 @@ from app.outside.storage import StorageFault, StorageFull
 from app.outside.vault import VaultFault
 from app.outside.zips import Member
 from app.premises import premises
-from app.services import archives, copies, exports, jobs, patients
+from app.services import archives, copies, exports, identities, jobs
 from app.services.jobs import job
 from app.words import ExportState, FormState, PatientState, ReleaseState, _
 
@@ -255,7 +255,7 @@ def _person(patient: Patient) -> dict[str, str] | None:
     """Who the patient is, while the record is in use."""
     if patient.state not in NAMED:
         return None
-    identity = patients.identity_of(patient)
+    identity = identities.identity_of(patient)
     if identity is None:
         return None
     return {

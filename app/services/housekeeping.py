@@ -43,6 +43,7 @@ from app.services import (
     copies,
     exports,
     file_findings,
+    identities,
     keys,
     limits,
     papers,
@@ -202,7 +203,7 @@ def _prints(session: Session) -> Iterator[Finding]:
 def _identities(session: Session) -> Iterator[Finding]:
     for row in file_findings.each(session, PatientIdentity, joinedload(PatientIdentity.patient)):
         try:
-            patients.opened(row.patient, row)
+            identities.opened(row.patient, row)
         except VaultFault as fault:
             yield Finding("identity", row.patient.public_id, f"it does not open ({fault.code})")
 

@@ -20,7 +20,7 @@ from app.actors import Actor
 from app.models import TABLES, DocumentKey, Patient, PatientIdentity, db
 from app.outside.vault import Vault, VaultFault
 from app.premises import premises
-from app.services import patients, proofs
+from app.services import identities, patients, proofs
 from app.services.ledgers import KEPT, MOMENT, Ledger
 from app.tables.base import Record
 from app.words import PatientState, gettext
@@ -139,7 +139,7 @@ def _anew(row: Any) -> dict[str, bytes]:
     vault = premises().vault
     values = {KEY: vault.rewrap(row.wrapped_key)}
     if isinstance(row, PatientIdentity):
-        identity, scope = patients.opened(row.patient, row), row.patient.hospital.public_id.encode()
+        identity, scope = identities.opened(row.patient, row), row.patient.hospital.public_id.encode()
         values["person_index"] = vault.blind_identity(scope, identity.family_name, identity.birth_date)
         values["file_index"] = vault.blind_file_number(scope, identity.file_number)
         if identity.cpms_reference:

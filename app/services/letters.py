@@ -17,7 +17,7 @@ from app.actors import Actor
 from app.errors import Incomplete, Refusal
 from app.models import Hospital, Letter, LetterRecord, Patient, PatientIdentity, db, now, today
 from app.outside.vault import VaultFault
-from app.services import days, patients
+from app.services import days, identities
 from app.words import LetterOutcome, _
 
 OPEN_DAYS = 30
@@ -89,9 +89,9 @@ def _found(hospital: Hospital, family_name: str, birth_date: dt.date, file_numbe
     """Ids of the patients with exactly this identity; nothing else leaves."""
     statement = select(PatientIdentity.patient_id).where(PatientIdentity.hospital_id == hospital.id)
     try:
-        statement = statement.where(patients.is_person(hospital, family_name, birth_date))
+        statement = statement.where(identities.is_person(hospital, family_name, birth_date))
         if file_number:
-            statement = statement.where(patients.has_file_number(hospital, file_number))
+            statement = statement.where(identities.has_file_number(hospital, file_number))
     except VaultFault as fault:
         raise Incomplete(_("A name has at least one letter, a file number at least one letter or digit.")) from fault
     with sight.wide("letter") as session:

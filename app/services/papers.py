@@ -16,7 +16,7 @@ from app.models import BlankForm, ConsentForm, ConsentText, Hospital, Person, Re
 from app.outside import paper
 from app.outside.vault import Place
 from app.premises import premises
-from app.services import patients, proofs
+from app.services import identities, proofs
 from app.words import _
 
 PURPOSE = proofs.PURPOSE
@@ -50,7 +50,7 @@ def keep(form: ConsentForm) -> None:
     """
     if is_by_hand(form):
         return
-    identity = patients.identity_of(form.patient)
+    identity = identities.identity_of(form.patient)
     if identity is None:
         raise NotFound
     values = _values(form, form.patient.clinician) | _personal(form, identity)
@@ -152,7 +152,7 @@ def _named(registries: Sequence[Registry], language: str) -> list[tuple[str, str
     ]
 
 
-def _personal(form: ConsentForm, identity: patients.Identity) -> dict[str, str]:
+def _personal(form: ConsentForm, identity: identities.Identity) -> dict[str, str]:
     """The fields that make a form this patient's."""
     return {
         "form.code": form.code,

@@ -13,7 +13,7 @@ from typing import Any
 from app.models import Hospital, db
 from app.outside.paper import Press, fill
 from app.services import consents, patients
-from app.services.patients import Identity
+from app.services.identities import Identity
 from app.words import Sex, Variant
 from tests.bench.grounds import Ground
 from tests.bench.listing import opening

@@ -6,17 +6,17 @@ import datetime as dt
 from typing import Any
 
 from app.models import Hospital, db
-from app.services import patients
+from app.services import identities
 
-NEW = patients.Identity("Novakova", "Zdenka Marie", dt.date(1980, 2, 3), "N-1 / 2026", "Brno")
+NEW = identities.Identity("Novakova", "Zdenka Marie", dt.date(1980, 2, 3), "N-1 / 2026", "Brno")
 
 
 def hospital(world: Any, name: str = "Thessaloniki") -> Any:
     return db.session.get(Hospital, world.hospitals[name])
 
 
-def changed(identity: patients.Identity, **parts: Any) -> patients.Identity:
-    return patients.Identity(**vars(identity) | parts)
+def changed(identity: identities.Identity, **parts: Any) -> identities.Identity:
+    return identities.Identity(**vars(identity) | parts)
 
 
 def write(world: Any, statement: Any) -> None:

@@ -12,7 +12,7 @@ from app.models import (
     db,
     today,
 )
-from app.services import archives, consents, patients
+from app.services import archives, consents, identities, patients
 from app.words import (
     Answer,
     FormState,
@@ -146,7 +146,7 @@ def test_a_representatives_form_needs_the_relation_and_a_name(world: Any) -> Non
 def child_of(actor: Any, world: Any, years: int) -> Any:
     """A draft whose patient is so old today, to the month."""
     born = dt.date(today().year - years, today().month, 1)
-    identity = patients.Identity(f"Childof{years}years", "Zoe", born, f"C-{years}")
+    identity = identities.Identity(f"Childof{years}years", "Zoe", born, f"C-{years}")
     return patients.enrol(actor, record(world, "draft").hospital, identity=identity, sex=Sex.FEMALE)
 
 

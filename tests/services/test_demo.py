@@ -20,7 +20,7 @@ from app.models import ArchivedDocument, AuditEntry, ConsentForm, Patient, Patie
 from app.outside import paper
 from app.outside.reference import demo as stories
 from app.outside.reference.shapes import FormStory, PatientStory
-from app.services import archives, demo, papers, patients
+from app.services import archives, demo, identities, papers, patients
 from app.steps import STEPS
 from app.words import FormState, PatientState, Procedure
 from tests.houses import House, furnish
@@ -96,7 +96,7 @@ def id_of(house: House, key: str) -> int:
 def one(family: str) -> Patient:
     """The patient of this family name among those the session sees."""
     for patient in db.session.scalars(select(Patient)):
-        identity = patients.identity_of(patient)
+        identity = identities.identity_of(patient)
         if identity is not None and identity.family_name == family:
             return patient
     raise LookupError(family)
@@ -122,7 +122,7 @@ def test_a_greek_clinician_sees_the_own_patients_and_no_colleagues_patients(whol
 
     with whole.acting(id_of(whole, "eleni-papadaki")) as actor:
         seen = db.session.scalars(select(Patient)).all()
-        names = [patients.identity_of(patient).name for patient in seen]
+        names = [identities.identity_of(patient).name for patient in seen]
 
     assert sorted(names) == sorted(f"{story.given} {story.family}" for story in told)
     assert actor.roles == {"Any signed-in", "Clinician"}
@@ -133,7 +133,7 @@ def test_an_assistant_sees_what_was_granted_and_nothing_after_the_grant_is_over(
     seen = {}
     for key in ("maria-stathaki", "ivelina-draganova", "jonas-weidner", "athanasios-rigas"):
         with whole.acting(id_of(whole, key)):
-            names = [patients.identity_of(patient).family_name for patient in db.session.scalars(select(Patient))]
+            names = [identities.identity_of(patient).family_name for patient in db.session.scalars(select(Patient))]
         seen[key] = sorted(names)
 
     def families(*wanted: str) -> list[str]:
@@ -266,7 +266,7 @@ def test_a_hospital_whose_authorisation_is_over_keeps_its_patients_and_enrols_no
     with whole.acting(id_of(whole, "matthias-kuehnert")) as actor:
         seen = db.session.scalars(select(Patient)).all()
         hospital = seen[0].hospital
-        identity = patients.Identity("Neu", "Ein", dt.date(2000, 1, 1), "KE-1")
+        identity = identities.Identity("Neu", "Ein", dt.date(2000, 1, 1), "KE-1")
 
         with pytest.raises(NotAllowed):
             patients.enrol(actor, hospital, identity=identity, sex=seen[0].sex)
@@ -280,7 +280,7 @@ def test_the_refugee_is_a_greek_patient_with_a_ukrainian_name_on_a_greek_form(sc
         patient = one("Мельник")
         form = db.session.scalars(select(ConsentForm).where(ConsentForm.patient_id == patient.id)).one()
         printed = papers.set_paper(form)
-        identity = patients.identity_of(patient)
+        identity = identities.identity_of(patient)
         found = (
             patient.procedure,
             patient.state,

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.errors import Conflict, Incomplete, NotAllowed
 from app.models import AuditEntry, Patient, Person, db, now, today
-from app.services import patients
+from app.services import identities, patients
 from app.words import PatientState, Procedure, Sex
 from tests import factories as make
 from tests.factories import DAY
@@ -37,7 +37,7 @@ def test_a_clinician_enrols_a_draft_whose_nickname_age_and_sex_alone_stand_open(
         assert (made.state, made.birth_year, made.birth_month, made.sex) == (PatientState.DRAFT, 1980, 2, Sex.FEMALE)
         assert (made.hospital.name, made.clinician_id, made.draft_ends_on) == ("Thessaloniki", actor.user_id, None)
         assert re.fullmatch(r"[A-Z][a-z]+( [A-Z][a-z]+)+", made.nickname)
-        assert patients.identity_of(made) == NEW
+        assert identities.identity_of(made) == NEW
     (open_row,) = world.house.rows("SELECT * FROM patient WHERE id = :key", key=key)
     (sealed_row,) = world.house.rows("SELECT * FROM patient_identity WHERE patient_id = :key", key=key)
     stored = b"|".join(
@@ -51,7 +51,7 @@ def test_the_place_of_birth_may_stay_unknown(world: Any) -> None:
     with world.house.acting(world.people["owner"]) as actor:
         made = patients.enrol(actor, hospital(world), identity=changed(NEW, birth_place=None), sex=Sex.UNKNOWN)
 
-        assert patients.identity_of(made) == changed(NEW, birth_place=None)
+        assert identities.identity_of(made) == changed(NEW, birth_place=None)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_an_assistant_enrols_for_the_clinician_who_granted_all_records(world: An
         made = patients.enrol(actor, hospital(world), identity=NEW, sex=Sex.MALE, clinician=owner)
 
         assert (made.clinician_id, made.enrolled_by_id) == (world.people["owner"], world.people["assistant"])
-        assert patients.identity_of(made) == NEW
+        assert identities.identity_of(made) == NEW
         noted = db.session.scalars(
             select(AuditEntry).where(AuditEntry.patient_id == made.id, AuditEntry.act == "patient.enrol")
         ).one()
@@ -233,7 +233,7 @@ def test_who_is_somebody_else_is_enrolled_despite_the_warning(world: Any) -> Non
 def test_another_hospitals_patient_is_no_duplicate_and_stays_unknown(world: Any) -> None:
     same_person = world.identities["neighbour's"]  # in Leipzig
     with world.house.acting(world.people["owner"]) as actor:
-        assert patients.known(hospital(world), same_person) is False
+        assert identities.known(hospital(world), same_person) is False
         made = patients.enrol(actor, hospital(world), identity=same_person, sex=Sex.MALE)
 
         assert made.state is PatientState.DRAFT
@@ -241,7 +241,7 @@ def test_another_hospitals_patient_is_no_duplicate_and_stays_unknown(world: Any)
 
 def test_an_erased_patient_is_no_duplicate(world: Any) -> None:
     with world.house.acting(world.people["owner"]):
-        assert patients.known(hospital(world), world.identities["erased"]) is False
+        assert identities.known(hospital(world), world.identities["erased"]) is False
 
 
 # --- an identity that cannot be right -------------------------------------------------------------------------------
@@ -301,7 +301,9 @@ def test_a_name_in_any_script_or_like_code_is_kept_letter_by_letter(world: Any) 
             made[name] = patients.enrol(actor, hospital(world), identity=one, sex=Sex.MALE).id
     with world.house.acting(world.people["owner"]) as actor:
         for name, key in made.items():
-            kept = patients.identity_of(db.session.get(Patient, key))
+            kept = identities.identity_of(db.session.get(Patient, key))
             assert (kept.family_name, kept.given_names) == (name, name)
-            found = patients.find(actor, hospital(world), family_name=name, birth_date=NEW.birth_date, file_number=None)
+            found = identities.find(
+                actor, hospital(world), family_name=name, birth_date=NEW.birth_date, file_number=None
+            )
             assert [patient.id for patient in found] == [key]

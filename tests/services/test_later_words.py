@@ -12,7 +12,7 @@ import time_machine
 from app.errors import Incomplete
 from app.models import Hospital, Patient, db, now, today
 from app.outside.vault import Vault
-from app.services import consents, housekeeping, letters, patients, renewals, withdrawals
+from app.services import consents, housekeeping, identities, letters, patients, renewals, withdrawals
 from app.words import Answer, FormState, PatientState, Purpose, Relation, Sex, Variant
 from tests.factories import DAY
 from tests.trust.withdrawals import form_of, record, shared, withdraw
@@ -96,7 +96,7 @@ def test_a_corrected_birth_date_that_makes_the_signer_unfit_pauses_the_form_at_o
         born = dt.date(today().year - 5, 3, 3)
         patient, form = child(actor, world, born)
         due = form.renewal_due_on
-        who = patients.identity_of(patient)
+        who = identities.identity_of(patient)
 
         patients.correct(
             actor, patient, identity=dataclasses.replace(who, birth_date=dt.date(1990, 3, 3)), sex=Sex.FEMALE
@@ -114,7 +114,7 @@ def test_a_corrected_birth_date_that_makes_the_signer_unfit_pauses_the_form_at_o
 def test_a_child_of_four_has_signed_nothing_alone(world: World) -> None:
     with world.house.acting(world.people["owner"]) as actor:
         patient, form = record(world, "enrolled"), form_of(world, "enrolled")
-        young = dataclasses.replace(patients.identity_of(patient), birth_date=dt.date(today().year - 4, 1, 1))
+        young = dataclasses.replace(identities.identity_of(patient), birth_date=dt.date(today().year - 4, 1, 1))
 
         patients.correct(actor, patient, identity=young, sex=Sex.FEMALE)
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.errors import Incomplete, NotAllowed, WrongStep
 from app.models import Authorisation, Centre, Country, Hospital, Network, Registry, ThematicArea, db, today
-from app.services import networks, patients
+from app.services import identities, networks, patients
 from app.words import CentreKind, MandateKind, Opinion, Sex
 from tests import factories as make
 
@@ -84,7 +84,7 @@ def authorise(house: Any, place: Place, **changes: Any) -> Any:
 
 def enrols(house: Any, place: Place, number: str) -> bool:
     with house.acting(place.clinician) as actor:
-        identity = patients.Identity("Tester", "Anna", dt.date(1990, 1, 1), number)
+        identity = identities.Identity("Tester", "Anna", dt.date(1990, 1, 1), number)
         try:
             patients.enrol(actor, db.session.get(Hospital, place.hospital), identity=identity, sex=Sex.FEMALE)
         except NotAllowed:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from app.errors import Conflict, Incomplete, NotAllowed, WrongStep
 from app.models import ConsentForm, Patient, PatientIdentity, db, today
 from app.outside.vault import VaultFault
-from app.services import consents, housekeeping, patients
+from app.services import consents, housekeeping, identities, patients
 from app.words import PatientState, Sex, Variant
 from tests.factories import DAY
 from tests.papers import sentence
@@ -41,7 +41,7 @@ def test_identities_are_found_only_exactly_and_only_ones_own(world: Any) -> None
     with world.house.acting(world.people["owner"]) as actor:
         for how, names in FINDS:
             asked = {"family_name": None, "birth_date": None, "file_number": None} | how
-            found = patients.find(actor, hospital(world), **asked)
+            found = identities.find(actor, hospital(world), **asked)
             assert [patient.id for patient in found] == [world.patients[name][0] for name in names]
 
 
@@ -51,7 +51,7 @@ def test_a_name_or_a_birth_date_alone_finds_nobody(world: Any) -> None:
         for how in alone:
             asked = {"family_name": None, "birth_date": None, "file_number": None} | how
             with pytest.raises(Incomplete) as refusal:
-                patients.find(actor, hospital(world), **asked)
+                identities.find(actor, hospital(world), **asked)
             assert (
                 sentence(refusal.value) == "Type a file number, a CPMS reference, or a family name and the birth date."
             )
@@ -71,12 +71,12 @@ def test_a_misspelt_identity_is_corrected_and_found_as_corrected(world: Any, nam
         state = patient.state
         patients.correct(actor, patient, identity=right, sex=Sex.MALE)
 
-        assert patients.identity_of(patient) == right
+        assert identities.identity_of(patient) == right
         assert (patient.birth_year, patient.birth_month, patient.sex) == (2001, 12, Sex.MALE)
         assert patient.state is state
         search = {"family_name": None, "birth_date": None}
-        assert patients.find(actor, hospital(world), **search, file_number="R-9") == [patient]
-        assert patients.find(actor, hospital(world), **search, file_number=was.file_number) == []
+        assert identities.find(actor, hospital(world), **search, file_number="R-9") == [patient]
+        assert identities.find(actor, hospital(world), **search, file_number=was.file_number) == []
 
 
 def test_of_two_who_correct_the_same_record_the_second_is_told(world: Any) -> None:
@@ -88,7 +88,7 @@ def test_of_two_who_correct_the_same_record_the_second_is_told(world: Any) -> No
         with pytest.raises(Conflict):
             patients.correct(actor, patient, identity=world.identities["draft"], sex=Sex.MALE, seen=seen)
 
-        assert patients.identity_of(record(world, "draft")) == right
+        assert identities.identity_of(record(world, "draft")) == right
 
 
 def test_a_correction_that_cannot_be_right_changes_nothing(world: Any) -> None:
@@ -98,7 +98,7 @@ def test_a_correction_that_cannot_be_right_changes_nothing(world: Any) -> None:
                 actor, record(world, "draft"), identity=changed(NEW, birth_date=today() + 2 * DAY), sex=Sex.MALE
             )
 
-        assert patients.identity_of(record(world, "draft")) == world.identities["draft"]
+        assert identities.identity_of(record(world, "draft")) == world.identities["draft"]
         assert record(world, "draft").sex is Sex.FEMALE
 
 
@@ -118,7 +118,7 @@ def test_a_deleted_draft_leaves_its_nickname_and_no_key_that_could_open_it(world
         patients.delete(actor, patient)
     with world.house.acting(world.people["owner"]):
         gone = record(world, "draft")
-        assert (gone.state, gone.nickname, patients.identity_of(gone)) == (PatientState.ERASED, nickname, None)
+        assert (gone.state, gone.nickname, identities.identity_of(gone)) == (PatientState.ERASED, nickname, None)
     with world.house.everything() as session:
         left = session.execute(select(PatientIdentity.wrapped_key, PatientIdentity.sealed)).all()
         assert sealed not in [tuple(map(bytes, row)) for row in left]
@@ -223,7 +223,7 @@ def test_nobody_but_the_treating_people_sees_that_a_patient_is_there(world: Any)
     for who in world.people:
         with world.house.acting(world.people[who]):
             patient = record(world, "enrolled")
-            seeing[who] = patient is not None and patients.identity_of(patient) == world.identities["enrolled"]
+            seeing[who] = patient is not None and identities.identity_of(patient) == world.identities["enrolled"]
 
     assert {who for who, sees in seeing.items() if sees} == {"owner", "assistant", "assistant of chosen"}
 
@@ -234,4 +234,4 @@ def test_an_identity_cannot_be_read_with_another_patients_key(world: Any) -> Non
     sealed = world.house.value("SELECT sealed FROM patient_identity WHERE patient_id = :key", key=other)
     write(world, table.update().where(table.c.patient_id == one).values(sealed=sealed))
     with world.house.acting(world.people["owner"]), pytest.raises(VaultFault):
-        patients.identity_of(record(world, "draft"))
+        identities.identity_of(record(world, "draft"))

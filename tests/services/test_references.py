@@ -9,7 +9,7 @@ import pytest
 from app.errors import Incomplete
 from app.models import Patient, PatientIdentity, db
 from app.premises import premises
-from app.services import patients
+from app.services import identities, patients
 from app.words import Sex
 from tests.services.patient_words import NEW, changed, hospital
 
@@ -26,8 +26,8 @@ def enrolled(world: Any, actor: Any, **parts: Any) -> Patient:
 def test_the_reference_is_kept_sealed_and_nothing_of_it_lies_open(world: Any) -> None:
     with world.house.acting(world.people["owner"]) as actor:
         made = enrolled(world, actor)
-        assert patients.identity_of(made) == changed(NEW, cpms_reference=REFERENCE)
-        assert patients.reference_of(made) == REFERENCE
+        assert identities.identity_of(made) == changed(NEW, cpms_reference=REFERENCE)
+        assert identities.reference_of(made) == REFERENCE
         key = made.id
     for column in ("sealed_reference", "reference_index", "sealed"):
         stored = world.house.value(f"SELECT {column} FROM patient_identity WHERE patient_id = :key", key=key)
@@ -38,7 +38,7 @@ def test_a_patient_is_found_by_exactly_the_reference_in_ones_own_records(world: 
     def found(who: str, reference: str) -> list[int]:
         with world.house.acting(world.people[who]) as actor:
             nothing = {"family_name": None, "birth_date": None, "file_number": None}
-            records = patients.find(actor, hospital(world), **nothing, cpms_reference=reference)
+            records = identities.find(actor, hospital(world), **nothing, cpms_reference=reference)
             return [record.id for record in records]
 
     with world.house.acting(world.people["owner"]) as actor:
@@ -54,9 +54,9 @@ def test_a_reference_is_corrected_and_taken_away(world: Any) -> None:
     with world.house.acting(world.people["owner"]) as actor:
         made = enrolled(world, actor)
         patients.correct(actor, made, identity=changed(NEW, cpms_reference="E-2"), sex=Sex.FEMALE)
-        assert patients.reference_of(made) == "E-2"
+        assert identities.reference_of(made) == "E-2"
         patients.correct(actor, made, identity=NEW, sex=Sex.FEMALE)
-        assert (patients.reference_of(made), made.identity.reference_index) == (None, None)
+        assert (identities.reference_of(made), made.identity.reference_index) == (None, None)
 
 
 @pytest.mark.parametrize("wrong", ["x" * 41, " E-1", "E-1 ", "E\n1", "–", "\u202eE-1"])
@@ -70,7 +70,7 @@ def test_with_the_patient_the_reference_is_erased(world: Any) -> None:
     with world.house.acting(world.people["owner"]) as actor:
         made = enrolled(world, actor)
         patients.delete(actor, made)
-        assert patients.reference_of(made) is None
+        assert identities.reference_of(made) is None
         assert db.session.query(PatientIdentity).filter_by(patient_id=made.id).count() == 0
 
 

@@ -25,7 +25,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.models import TABLES, ConsentForm, Patient, db, today
-from app.services import consents, patients, withdrawals
+from app.services import consents, identities, patients, withdrawals
 from app.words import Answer, LegalGround, Relation
 from tests.papers import words_of
 from tests.trust.routes import Desk, Route, few, records, routes
@@ -144,7 +144,7 @@ def _seal(world: World, made: Planted, words: Sequence[str]) -> None:
         with world.house.acting(world.people["owner"]) as actor:
             patient = db.session.get(Patient, world.patients[name][0])
             told = {part: marked(next(turns), n, name) for n, part in enumerate(given)}
-            identity = patients.Identity(birth_date=world.identities[name].birth_date, **told)
+            identity = identities.Identity(birth_date=world.identities[name].birth_date, **told)
             patients.correct(actor, patient, identity=identity, sex=patient.sex)
             for part, word in told.items():
                 given[part].add(word)

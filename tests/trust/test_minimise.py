@@ -21,7 +21,7 @@ import pytest
 from sqlalchemy import select
 
 from app.models import TABLES
-from app.services.patients import Identity
+from app.services.identities import Identity
 from tests.conftest import Tally
 from tests.trust.routes import OUT, Desk, few, records, routes
 from tests.world import World

@@ -14,7 +14,7 @@ from app.errors import Incomplete, NotFound, WrongStep
 from app.models import ConsentDecision, ConsentForm, Hospital, Patient, db, now, today
 from app.outside import paper
 from app.scopes import decisions_in_force
-from app.services import consents, housekeeping, patients, receipts, renewals, withdrawals, worklist
+from app.services import consents, housekeeping, identities, patients, receipts, renewals, withdrawals, worklist
 from app.words import (
     Answer,
     Channel,
@@ -226,7 +226,7 @@ def test_a_receipt_is_the_same_after_the_record_is_erased_and_there_is_none_for_
 
 def child(world: Any, actor: Any, born: dt.date, mandate_ends_on: dt.date | None = None) -> tuple[Patient, ConsentForm]:
     """A represented patient with an archived form."""
-    who = patients.Identity("Childsname", "Given", born, f"CH-{born}")
+    who = identities.Identity("Childsname", "Given", born, f"CH-{born}")
     home = db.session.get_one(Hospital, world.hospitals["Thessaloniki"])
     patient = patients.enrol(actor, home, identity=who, sex=Sex.FEMALE, despite_duplicate=True)
     form = consents.prepare(actor, patient, language="en", variant=Variant.REPRESENTATIVE)
@@ -305,7 +305,7 @@ def test_home_and_the_record_remind_ninety_and_thirty_days_before_and_on_the_day
 def test_a_corrected_birth_date_moves_the_day(world: Any) -> None:
     with world.house.acting(world.people["owner"]) as actor:
         patient, form = child(world, actor, dt.date(today().year - 10, 5, 31))
-        who = patients.Identity("Childsname", "Given", dt.date(today().year - 8, 11, 2), "CH-1")
+        who = identities.Identity("Childsname", "Given", dt.date(today().year - 8, 11, 2), "CH-1")
         patients.correct(actor, patient, identity=who, sex=Sex.FEMALE)
         db.session.expire_all()
         assert form.renewal_due_on == dt.date(today().year + 10, 12, 1)

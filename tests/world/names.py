@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.services import patients
+from app.services import identities
 
 
 @dataclass
@@ -20,7 +20,7 @@ class World:
     letters: dict[str, tuple[int, str]] = field(default_factory=dict)
     own_texts: dict[str, tuple[int, str]] = field(default_factory=dict)
     blanks: dict[str, tuple[int, str]] = field(default_factory=dict)
-    identities: dict[str, patients.Identity] = field(default_factory=dict)
+    identities: dict[str, identities.Identity] = field(default_factory=dict)
     phone_token: str = ""
     house: Any = None
 
@@ -36,9 +36,9 @@ def token_of(who: str) -> str:
     return f"token-of-{who}"
 
 
-def identity(number: int) -> patients.Identity:
+def identity(number: int) -> identities.Identity:
     """A person nobody else is: every part is found nowhere else in the house."""
-    return patients.Identity(
+    return identities.Identity(
         family_name=f"Quexington{number:02d}vlad",
         given_names=f"Zbyszka{number:02d} Oruela{number:02d}x",
         birth_date=dt.date(1931 + number, 1 + number % 12, 11 + number % 17),

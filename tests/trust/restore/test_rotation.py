@@ -21,7 +21,7 @@ from sqlalchemy import insert, select
 import config
 from app.models import ConsentForm, Hospital, Patient, db
 from app.outside.vault import Vault
-from app.services import keys, papers, patients
+from app.services import identities, keys, papers
 from tests.conftest import Tally
 from tests.houses import MASTER_KEY, House, environment
 from tests.trust.restore.backups import OTHER_KEY, archive_one, flask, good, in_order, log, refused
@@ -59,7 +59,7 @@ def found_by_number(house: House, world: World, name: str) -> list[str]:
     with house.acting(world.people["owner"]) as actor:
         hospital = db.session.get(Hospital, world.hospitals["Thessaloniki"])
         number = world.identities[name].file_number
-        found = patients.find(actor, hospital, family_name=None, birth_date=None, file_number=number)
+        found = identities.find(actor, hospital, family_name=None, birth_date=None, file_number=number)
         return [patient.public_id for patient in found]
 
 
@@ -80,8 +80,8 @@ def test_after_a_rotation_the_old_master_key_is_needed_no_more(world: World, tal
         tally.check(found_by_number(house, world, "enrolled") == [world.patients["enrolled"][1]], "nobody is found")
         with house.acting(world.people["owner"]):
             patient = db.session.get(Patient, world.patients["enrolled"][0])
-            tally.check(patients.identity_of(patient) == world.identities["enrolled"], "another identity")
-            tally.check(patients.known(patient.hospital, world.identities["enrolled"]), "a duplicate is not seen")
+            tally.check(identities.identity_of(patient) == world.identities["enrolled"], "another identity")
+            tally.check(identities.known(patient.hospital, world.identities["enrolled"]), "a duplicate is not seen")
     tally.check(
         said.startswith(f"{total} keys are wrapped anew; master key 2 wraps new ones.\nNo row needs master key 1"), said
     )
