@@ -12,7 +12,7 @@ from wtforms.validators import InputRequired, Length, Optional
 from app.models import ConsentDecision, ConsentForm
 from app.pages.base import ActForm
 from app.pages.fields import not_in_the_future, text, words
-from app.services import archives, consents, stack_filings
+from app.services import archives, signers
 from app.words import LABELS, Answer, Channel, Purpose, Relation, Variant, _
 
 ACCEPTED = ".pdf,.tif,.tiff,.jpg,.jpeg,.png,application/pdf,image/tiff,image/jpeg,image/png"
@@ -36,13 +36,13 @@ class SignForm(ActForm):
 
     signed_on = DateField(_("Date beside the signature"), validators=[InputRequired(_("Fill this in."))])
 
-    def said(self, form: ConsentForm) -> stack_filings.Said:
+    def said(self, form: ConsentForm) -> signers.Said:
         """What was read on the paper of ``form``."""
         adult = form.variant is Variant.ADULT
-        return stack_filings.Said(
+        return signers.Said(
             signed_on=self.signed_on.data,
             relation=Relation.SELF if adult else self["relation"].data,
-            signer=None if adult else consents.Signer(self["names"].data, self["proof"].data),
+            signer=None if adult else signers.Signer(self["names"].data, self["proof"].data),
             answers={d.public_id: Answer(self[f"answer_{d.public_id}"].data) for d in form.decisions},
             mandate_ends_on=None if adult else self["mandate_ends_on"].data,
         )

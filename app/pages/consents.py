@@ -28,7 +28,7 @@ from app.pages.form_lists import FILTERS, FormListPage
 from app.pages.frame import moment
 from app.pages.security import acting
 from app.premises import premises
-from app.services import archives, consents, copies, identities, papers, phones
+from app.services import archives, consents, copies, identities, papers, phones, questions, signers
 from app.services.days import day_at
 from app.words import Answer, FormState, PatientState, _
 
@@ -157,7 +157,7 @@ class ConsentPage(FormListPage):
             "consents/form.html",
             consent=consent,
             identity=identities.identity_of(consent.patient),
-            signer=consents.signer_of(consent),
+            signer=signers.signer_of(consent),
             question=question,
             said=_said(consent),
             copying=premises().seal is not None and copies.is_due(consent),
@@ -310,7 +310,7 @@ def _sign(form: ConsentForm, signing: SignForm) -> None:
 
 
 def _recorded(form: ConsentForm) -> object:
-    if consents.care_answer(form) is not Answer.REFUSED:
+    if questions.care_answer(form) is not Answer.REFUSED:
         return _("The signature is recorded. Archive the scan next.")
     if form.patient.state is PatientState.DRAFT:
         return _("The refusal is recorded. The draft will be erased in thirty days.")

@@ -35,7 +35,7 @@ from app.pages.base import (
 from app.pages.consent_forms import ACCEPTED, ReasonForm, question, uploads_of
 from app.pages.fields import not_in_the_future, text, words
 from app.pages.security import acting
-from app.services import archives, consents, externals, identities, proofs
+from app.services import archives, externals, identities, proofs, signers
 from app.services.externals import Paper, key_of
 from app.words import Answer, FormState, Procedure, Purpose, Relation, Variant, _
 
@@ -100,7 +100,7 @@ class PaperForm(ActForm):
             signed_on=self.signed_on.data,
             relation=self.relation.data,
             answers={key_of(one): Answer(self[f"answer_{key_of(one)}"].data) for one in decisions},
-            signer=None if alone else consents.Signer(self.names.data or "", self.proof.data),
+            signer=None if alone else signers.Signer(self.names.data or "", self.proof.data),
             mandate_ends_on=None if alone else self.mandate_ends_on.data,
             place=self.place.data or None,
         )
@@ -146,7 +146,7 @@ class PaperPage(Page):
         if request.method == "GET" and not may("consent.file-external", patient):
             return redirect(url_for("PatientPage.show", key=key))
         audit.note(acting(), "patient.open", patient)
-        decisions = externals.questions(patient)
+        decisions = externals.answerable(patient)
         form = paper_form(decisions)
         if request.method == "GET":
             form.once.data = once_key()
@@ -214,7 +214,7 @@ class CheckPage(Page):
         if request.method == "GET" and not may("consent.file-again", consent):
             return _onwards(consent)
         audit.note(acting(), "consent.open", consent)
-        decisions = externals.questions(consent.patient, consent)
+        decisions = externals.answerable(consent.patient, consent)
         form = paper_form(decisions)
         if request.method == "GET":
             _fill(form, consent, decisions)
@@ -259,7 +259,7 @@ class CheckPage(Page):
             checking=checking,
             reason=reason,
             identity=identities.identity_of(consent.patient),
-            signer=consents.signer_of(consent),
+            signer=signers.signer_of(consent),
             pictures=pictures,
             grouped=paper.grouped_code(consent.code),
             language=names.both(consent.language, paper.language_name(consent.language)),
@@ -299,7 +299,7 @@ def _confirmed(checking: Any) -> dict[str, Any]:
 
 def _fill(form: PaperForm, consent: ConsentForm, decisions: list[ConsentDecision]) -> None:
     """What was typed stands in the form again."""
-    signer = consents.signer_of(consent)
+    signer = signers.signer_of(consent)
     form.seen.data = str(consent.version)
     form.reference.data, form.language.data = consent.external_reference, consent.language
     form.signed_on.data, form.relation.data = consent.signed_on, consent.relation

@@ -25,7 +25,7 @@ from app.outside.seals import Signature
 from app.outside.storage import StorageFault, StorageFull, Stored
 from app.outside.vault import Place
 from app.premises import premises
-from app.services import consents, jobs, papers, phones
+from app.services import consents, jobs, papers, phones, questions
 from app.words import Answer, FormState, _
 
 MOST_FILES = 20
@@ -253,7 +253,7 @@ def keep_scan(actor: Actor, form: ConsentForm, *, taken: Taken, source: str) -> 
 
 def lacks_scan(form: ConsentForm) -> bool:
     """Whether a form is a refusal that was archived by its signature alone."""
-    refused = form.state is FormState.ARCHIVED and consents.care_answer(form) is Answer.REFUSED
+    refused = form.state is FormState.ARCHIVED and questions.care_answer(form) is Answer.REFUSED
     return refused and not form.documents and form.attested_place is None
 
 

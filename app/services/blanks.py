@@ -23,7 +23,7 @@ from app.errors import Incomplete, NotFound, WrongStep
 from app.models import BlankForm, ConsentForm, Hospital, Patient, Person, Registry, db, now
 from app.outside import paper
 from app.premises import premises
-from app.services import consents, identities, jobs, papers, patients, texts
+from app.services import consents, identities, jobs, papers, patients, questions, signers, texts
 from app.services.jobs import Every, job
 from app.words import BlankState, Variant, _, gettext
 
@@ -82,7 +82,7 @@ def print_blank(
     papers.refuse_without_operator()
     patients.refuse_unauthorised(hospital)
     whose = patients.clinician_for(actor, hospital, clinician)
-    registries = consents.registries_for(procedure, whose, hospital.id)
+    registries = questions.registries_for(procedure, whose, hospital.id)
     blank = BlankForm(
         code=consents.new_code(),
         hospital=hospital,
@@ -179,7 +179,7 @@ def bind(actor: Actor, patient: Patient, *, blank: BlankForm, end_others: bool |
     theirs = _locked(actor, blank)
     _refuse_misfit(theirs, patient)
     steps.destination(BlankForm, theirs.state, "blank.use")  # says why it cannot be bound, before anything ends
-    consents.check_age(patient, theirs.variant, None)
+    signers.check_age(patient, theirs.variant, None)
     others = open_forms(patient)
     if others and end_others is None:
         sentence = _("This patient has another open form. Say what becomes of it.")
@@ -232,7 +232,7 @@ def adopt(_actor: Actor, patient: Patient, *, blank: BlankForm) -> ConsentForm:
     )
     found = db.session.scalars(select(Registry).where(Registry.id.in_(blank.registries)))
     named = {registry.id: registry for registry in found}
-    form.decisions = consents.questions(blank.procedure, [named[key] for key in blank.registries])
+    form.decisions = questions.asked(blank.procedure, [named[key] for key in blank.registries])
     papers.keep_blank(form, blank)
     return form
 

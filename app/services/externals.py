@@ -19,9 +19,9 @@ from app.act import act
 from app.actors import Actor
 from app.errors import Incomplete, WrongStep
 from app.models import ConsentDecision, ConsentForm, Patient, now, today
-from app.services import archives, consents, days, papers, patients, proofs, renewals
+from app.services import archives, consents, days, papers, patients, proofs, questions, renewals, signers
 from app.services.archives import Taken, Upload
-from app.services.consents import Signer
+from app.services.signers import Signer
 from app.words import Answer, Procedure, Purpose, Relation, Variant, _
 
 SOURCE = "external"
@@ -60,12 +60,12 @@ def key_of(decision: ConsentDecision) -> str:
     return decision.purpose.value if registry is None else registry.public_id
 
 
-def questions(patient: Patient, form: ConsentForm | None = None) -> list[ConsentDecision]:
+def answerable(patient: Patient, form: ConsentForm | None = None) -> list[ConsentDecision]:
     """What a paper may answer: those of the form that is corrected, else care, education and each listed registry."""
     asked = [] if form is None else list(form.decisions)
     known = {key_of(decision) for decision in asked}
-    named = consents.registries_for(patient.procedure, patient.clinician_id, patient.hospital_id)
-    fresh = consents.questions(patient.procedure, named)
+    named = questions.registries_for(patient.procedure, patient.clinician_id, patient.hospital_id)
+    fresh = questions.asked(patient.procedure, named)
     return asked + [decision for decision in fresh if key_of(decision) not in known]
 
 
@@ -166,7 +166,7 @@ def _write_down(actor: Actor, form: ConsentForm, paper: Paper, taken: Taken) -> 
     form.signed_on, form.relation, form.recorded_at = paper.signed_on, paper.relation, now()
     form.mandate_ends_on = paper.mandate_ends_on
     form.renewal_due_on = renewals.due_on(form)
-    form.sealed_signer = consents.sealed_signer(form, paper.signer)
+    form.sealed_signer = signers.sealed_signer(form, paper.signer)
     _answer(form, paper.answers)
     archives.attach(actor, form, taken, source=SOURCE)
     form.attested_place = paper.place
@@ -189,8 +189,8 @@ def _check(form: ConsentForm, paper: Paper) -> None:
     if paper.signed_on < max(born, today().replace(day=1, year=today().year - OLDEST_YEARS)):
         sentence = _("This is before the patient’s birth, or very long ago. Check the date beside the signature.")
         raise Incomplete(sentence, fields={"signed_on": sentence})
-    consents.check_age(form.patient, form.variant, paper.relation, paper.signed_on)
-    consents.check_mandate(form, paper.signed_on, paper.mandate_ends_on)
+    signers.check_age(form.patient, form.variant, paper.relation, paper.signed_on)
+    signers.check_mandate(form, paper.signed_on, paper.mandate_ends_on)
     consents.refuse_overtaken(form, paper.signed_on, now())
     if form.variant is Variant.REPRESENTATIVE and (paper.signer is None or not paper.signer.names):
         sentence = _("Write the name of each person who signed.")
@@ -199,7 +199,7 @@ def _check(form: ConsentForm, paper: Paper) -> None:
 
 def _answer(form: ConsentForm, answers: Mapping[str, Answer]) -> None:
     """Exactly what the paper says: a registry it does not name gets no row, and a question it left out no answer."""
-    for decision in questions(form.patient, form):
+    for decision in answerable(form.patient, form):
         key = key_of(decision)
         answer = answers.get(key, Answer.NOT_ASKED)
         asked = answer in (Answer.GIVEN, Answer.REFUSED)
@@ -236,7 +236,7 @@ def confirm(actor: Actor, form: ConsentForm, *, confirmed: Collection[str]) -> N
     form.checked_by_id, form.checked_on, form.archived_at = actor.user_id, actor.on, now()
     if proofs.readable(form):
         archives.ask_for_copy(form)
-    if consents.care_answer(form) is Answer.REFUSED:
+    if questions.care_answer(form) is Answer.REFUSED:
         consents.give_time(form.patient)
     consents.follow(actor, form)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -22,11 +21,11 @@ from app.outside import stacks as reader
 from app.outside.children import ChildFault
 from app.outside.scans import ScanRefused
 from app.outside.storage import StorageFault
-from app.services import archives, consents, jobs, papers, patients, stacks
+from app.services import archives, consents, jobs, papers, patients, signers, stacks
 from app.services.archives import Upload
 from app.services.jobs import Every, job
 from app.services.stacks import Group
-from app.words import Answer, FormState, PatientState, Relation, ScanState, StackState, _
+from app.words import FormState, PatientState, ScanState, StackState, _
 
 # --- by hand ----------------------------------------------------------------------------------------------------------
 
@@ -75,18 +74,7 @@ def discard(actor: Actor, page: StackPage) -> None:
 # --- filed ------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Said:
-    """What a person read on the paper of a form and confirmed."""
-
-    signed_on: dt.date
-    relation: Relation
-    signer: consents.Signer | None
-    answers: Mapping[str, Answer]
-    mandate_ends_on: dt.date | None = None
-
-
-def file(actor: Actor, stack: Stack, group: Group, said: Said, *, seen: int | None, mark: str) -> None:
+def file(actor: Actor, stack: Stack, group: Group, said: signers.Said, *, seen: int | None, mark: str) -> None:
     """Sign and archive one confirmed form with its pages as one PDF.
 
     Each is an act of its own: what has become true stays true when a later one is refused, and the pages wait on.
@@ -115,16 +103,7 @@ def file(actor: Actor, stack: Stack, group: Group, said: Said, *, seen: int | No
         ) from fault
     taken = archives.take_in([Upload(document, "stack.pdf")])  # before the signature: what is no scan signs nothing
     with archives.discarded_on_refusal(taken.kept):
-        consents.sign(
-            actor,
-            form,
-            signed_on=said.signed_on,
-            relation=said.relation,
-            signer=said.signer,
-            answers=said.answers,
-            mandate_ends_on=said.mandate_ends_on,
-            seen=seen,
-        )
+        consents.sign(actor, form, **vars(said), seen=seen)
         if form.state is FormState.SIGNED:
             archives.archive(actor, form, stored=taken.kept, source="stack", seen=form.version)
         else:  # a refusal of care is archived by its signature

@@ -30,8 +30,8 @@ from app.outside.reference.shapes import (
 )
 from app.services import archives, consents, papers, patients
 from app.services.archives import Upload
-from app.services.consents import Signer
 from app.services.identities import Identity
+from app.services.signers import Signer
 from app.words import Answer, Channel, Purpose, Relation, Sex, Variant
 
 MORNING = 7 * 60 + 30

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from app.errors import WrongStep
 from app.models import ConsentForm, Stack, StackPage, db, today
-from app.services import blanks, jobs, patients, stack_filings, stacks
+from app.services import blanks, jobs, patients, signers, stack_filings, stacks
 from app.words import Answer, BlankState, FormState, Relation, ScanState
 from tests.desks import blank_of, drop, pages_of, patient_of
 from tests.world import World
@@ -44,9 +44,7 @@ def test_once_bound_the_pages_are_the_patients_form_with_its_boxes_proposed_and_
         answers = {d.purpose.value: stacks.proposals(group)[d.public_id].answer for d in group.form.decisions}
         assert (answers["care"], answers["education"]) == (Answer.GIVEN, Answer.REFUSED)
         assert set(stacks.lines_of(group)) == {"date", "signer", "clinician"}
-        said = stack_filings.Said(
-            today(), Relation.SELF, None, {d.public_id: Answer.GIVEN for d in group.form.decisions}
-        )
+        said = signers.Said(today(), Relation.SELF, None, {d.public_id: Answer.GIVEN for d in group.form.decisions})
         stack = db.session.scalars(select(Stack).where(Stack.public_id == key)).one()
         stack_filings.file(actor, stack, group, said, seen=group.form.version, mark=group.mark)
         filed = db.session.get_one(ConsentForm, form.id)

@@ -12,7 +12,7 @@ from app.models import (
     db,
     today,
 )
-from app.services import archives, consents, identities, patients
+from app.services import archives, consents, identities, patients, signers
 from app.words import (
     Answer,
     FormState,
@@ -32,7 +32,7 @@ def test_a_signature_notes_date_signer_and_each_answer(world: Any) -> None:
 
         assert (form.state, form.signed_on, form.relation) == (FormState.SIGNED, today(), Relation.SELF)
         assert [d.answer for d in form.decisions] == [Answer.GIVEN, Answer.REFUSED, Answer.GIVEN, Answer.NOT_ASKED]
-        assert consents.signer_of(form) is None
+        assert signers.signer_of(form) is None
         assert form.patient.state is PatientState.DRAFT  # until the paper is archived
 
 
@@ -118,7 +118,7 @@ def test_each_act_out_of_turn_says_what_comes_first(world: Any) -> None:
 def test_a_representatives_name_and_proof_are_sealed(world: Any) -> None:
     with world.house.acting(world.people["owner"]):
         form = form_of(world, "represented")
-        assert consents.signer_of(form) == consents.Signer("Signatoria Quexingtonmother", "identity card 4431-77")
+        assert signers.signer_of(form) == signers.Signer("Signatoria Quexingtonmother", "identity card 4431-77")
         assert form.relation is Relation.LEGAL_REPRESENTATIVE
     (row,) = world.house.rows("SELECT * FROM consent_form WHERE id = :key", key=world.forms["represented"][0])
     stored = b"|".join(bytes(v) if isinstance(v, bytes | memoryview) else str(v).encode() for v in row)
@@ -132,15 +132,15 @@ def test_a_representatives_form_needs_the_relation_and_a_name(world: Any) -> Non
         consents.note_print(actor, form)
         given: dict[str, Any] = {"signed_on": today(), "answers": crossed(form, Answer.GIVEN)}
         for relation, signer, field in (
-            (Relation.SELF, consents.Signer("A Mother"), "relation"),
+            (Relation.SELF, signers.Signer("A Mother"), "relation"),
             (Relation.LEGAL_REPRESENTATIVE, None, "names"),
-            (Relation.LEGAL_REPRESENTATIVE, consents.Signer(""), "names"),
+            (Relation.LEGAL_REPRESENTATIVE, signers.Signer(""), "names"),
         ):
             with pytest.raises(Incomplete) as refusal:
                 consents.sign(actor, form, **given, relation=relation, signer=signer)
             assert list(by_field(refusal.value)) == [field]
-        consents.sign(actor, form, **given, relation=Relation.GUARDIAN, signer=consents.Signer("A Guardian"))
-        assert consents.signer_of(form) == consents.Signer("A Guardian")
+        consents.sign(actor, form, **given, relation=Relation.GUARDIAN, signer=signers.Signer("A Guardian"))
+        assert signers.signer_of(form) == signers.Signer("A Guardian")
 
 
 def child_of(actor: Any, world: Any, years: int) -> Any:
@@ -158,7 +158,7 @@ def test_below_the_countrys_age_a_representative_signs_and_above_it_no_parent(wo
         assert by_field(refusal.value) == {
             "variant": "In this country a patient signs alone from the age of 18. A representative signs."
         }
-        mother = consents.Signer("A Mother", "identity card")
+        mother = signers.Signer("A Mother", "identity card")
         for patient, relation in ((child, Relation.PARENT), (adult, Relation.GUARDIAN)):
             form = consents.prepare(actor, patient, language="en", variant=REPRESENTATIVE)
             consents.note_print(actor, form)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from app.models import ConsentForm, Patient, Stack, db, today
-from app.services import consents, jobs, papers, stack_drops, stack_filings, stacks
+from app.services import consents, jobs, papers, signers, stack_drops, stack_filings, stacks
 from app.services.archives import Upload
 from app.words import Answer, FormState, Relation, StackState, Variant
 from tests.scans import scanned, written
@@ -61,7 +61,7 @@ def test_a_signed_form_in_large_print_comes_back_with_a_stack_without_its_slip(w
             actor,
             stack,
             group,
-            stack_filings.Said(today(), Relation.SELF, None, said),
+            signers.Said(today(), Relation.SELF, None, said),
             seen=group.form.version,
             mark=group.mark,
         )

@@ -12,7 +12,7 @@ import time_machine
 from app.errors import Incomplete
 from app.models import Hospital, Patient, db, now, today
 from app.outside.vault import Vault
-from app.services import consents, housekeeping, identities, letters, patients, renewals, withdrawals
+from app.services import consents, housekeeping, identities, letters, patients, renewals, signers, withdrawals
 from app.words import Answer, FormState, PatientState, Purpose, Relation, Sex, Variant
 from tests.factories import DAY
 from tests.trust.withdrawals import form_of, record, shared, withdraw
@@ -84,7 +84,7 @@ def child(actor: object, world: World, born: dt.date) -> tuple[Patient, object]:
         form,
         signed_on=today(),
         relation=Relation.PARENT,
-        signer=consents.Signer("Mother"),
+        signer=signers.Signer("Mother"),
         answers={d.public_id: Answer.GIVEN for d in form.decisions},
     )
     file_bytes(actor, form)
@@ -230,7 +230,7 @@ def test_a_mandate_that_ends_beyond_all_lives_is_refused_in_words(world: World, 
                 form,
                 signed_on=today(),
                 relation=Relation.GUARDIAN,
-                signer=consents.Signer("Guardian"),
+                signer=signers.Signer("Guardian"),
                 answers={d.public_id: Answer.GIVEN for d in form.decisions},
                 mandate_ends_on=dt.date(today().year + years, 12, 31),
             )

@@ -17,6 +17,8 @@ from app.services import (
     housekeeping,
     jobs,
     papers,
+    questions,
+    signers,
     stack_drops,
     stack_filings,
     stack_readings,
@@ -67,8 +69,8 @@ def only(key: str) -> tuple[Stack, stacks.Sorted]:
     return stack, stacks.sort(stack)
 
 
-def said(group: stacks.Group, answer: Answer = Answer.GIVEN) -> stack_filings.Said:
-    return stack_filings.Said(today(), Relation.SELF, None, {d.public_id: answer for d in group.form.decisions})
+def said(group: stacks.Group, answer: Answer = Answer.GIVEN) -> signers.Said:
+    return signers.Said(today(), Relation.SELF, None, {d.public_id: answer for d in group.form.decisions})
 
 
 def test_two_patients_mixed_and_upside_down_are_two_forms_with_what_their_boxes_say(world: World) -> None:
@@ -240,7 +242,7 @@ def test_a_refusal_of_care_is_recorded_and_its_pages_leave_the_stack(world: Worl
         (group,) = found.ready
         stack_filings.file(actor, stack, group, said(group, Answer.REFUSED), seen=group.form.version, mark=group.mark)
         stack = only(key)[0]
-        assert (stack.state, consents.care_answer(group.form)) == (StackState.CLOSED, Answer.REFUSED)
+        assert (stack.state, questions.care_answer(group.form)) == (StackState.CLOSED, Answer.REFUSED)
 
 
 def test_a_discarded_page_is_gone_with_its_file_and_the_last_one_closes_the_stack(world: World) -> None:

@@ -25,7 +25,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.models import TABLES, ConsentForm, Patient, db, today
-from app.services import consents, identities, patients, withdrawals
+from app.services import consents, identities, patients, signers, withdrawals
 from app.words import Answer, LegalGround, Relation
 from tests.papers import words_of
 from tests.trust.routes import Desk, Route, few, records, routes
@@ -155,7 +155,7 @@ def _seal(world: World, made: Planted, words: Sequence[str]) -> None:
         answers = {decision.public_id: Answer.GIVEN for decision in form.decisions}
         relation = Relation.LEGAL_REPRESENTATIVE
         consents.sign(
-            actor, form, signed_on=today(), relation=relation, signer=consents.Signer(name, proof), answers=answers
+            actor, form, signed_on=today(), relation=relation, signer=signers.Signer(name, proof), answers=answers
         )
     with world.house.acting(world.people["owner"]) as actor:
         law = marked(next(turns), 7)

@@ -14,7 +14,17 @@ from app.errors import Incomplete, NotFound, WrongStep
 from app.models import ConsentDecision, ConsentForm, Hospital, Patient, db, now, today
 from app.outside import paper
 from app.scopes import decisions_in_force
-from app.services import consents, housekeeping, identities, patients, receipts, renewals, withdrawals, worklist
+from app.services import (
+    consents,
+    housekeeping,
+    identities,
+    patients,
+    receipts,
+    renewals,
+    signers,
+    withdrawals,
+    worklist,
+)
 from app.words import (
     Answer,
     Channel,
@@ -236,7 +246,7 @@ def child(world: Any, actor: Any, born: dt.date, mandate_ends_on: dt.date | None
         form,
         signed_on=today(),
         relation=Relation.GUARDIAN,
-        signer=consents.Signer("A Guardian"),
+        signer=signers.Signer("A Guardian"),
         answers={d.public_id: Answer.GIVEN for d in form.decisions},
         mandate_ends_on=mandate_ends_on,
     )

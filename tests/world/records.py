@@ -14,7 +14,7 @@ from app.models import (
 from app.outside.scans import Scan
 from app.outside.storage import PURPOSE
 from app.premises import premises
-from app.services import archives, blanks, consents, patients
+from app.services import archives, blanks, consents, patients, signers
 from app.words import (
     Answer,
     Relation,
@@ -78,7 +78,7 @@ def bring_form(actor: Any, form: ConsentForm, far: int, care: Answer = Answer.GI
     if far >= SIGNED:
         signer = None
         if form.variant is Variant.REPRESENTATIVE:
-            signer = consents.Signer("Signatoria Quexingtonmother", "identity card 4431-77")
+            signer = signers.Signer("Signatoria Quexingtonmother", "identity card 4431-77")
         consents.sign(
             actor,
             form,
