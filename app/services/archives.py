@@ -10,22 +10,21 @@ import datetime as dt
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from app import steps
 from app.act import act, undo_on_rollback
 from app.actors import Actor
-from app.errors import Incomplete, NoRoom, NotFound, Refusal, WrongStep
+from app.errors import Incomplete, NotFound, WrongStep
 from app.models import ArchivedDocument, ConsentForm, DocumentKey, PhoneLink, now
 from app.outside import scans, seals, stacks, storage
 from app.outside.children import ChildFault
 from app.outside.seals import Signature
-from app.outside.storage import StorageFault, StorageFull, Stored
+from app.outside.storage import StorageFault, Stored
 from app.outside.vault import Place
 from app.premises import premises
-from app.services import consents, jobs, papers, phones, questions
+from app.services import consents, jobs, papers, phones, questions, stored_files
 from app.words import Answer, FormState, _
 
 MOST_FILES = 20
@@ -59,7 +58,7 @@ def file_scan(
     """
     steps.destination(ConsentForm, form.state, "consent.archive")  # says which step is missing
     taken = take_in(uploads)
-    with discarded_on_refusal(taken.kept):
+    with stored_files.removed_on_refusal(taken.keys):
         archive(actor, form, stored=taken.kept, source=source, link=link, signatures=taken.signatures, seen=seen)
     return form
 
@@ -70,6 +69,11 @@ class Taken:
 
     kept: list[tuple[Stored, scans.Scan, str, bytes]]
     signatures: tuple[Signature, ...] = ()
+
+    @property
+    def keys(self) -> list[str]:
+        """Their names in the store."""
+        return [stored.key for stored, *_rest in self.kept]
 
     def __repr__(self) -> str:
         """What the files are, not where they lie: a second click sends the same."""
@@ -85,38 +89,14 @@ def take_in(uploads: Sequence[Upload]) -> Taken:
     """
     checked = _checked(uploads)
     signatures = _signatures(checked)
-    kept: list[tuple[Stored, scans.Scan, str, bytes]] = []
+    taken = Taken([], signatures)
     store, vault = premises().store, premises().vault
-    try:
+    full = _("The disk of the platform is full, so the scan was not stored. Keep the paper and tell the operator.")
+    with stored_files.removed_on_failure((stored.key for stored, *_rest in taken.kept), full):
         for content, scan, kind in checked:
             key = vault.new_key(storage.PURPOSE)
-            kept.append((store.put(content, key, vault), scan, kind, key))
-    except StorageFull as error:
-        _discard(kept)
-        raise NoRoom(
-            _("The disk of the platform is full, so the scan was not stored. Keep the paper and tell the operator.")
-        ) from error
-    except BaseException:
-        _discard(kept)
-        raise
-    return Taken(kept, signatures)
-
-
-@contextmanager
-def discarded_on_refusal(kept: Sequence[tuple[Stored, scans.Scan, str, bytes]]) -> Iterator[None]:
-    """Stored files go again when what is done inside with them is refused."""
-    try:
-        yield
-    except Refusal as refused:
-        if not refused.uncertain:
-            _discard(kept)
-        raise
-
-
-def _discard(kept: Sequence[tuple[Stored, scans.Scan, str, bytes]]) -> None:
-    """Take stored files away again; after a commit of which nobody knows whether it happened, ``flask fsck`` does."""
-    for stored, *_rest in kept:
-        premises().store.delete(stored.key)
+            taken.kept.append((store.put(content, key, vault), scan, kind, key))
+    return taken
 
 
 def _checked(uploads: Sequence[Upload]) -> list[tuple[bytes, scans.Scan, str]]:
@@ -238,7 +218,7 @@ def add_scan(
         NoRoom: the disk is full.
     """
     taken = take_in(uploads)
-    with discarded_on_refusal(taken.kept):
+    with stored_files.removed_on_refusal(taken.keys):
         keep_scan(actor, form, taken=taken, source=source, seen=seen)
 
 

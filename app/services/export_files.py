@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from app.actors import Actor
-from app.errors import Incomplete, NotFound, Refusal, WrongStep
+from app.errors import Incomplete, NotFound, WrongStep
 from app.models import (
     ArchivedDocument,
     ConsentDecision,
@@ -36,7 +36,7 @@ from app.outside.storage import StorageFault, StorageFull
 from app.outside.vault import VaultFault
 from app.outside.zips import Member
 from app.premises import premises
-from app.services import archives, copies, exports, identities, jobs
+from app.services import archives, copies, exports, identities, jobs, stored_files
 from app.services.jobs import job
 from app.words import ExportState, FormState, PatientState, ReleaseState, _
 
@@ -136,12 +136,10 @@ def _keep(actor: Actor, plan: Plan, made: exports.Made) -> None:
         if export is None or export.state is not ExportState.MAKING:
             premises().store.delete(made.file.key)
         else:
-            exports.keep_file(actor, export, made=made)
-    except Refusal as refused:
-        if not refused.uncertain:  # else ``flask fsck`` knows whether a row names it
-            premises().store.delete(made.file.key)
-        if not isinstance(refused, WrongStep):
-            raise
+            with stored_files.removed_on_refusal([made.file.key]):
+                exports.keep_file(actor, export, made=made)
+    except WrongStep:
+        return  # stopped in this moment
 
 
 # --- what is exported -------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from app.act import act
 from app.actors import Actor
 from app.errors import Incomplete, WrongStep
 from app.models import ConsentDecision, ConsentForm, Patient, now, today
-from app.services import archives, consents, days, papers, patients, proofs, questions, renewals, signers
+from app.services import archives, consents, days, papers, patients, proofs, questions, renewals, signers, stored_files
 from app.services.archives import Taken, Upload
 from app.services.signers import Signer
 from app.words import Answer, Procedure, Purpose, Relation, Variant, _
@@ -82,7 +82,7 @@ def file_paper(
         NoRoom: the disk is full.
     """
     taken = _taken(paper, uploads)
-    with archives.discarded_on_refusal(taken.kept):
+    with stored_files.removed_on_refusal(taken.keys):
         form: ConsentForm = file(actor, patient, paper=paper, taken=taken, once=once)
     _discard_twice(form, taken)
     return form
@@ -94,7 +94,7 @@ def correct_paper(
     """The same for one that is corrected; a new scan takes the place of the old one, which is destroyed."""
     kept = bool(proofs.readable(form)) and not uploads and not paper.place
     taken = NOTHING if kept else _taken(paper, uploads)
-    with archives.discarded_on_refusal(taken.kept):
+    with stored_files.removed_on_refusal(taken.keys):
         file_again(actor, form, paper=paper, taken=taken, seen=seen)
 
 

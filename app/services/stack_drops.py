@@ -5,20 +5,19 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
 
 from app import access
-from app.act import act
+from app.act import act, undo_on_rollback
 from app.actors import Actor
-from app.errors import Incomplete, NoRoom, Refusal
+from app.errors import Incomplete
 from app.models import Hospital, Stack, db, now
 from app.outside import stacks as reader
 from app.outside import storage
-from app.outside.storage import StorageFull
 from app.premises import premises
-from app.services import jobs, stack_readings, stacks
+from app.services import jobs, stack_readings, stored_files
 from app.services.archives import Upload
 from app.words import StackState, _
 
@@ -33,6 +32,11 @@ class Files:
     kept: list[list[str]]
     wrapped_key: bytes
     contents: str
+
+    @property
+    def keys(self) -> list[str]:
+        """Their names in the store."""
+        return [name for name, _ending_ in self.kept]
 
     def __repr__(self) -> str:
         return self.contents
@@ -64,26 +68,24 @@ def drop(
         raise _unfit(_("Choose the scans: one PDF or TIFF of many pages, or photographs."))
     if len(uploads) > reader.MOST_FILES or sum(len(one.content) for one in uploads) > reader.MOST_BYTES:
         raise _unfit(_("This is more than 200 files or 60 MB. Send the stack in two parts."))
-    store, vault = premises().store, premises().vault
-    key, kept, digest = vault.new_key(storage.PURPOSE), [], hashlib.sha256()
-    try:
-        for one in uploads:
-            stored = store.put(one.content, key, vault)
-            kept.append([stored.key, _ending(one.filename)])
-            digest.update(stored.sha256.encode())
-        stack: Stack = upload(actor, hospital, files=Files(kept, key, digest.hexdigest()), once=once)
-    except StorageFull as full:
-        stacks.remove(name for name, _ending_ in kept)
-        raise NoRoom(
-            _("The disk of the platform is full, so the scans were not stored. Keep the paper and tell the operator.")
-        ) from full
-    except BaseException as fault:
-        if not (isinstance(fault, Refusal) and fault.uncertain):
-            stacks.remove(name for name, _ending_ in kept)
-        raise
-    if stack.wrapped_key != key:  # a second click: the first one's files are kept
-        stacks.remove(name for name, _ending_ in kept)
+    files = _stored(uploads)
+    with stored_files.removed_on_refusal(files.keys):
+        stack: Stack = upload(actor, hospital, files=files, once=once)
+    if stack.wrapped_key != files.wrapped_key:  # a second click: the first one's files are kept
+        stored_files.remove(files.keys)
     return stack
+
+
+def _stored(uploads: Sequence[Upload]) -> Files:
+    store, vault = premises().store, premises().vault
+    made, digest = Files([], vault.new_key(storage.PURPOSE), ""), hashlib.sha256()
+    full = _("The disk of the platform is full, so the scans were not stored. Keep the paper and tell the operator.")
+    with stored_files.removed_on_failure((name for name, _ending_ in made.kept), full):
+        for one in uploads:
+            stored = store.put(one.content, made.wrapped_key, vault)
+            made.kept.append([stored.key, _ending(one.filename)])
+            digest.update(stored.sha256.encode())
+    return replace(made, contents=digest.hexdigest())
 
 
 def _only_place(actor: Actor) -> Hospital:
@@ -116,5 +118,7 @@ def upload(actor: Actor, hospital: Hospital, *, files: Files) -> Stack:
         raise _unfit(_("Five of your stacks are still being read. Wait until one of them is."))
     stack = Stack(public_id=uuid.uuid4().hex, person_id=actor.user_id, hospital=hospital, added_at=now(), faults=[])
     stack.files, stack.wrapped_key, stack.passed_on = files.kept, files.wrapped_key, 0
+    for key in files.keys:
+        undo_on_rollback(lambda key=key: premises().store.delete(key))  # type: ignore[misc]
     jobs.ask(stack_readings.READING, {"stack": stack.public_id}, person_id=actor.user_id)
     return stack

@@ -21,7 +21,7 @@ from app.outside import stacks as reader
 from app.outside.children import ChildFault
 from app.outside.scans import ScanRefused
 from app.outside.storage import StorageFault
-from app.services import archives, consents, jobs, papers, patients, signers, stacks
+from app.services import archives, consents, jobs, papers, patients, signers, stacks, stored_files
 from app.services.archives import Upload
 from app.services.jobs import Every, job
 from app.services.stacks import Group
@@ -61,7 +61,7 @@ def throw_away(actor: Actor, page: StackPage, *, seen: int | None) -> None:
     """Discard a page, and its file."""
     key = page.storage_key
     discard(actor, page, seen=seen)
-    stacks.remove([key])
+    stored_files.remove([key])
 
 
 @act("stack_page.discard")
@@ -109,7 +109,7 @@ def file(actor: Actor, stack: Stack, group: Group, said: signers.Said, *, seen: 
         else:  # a refusal of care is archived by its signature
             archives.keep_scan(actor, form, taken=taken, source="stack", seen=form.version)
     file_pages(actor, stack, pages=ids)
-    stacks.remove(keys)
+    stored_files.remove(keys)
 
 
 @act("stack.file", blind=True)
@@ -145,7 +145,7 @@ def sweep(actor: Actor, _payload: Mapping[str, Any]) -> None:
         if stack is not None:
             files = [*(page.storage_key for page in stack.pages), *(name for name, _ending_ in stack.files)]
             expire(actor, stack)
-            stacks.remove(files)
+            stored_files.remove(files)
         jobs.report(done, len(due))
 
 
@@ -164,7 +164,7 @@ def _lapse_pages(actor: Actor) -> None:
     for page in db.session.scalars(waiting).unique().all():
         key = page.storage_key
         lapse(actor, page)
-        stacks.remove([key])
+        stored_files.remove([key])
 
 
 @act("stack.expire", gives_away=True)

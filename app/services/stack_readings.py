@@ -1,6 +1,6 @@
 """The job that reads a stack of scans: files taken apart, pages looked at, each found its form, boxes read.
 
-How a page is read is ``outside.stacks``; what a person sees of it is ``stacks``. Pages of a colleague's forms go to a
+How a page is read is ``outside.stacks``, whose form it is ``stack_routes``; what a person sees of it is ``stacks``. Pages of a colleague's forms go to a
 stack of the colleague's, unread; the uploader keeps their number and nothing else.
 """
 
@@ -12,50 +12,31 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from app import access, sight
+from app import access
 from app.act import act, undo_on_rollback
-from app.actors import Actor, memberships_in_force
-from app.errors import NotFound, Refusal
-from app.models import BlankForm, ConsentForm, Patient, Person, Stack, StackPage, db, now, today
+from app.actors import Actor
+from app.errors import NotFound
+from app.models import BlankForm, ConsentForm, Stack, StackPage, db, now
 from app.outside import paper, storage
 from app.outside import stacks as reader
 from app.outside.paper import lines
 from app.outside.scans import ScanRefused
 from app.outside.storage import StorageFault
 from app.premises import premises
-from app.services import jobs, papers, stacks
+from app.services import jobs, papers, stacks, stored_files
 from app.services.jobs import job
+from app.services.stack_routes import Scanned, whose
 from app.words import ScanState, StackState, Variant
 
 READING = "stacks.read"
 """The kind of job that reads a stack."""
 MOST_SECONDS = 600
 """What one stack may take of the worker's time: 200 pages take a fifth of it."""
-
-
-@dataclass
-class Scanned:
-    """One page as the job found it, before it is a row."""
-
-    public_id: str
-    position: int
-    storage_key: str
-    wrapped_key: bytes
-    code: str | None = None
-    number: int | None = None
-    turned: int = 0
-    foreign: bool = False
-    form_id: int | None = None
-    blank_id: int | None = None
-    of_pages: int | None = None
-    sealed: bytes | None = None
-    reading: dict[str, Any] = field(default_factory=dict)
 
 
 @job(READING)
@@ -67,16 +48,13 @@ def read_stack(actor: Actor, payload: Mapping[str, Any]) -> None:
     files, key, known = list(stack.files), stack.wrapped_key, _known(stack)
     db.session.rollback()  # no transaction stays open while pages are read
     fresh: list[Scanned] = []
-    try:
+    with stored_files.removed_on_failure(page.storage_key for page in fresh):
         faults = _take_apart(files, key, fresh)
-        others = _whose(actor, fresh, stack.hospital_id)
+        others = whose(actor, fresh, stack.hospital_id)
         _mark(actor, [*known, *fresh])
+    with stored_files.removed_on_refusal(page.storage_key for page in fresh):
         read(actor, stack, fresh=fresh, marked=known, others=others, faults=faults)
-    except BaseException as fault:
-        if not (isinstance(fault, Refusal) and fault.uncertain):
-            stacks.remove(page.storage_key for page in fresh)
-        raise
-    stacks.remove(name for name, _ending_ in files)
+    stored_files.remove(name for name, _ending_ in files)
 
 
 def _known(stack: Stack) -> list[Scanned]:
@@ -146,53 +124,6 @@ def _scanned(page: bytes, position: int) -> Scanned:
     made.code, made.number, made.turned, made.foreign = seen.code, seen.number, seen.turned, seen.foreign
     made.reading = {"small": _said(seen.small)}
     return made
-
-
-def _whose(actor: Actor, pages: Sequence[Scanned], hospital_id: int | None) -> dict[str, int]:
-    """Note on each page its form, or its blank form while that is nobody's.
-
-    Gives for the codes of colleagues' forms the clinician. Another hospital's code is of no form here.
-    """
-    codes = {page.code for page in pages if page.code}
-    forms, blanks = _own(actor, codes)
-    others: dict[str, int] = {}
-    with sight.wide("scan-route") as session:
-        for code, key, clinician in session.execute(
-            _elsewhere(ConsentForm, codes - forms.keys(), hospital_id).join(Patient)
-        ):
-            forms[code], others[code] = key, clinician
-        for code, key, clinician in session.execute(
-            _elsewhere(BlankForm, codes - forms.keys() - blanks.keys(), hospital_id)
-        ):
-            blanks[code], others[code] = key, clinician
-    for page in pages:
-        page.form_id, page.blank_id = forms.get(page.code or ""), blanks.get(page.code or "")
-    return others
-
-
-def _own(actor: Actor, codes: set[str]) -> tuple[dict[str, int], dict[str, int]]:
-    """The forms and blank forms of these codes that one may open."""
-    forms = select(ConsentForm.code, ConsentForm.id).where(
-        ConsentForm.code.in_(codes), access.right(actor, "consent.open")
-    )
-    blanks = select(BlankForm.code, BlankForm.id).where(
-        BlankForm.code.in_(codes), BlankForm.form_id.is_(None), access.right(actor, "blank.open")
-    )
-    found = tuple({code: key for code, key in db.session.execute(one)} for one in (forms, blanks))  # noqa: C416  typed
-    db.session.rollback()
-    return found  # type: ignore[return-value]
-
-
-def _elsewhere(table: type[ConsentForm | BlankForm], codes: set[str], hospital_id: int | None) -> Select[Any]:
-    """Code, key and clinician of forms of a hospital whose clinician still works there."""
-    owner: Any = BlankForm if table is BlankForm else Patient
-    member = memberships_in_force(today()).subquery()
-    there = (member.c.person_id == owner.clinician_id) & (member.c.hospital_id == owner.hospital_id)
-    works = select(member.c.person_id).where(there).correlate(owner).limit(1).scalar_subquery()
-    known = select(Person.id).where(Person.active.is_(True), Person.disabled_at.is_(None))
-    statement = select(table.code, table.id, owner.clinician_id).select_from(table).where(table.code.in_(codes))
-    statement = statement.where(works.is_not(None), owner.clinician_id.in_(known), owner.hospital_id == hospital_id)
-    return statement.where(BlankForm.form_id.is_(None)) if table is BlankForm else statement
 
 
 Printed = tuple[paper.Rendered, Mapping[str, lines.Rectangle]]

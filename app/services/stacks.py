@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 from sqlalchemy import select
@@ -45,6 +46,11 @@ class Sheets:
     """Pages of a stack that belong together."""
 
     pages: list[StackPage]
+
+    @cached_property
+    def readings(self) -> list[dict[str, Any]]:
+        """What was read on each page: opened once for all that is shown of it."""
+        return [reading_of(page) for page in self.pages]
 
     @property
     def of_pages(self) -> int | None:
@@ -161,7 +167,7 @@ def waiting_for(blank: BlankForm) -> BlankGroup | None:
 
 def handwriting(group: Sheets) -> dict[str, str]:
     """Pictures of what the paper says of the patient, in print or by hand: ``family_name``, ``birth_date`` and so on."""
-    found = [(name, picture) for page in group.pages for name, picture in reading_of(page).get("lines", {}).items()]
+    found = [(name, picture) for one in group.readings for name, picture in one.get("lines", {}).items()]
     return {name.removeprefix(OF_PATIENT): picture for name, picture in found if name.startswith(OF_PATIENT)}
 
 
@@ -189,7 +195,7 @@ class Proposal:
 
 def proposals(group: Group) -> dict[str, Proposal]:
     """By the public id of each decision. A page that is there twice must say the same twice."""
-    readings = [reading_of(page).get("boxes", {}) for page in group.pages if not page.by_hand]
+    readings = [one.get("boxes", {}) for page, one in zip(group.pages, group.readings, strict=True) if not page.by_hand]
     found, registries = {}, 0
     for decision in group.form.decisions:
         registries += decision.named_registry is not None
@@ -211,15 +217,15 @@ def _answer(yes: str, no: str) -> Answer | None:
 
 def unsigned(group: Group) -> list[str]:
     """Which of ``signer``, ``clinician``, ``date`` seem to be left empty on the paper."""
-    inked = [reading_of(page).get("inked", {}) for page in group.pages]
+    inked = [one.get("inked", {}) for one in group.readings]
     return [name for name in ("signer", "date", "clinician") if any(one.get(name) is False for one in inked)]
 
 
 def lines_of(group: Group) -> dict[str, str]:
     """Pictures of the lines one signs on, by name."""
     found: dict[str, str] = {}
-    for page in group.pages:
-        found |= reading_of(page).get("lines", {})
+    for one in group.readings:
+        found |= one.get("lines", {})
     return {name: picture for name, picture in found.items() if not name.startswith(OF_PATIENT)}
 
 
@@ -250,19 +256,12 @@ def picture_of(page: StackPage, width: int) -> bytes:
         raise Incomplete(_("Many pages are being drawn at this moment. Wait a little and open it again.")) from busy
 
 
-# --- files and lives ---------------------------------------------------------------------------------------------------
+# --- lives -------------------------------------------------------------------------------------------------------------
 
 
 def reading_place(public_id: str) -> Place:
     """Where what was read on a page is sealed."""
     return Place(StackPage.__tablename__, "sealed_reading", public_id)
-
-
-def remove(keys: Iterable[str | None]) -> None:
-    """Delete stored files; an empty name is none."""
-    for key in keys:
-        if key:
-            premises().store.delete(key)
 
 
 def forget(page: StackPage) -> None:
