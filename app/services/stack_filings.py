@@ -102,7 +102,7 @@ def file(actor: Actor, stack: Stack, group: Group, said: signers.Said, *, seen: 
             _("The pages of this form could not be put together. Archive its scan on the form’s page.")
         ) from fault
     taken = archives.take_in([Upload(document, "stack.pdf")])  # before the signature: what is no scan signs nothing
-    with archives.discarded_on_refusal(taken.kept):
+    with stored_files.removed_on_refusal(taken.keys):
         consents.sign(actor, form, **vars(said), seen=seen)
         if form.state is FormState.SIGNED:
             archives.archive(actor, form, stored=taken.kept, source="stack", seen=form.version)

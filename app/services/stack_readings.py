@@ -1,7 +1,7 @@
 """The job that reads a stack of scans: files taken apart, pages looked at, each found its form, boxes read.
 
-How a page is read is ``outside.stacks``, whose form it is ``stack_routes``; what a person sees of it is ``stacks``. Pages of a colleague's forms go to a
-stack of the colleague's, unread; the uploader keeps their number and nothing else.
+How a page is read is ``outside.stacks``, whose form it is ``stack_routes``; what a person sees of it is ``stacks``. Pages
+of a colleague's forms go to a stack of the colleague's, unread; the uploader keeps their number and nothing else.
 """
 
 from __future__ import annotations
