@@ -137,6 +137,20 @@ class FormState(StrEnum):
     ANNULLED = "annulled"
 
 
+OPEN_FORMS = (FormState.PREPARED, FormState.PRINTED, FormState.SIGNED, FormState.TO_CHECK, FormState.SENT_BACK)
+"""Under way: they neither count nor have ended."""
+UNSIGNED_FORMS = (FormState.PREPARED, FormState.PRINTED)
+"""Ready to be signed."""
+AWAITED_FORMS = (FormState.PRINTED, FormState.SIGNED)
+"""Their paper has still to be filed."""
+DECIDED_FORMS = (FormState.ARCHIVED, FormState.WITHDRAWN, FormState.SUPERSEDED)
+"""What the patient decided by them counts, or did until it was decided again."""
+PROVING_FORMS = (*DECIDED_FORMS, FormState.ANNULLED)
+"""They have been archived, if only by mistake."""
+OVER_FORMS = (FormState.CANCELLED, FormState.ANNULLED, FormState.SUPERSEDED, FormState.WITHDRAWN)
+"""They will not count any more."""
+
+
 class Purpose(StrEnum):
     """What a patient is asked to agree to."""
 

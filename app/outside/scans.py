@@ -26,6 +26,8 @@ MAX_BYTES: Final = 50 * 1000 * 1000
 MAX_PAGES: Final = 20
 MAX_PIXELS: Final = 120 * 1000 * 1000
 """Of one picture, and of one page at 200 dpi (the archive copy): large telephones give 108 million."""
+SIGNED: Final = b"/ByteRange"
+"""Stands in the clear in every digitally signed PDF: it is filled in when the rest is done (ISO 32000, 12.8.1)."""
 MEDIA_TYPES: Final = {"pdf": "application/pdf", "jpeg": "image/jpeg", "png": "image/png"}
 
 _child: Final = Child(

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from app.outside.children import Child, ChildFault
+from app.outside.scans import SIGNED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 DEMO_NAME: Final = "CPMS demo seal, self-made, proves nothing outside this demo"
 DEMO_FILE: Final = "demo-seal.pem"
 DEMO_DAYS: Final = 3650
-MARK: Final = b"/ByteRange"
-"""Stands in the clear in every signed PDF: it is written into the file when the rest of it is done."""
 
 _child: Final = Child(["app.outside.seal_readings"], memory_bytes=768 << 20, seconds=30, jobs_before_replacement=40)
 
@@ -90,7 +89,7 @@ def check(content: bytes) -> tuple[Signature, ...]:
         SignatureRefused: see there.
         ChildFault: ``busy``; the file is not to blame.
     """
-    if MARK not in content:
+    if SIGNED not in content:
         return ()
     try:
         verdict = _child.call(_read, content)

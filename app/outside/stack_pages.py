@@ -14,7 +14,7 @@ import pikepdf
 from PIL import Image, ImageSequence
 
 from app.outside import scan_readings
-from app.outside.scans import MAX_PIXELS, ScanRefused
+from app.outside.scans import MAX_PIXELS, SIGNED, ScanRefused
 from app.outside.stacks import TIFF_STARTS
 
 TIFF_ENDINGS: Final = frozenset({"", ".tif", ".tiff"})
@@ -25,8 +25,6 @@ OF_A_NOTE: Final = frozenset({"/Type", "/Subtype", "/Rect", "/AP", "/AS", "/F", 
 """What an annotation needs to be drawn; the rest may lead to other pages and to what was typed there."""
 
 PDF_START: Final = b"%PDF-"
-SIGNED: Final = b"/ByteRange"
-"""Stands, never compressed, in every digitally signed PDF (ISO 32000, 12.8.1)."""
 
 Verdict = tuple[str, str, int | str]
 

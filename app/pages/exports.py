@@ -23,7 +23,7 @@ from app.pages.jobs import KIND_WORDS
 from app.pages.lists import ListPage, reach, words_filter
 from app.pages.security import acting
 from app.services import exports
-from app.words import ExportState, ReleaseState, _
+from app.words import PROVING_FORMS, ExportState, ReleaseState, _
 
 KIND_WORDS[exports.MAKING] = _("Making an export of a consent archive")
 OFFERED = ("export.go-on", "export.fetch", "export.take-passphrase", "export.stop")
@@ -220,7 +220,7 @@ class ReleasePage(ListPage):
     def _patients(self, release: ExportRelease) -> list[Patient]:
         """The patients it is about, as far as the reader may see them: nobody, to the data-protection contact."""
         archived = select(ConsentForm.patient_id).where(
-            ConsentForm.hospital_id == release.hospital_id, ConsentForm.state.in_(exports.EXPORTED)
+            ConsentForm.hospital_id == release.hospital_id, ConsentForm.state.in_(PROVING_FORMS)
         )
         statement = select(Patient).where(
             Patient.clinician_id == release.person_id,

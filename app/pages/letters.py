@@ -28,10 +28,9 @@ from app.pages.lists import ListPage
 from app.pages.records import standing
 from app.pages.security import acting
 from app.services import letters, renewals, withdrawals
-from app.words import FormState, _
+from app.words import DECIDED_FORMS, _
 
 OFFERED = ("patient.restrict-by-protection", "patient.lift-restriction", "patient.keep")
-SHOWN = (FormState.ARCHIVED, FormState.WITHDRAWN, FormState.SUPERSEDED)
 
 
 class SearchForm(ActForm):
@@ -189,7 +188,7 @@ def _found(record: LetterRecord) -> Found | None:
         return None
     statement = (
         select(ConsentForm)
-        .where(ConsentForm.patient_id == patient.id, ConsentForm.state.in_(SHOWN))
+        .where(ConsentForm.patient_id == patient.id, ConsentForm.state.in_(DECIDED_FORMS))
         .order_by(ConsentForm.id.desc())
         .options(
             selectinload(ConsentForm.decisions).joinedload(ConsentDecision.named_registry),

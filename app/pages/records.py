@@ -15,7 +15,7 @@ from app.pages.base import offer
 from app.pages.security import acting
 from app.pages.timelines import due
 from app.services import worklist
-from app.words import Answer
+from app.words import DECIDED_FORMS, Answer, FormState
 
 FORM_ACTS = ("consent.print", "consent.sign", "consent.archive", "consent.attest", "consent.cancel", "consent.annul")
 
@@ -52,10 +52,10 @@ def standing(forms: list[ConsentForm]) -> list[tuple[ConsentDecision, ConsentFor
     """What is in force or was decided last, per purpose and registry."""
     latest: dict[tuple[str, int | None], tuple[ConsentDecision, ConsentForm]] = {}
     for form in forms:
-        if form.state not in ("archived", "withdrawn", "superseded"):
+        if form.state not in DECIDED_FORMS:
             continue
         for decision in form.decisions:
-            if decision.answer is not Answer.NOT_ASKED or form.state == "archived":
+            if decision.answer is not Answer.NOT_ASKED or form.state is FormState.ARCHIVED:
                 latest.setdefault((decision.purpose, decision.registry_id), (decision, form))
     return list(latest.values())
 
@@ -63,7 +63,11 @@ def standing(forms: list[ConsentForm]) -> list[tuple[ConsentDecision, ConsentFor
 def renewal(forms: list[ConsentForm]) -> str:
     """What the record says from ninety days before a form is due for renewal."""
     edge = acting().on + dt.timedelta(days=worklist.RENEWALS_DAYS)
-    soon = [form for form in forms if form.state == "archived" and form.renewal_due_on and form.renewal_due_on <= edge]
+    soon = [
+        form
+        for form in forms
+        if form.state is FormState.ARCHIVED and form.renewal_due_on and form.renewal_due_on <= edge
+    ]
     return due(soon[0], acting().on) if soon else ""
 
 

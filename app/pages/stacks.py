@@ -23,7 +23,7 @@ from app.pages.lists import ListPage, reach, words_filter
 from app.pages.security import acting
 from app.services import archives, identities, stack_drops, stack_filings, stack_readings, stacks
 from app.services.stacks import Group
-from app.words import StackState, _
+from app.words import AWAITED_FORMS, StackState, _
 
 KIND_WORDS[stack_readings.READING] = _("Reading a stack of scans")
 WIDTH = 1100
@@ -72,7 +72,7 @@ class FileForm(ActForm):
 
 
 def _awaited(statement: Select[Any]) -> Select[Any]:
-    return statement.where(ConsentForm.state.in_(stacks.FILEABLE)).order_by(ConsentForm.code)
+    return statement.where(ConsentForm.state.in_(AWAITED_FORMS)).order_by(ConsentForm.code)
 
 
 class PlaceForm(ActForm):

@@ -25,7 +25,7 @@ from app.outside import paper
 from app.premises import premises
 from app.services import consents, identities, jobs, papers, patients, questions, signers, texts
 from app.services.jobs import Every, job
-from app.words import BlankState, Variant, _, gettext
+from app.words import OPEN_FORMS, BlankState, Variant, _, gettext
 
 MOST = 50
 """Blank forms printed in one go."""
@@ -155,9 +155,7 @@ def fitting(actor: Actor, blank: BlankForm, words: str) -> list[Patient]:
 
 def open_forms(patient: Patient) -> list[ConsentForm]:
     """The patient's forms that are still under way: what becomes of them is asked when a blank one is bound."""
-    statement = select(ConsentForm).where(
-        ConsentForm.patient_id == patient.id, ConsentForm.state.in_(patients.OPEN_FORMS)
-    )
+    statement = select(ConsentForm).where(ConsentForm.patient_id == patient.id, ConsentForm.state.in_(OPEN_FORMS))
     return list(db.session.scalars(statement.order_by(ConsentForm.id)).unique())
 
 

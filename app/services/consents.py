@@ -33,6 +33,7 @@ from app.services import (
     texts,
 )
 from app.words import (
+    DECIDED_FORMS,
     Answer,
     Channel,
     FormState,
@@ -171,7 +172,7 @@ def refuse_overtaken(form: ConsentForm, signed_on: dt.date, recorded_at: dt.date
     """
     later = select(ConsentForm.signed_on).where(
         ConsentForm.patient_id == form.patient_id,
-        ConsentForm.state.in_([FormState.ARCHIVED, FormState.WITHDRAWN, FormState.SUPERSEDED]),
+        ConsentForm.state.in_(DECIDED_FORMS),
         or_(
             ConsentForm.signed_on > signed_on,
             and_(ConsentForm.signed_on == signed_on, ConsentForm.recorded_at > recorded_at),

@@ -28,10 +28,8 @@ from app.outside.seals import Seal, SealFault, Signature
 from app.premises import premises
 from app.services import archives, jobs, proofs
 from app.services.jobs import Every, job
-from app.words import FormState, JobState, _, gettext
+from app.words import DECIDED_FORMS, JobState, _, gettext
 
-KEPT = (FormState.ARCHIVED, FormState.SUPERSEDED, FormState.WITHDRAWN)
-"""The states of forms that have a copy; that of an annulled one stays locked, and none is made of it."""
 PATIENCE = dt.timedelta(hours=2)
 """Within this time a job has done its work, or failed for good."""
 MOST_A_DAY = 5000
@@ -95,7 +93,8 @@ def copy_of(form: ConsentForm) -> ArchivedDocument | None:
 
 def is_due(form: ConsentForm) -> bool:
     """Whether a form still waits for its copy."""
-    return form.state in KEPT and bool(proofs.readable(form)) and copy_of(form) is None
+    # that of an annulled one stays locked, and none is made of it
+    return form.state in DECIDED_FORMS and bool(proofs.readable(form)) and copy_of(form) is None
 
 
 # --- what it is made from -------------------------------------------------------------------------------------------
@@ -226,7 +225,7 @@ def missing(before: dt.datetime) -> Select[str]:
     documents = select(ArchivedDocument.form_id)
     originals = documents.join(DocumentKey).where(ArchivedDocument.kind == "original")
     copied = documents.where(ArchivedDocument.kind == "copy")
-    due = (ConsentForm.state.in_(KEPT), ConsentForm.archived_at < before)
+    due = (ConsentForm.state.in_(DECIDED_FORMS), ConsentForm.archived_at < before)
     without = (ConsentForm.id.in_(originals), ConsentForm.id.not_in(copied))
     return select(ConsentForm.public_id).where(*due, *without).order_by(ConsentForm.id)
 

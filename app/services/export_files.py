@@ -38,7 +38,7 @@ from app.outside.zips import Member
 from app.premises import premises
 from app.services import archives, copies, exports, identities, jobs, stored_files
 from app.services.jobs import job
-from app.words import ExportState, FormState, PatientState, ReleaseState, _
+from app.words import PROVING_FORMS, ExportState, FormState, PatientState, ReleaseState, _
 
 AT_ONCE: Final = 20
 """Forms loaded together, and after which the job says how far it is."""
@@ -150,7 +150,7 @@ def _plan(export: Export) -> Plan:
 
     An erased record has nobody who treats it: its proof is the hospital's, and in every export.
     """
-    of_hospital = and_(ConsentForm.hospital_id == export.hospital_id, ConsentForm.state.in_(exports.EXPORTED))
+    of_hospital = and_(ConsentForm.hospital_id == export.hospital_id, ConsentForm.state.in_(PROVING_FORMS))
     every = select(ConsentForm.id).join(Patient, Patient.id == ConsentForm.patient_id).where(of_hospital)
     erased = Patient.state == PatientState.ERASED
     chosen = and_(Patient.restricted_on.is_(None), or_(erased, _released(export)))

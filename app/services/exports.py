@@ -28,7 +28,7 @@ from app.outside.vault import Place, VaultFault
 from app.premises import premises
 from app.services import jobs
 from app.services.jobs import Every, job
-from app.words import ExportState, FormState, MandateKind, PatientState, ReleaseState, _
+from app.words import PROVING_FORMS, ExportState, MandateKind, PatientState, ReleaseState, _
 
 MAKING: Final = "exports.make"
 """The kind of job that makes the file (``export_files``)."""
@@ -37,7 +37,6 @@ WAITING_DAYS: Final = 30
 """How long an export waits to be released."""
 MOST_FORMS: Final = 20_000
 """Of one export: its manifest stands in memory while it is made, its files never."""
-EXPORTED: Final = (FormState.ARCHIVED, FormState.SUPERSEDED, FormState.WITHDRAWN, FormState.ANNULLED)
 UNDER_WAY: Final = (ExportState.RELEASING, ExportState.MAKING)
 
 
@@ -84,7 +83,7 @@ def _counts(hospital_id: int) -> dict[int, int]:
     statement = (
         select(Patient.clinician_id, func.count(ConsentForm.id))
         .join(ConsentForm, ConsentForm.patient_id == Patient.id)
-        .where(ConsentForm.hospital_id == hospital_id, ConsentForm.state.in_(EXPORTED))
+        .where(ConsentForm.hospital_id == hospital_id, ConsentForm.state.in_(PROVING_FORMS))
         .where(Patient.restricted_on.is_(None), Patient.state != PatientState.ERASED)  # of those nobody treats anybody
         .group_by(Patient.clinician_id)
     )

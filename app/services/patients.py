@@ -20,12 +20,11 @@ from app.premises import premises
 from app.scopes import clause, own_hospital
 from app.services import days, identities, jobs, proofs, renewals
 from app.services.identities import Identity
-from app.words import FormState, PatientState, Sex, _, gettext
+from app.words import OPEN_FORMS, PatientState, Sex, _, gettext
 
 DECIDE_DAYS = 30
 """Within so many days after a withdrawal a record is erased, unless a law is named that keeps it."""
 REMIND_DAYS = 7
-OPEN_FORMS = (FormState.PREPARED, FormState.PRINTED, FormState.SIGNED, FormState.TO_CHECK, FormState.SENT_BACK)
 _dice = secrets.SystemRandom()
 
 

@@ -17,10 +17,8 @@ from app.actors import Actor
 from app.errors import Incomplete
 from app.models import ConsentForm, Patient, Person, db
 from app.services import consents, patients, texts
-from app.words import FormState, Relation, Variant, _
+from app.words import UNSIGNED_FORMS, FormState, Relation, Variant, _
 
-WAITING = (FormState.PREPARED, FormState.PRINTED)
-"""The states of a form that is printed instead of preparing another one."""
 SIGNED = _("A form is signed already. Archive its scan first.")
 NOT_NOW = _("No form can be prepared for this record any more.")
 NO_TEXT = _("No consent text is published yet. Tell the operator of this platform.")
@@ -54,7 +52,7 @@ def plans(actor: Actor, of: Iterable[Patient]) -> list[Plan]:
         select(ConsentForm)
         .where(
             ConsentForm.patient_id.in_([patient.id for patient in chosen]),
-            ConsentForm.state.in_([*WAITING, FormState.SIGNED, FormState.ARCHIVED]),
+            ConsentForm.state.in_([*UNSIGNED_FORMS, FormState.SIGNED, FormState.ARCHIVED]),
         )
         .order_by(ConsentForm.id)
     )
@@ -72,7 +70,7 @@ def plans(actor: Actor, of: Iterable[Patient]) -> list[Plan]:
 
 
 def _plan(patient: Patient, forms: list[ConsentForm], languages: list[str]) -> Plan:
-    waiting = [form for form in forms if form.state in WAITING]
+    waiting = [form for form in forms if form.state in UNSIGNED_FORMS]
     refusal = None
     if any(form.state is FormState.SIGNED for form in forms):
         refusal = SIGNED

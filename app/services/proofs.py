@@ -25,12 +25,10 @@ from app.errors import WrongStep
 from app.models import ArchivedDocument, ConsentForm, Hospital, Patient, db, now, today
 from app.outside.storage import StorageFault
 from app.premises import premises
-from app.words import FormState, PatientState, _
+from app.words import PROVING_FORMS, PatientState, _
 
 PURPOSE = b"consent"
 """What the key of a form is made for: it seals the names beside the scans."""
-COUNTED = (FormState.ARCHIVED, FormState.WITHDRAWN, FormState.SUPERSEDED, FormState.ANNULLED)
-"""The states of forms that leave a proof, once they have ended."""
 SOON_DAYS = 90
 _log = logging.getLogger("cpms.proofs")
 
@@ -72,7 +70,7 @@ def readable_of(documents: Iterable[ArchivedDocument]) -> list[ArchivedDocument]
 def end_with(forms: Iterable[ConsentForm]) -> None:
     """The record is erased: what still stood of its consents ends, and the term of their proof begins."""
     for form in forms:
-        if form.state in COUNTED:
+        if form.state in PROVING_FORMS:
             form.ended_at = form.ended_at or now()
 
 
@@ -96,7 +94,7 @@ def _over_before(on: dt.date) -> dt.datetime:
 def _with_keys(before: dt.datetime) -> Select[Any]:
     """Ids of the ended forms that still have a proof, ended before a moment."""
     kept = select(ArchivedDocument.form_id).join(ArchivedDocument.key)
-    ended = (ConsentForm.state.in_(COUNTED), ConsentForm.ended_at < before)
+    ended = (ConsentForm.state.in_(PROVING_FORMS), ConsentForm.ended_at < before)
     return select(ConsentForm.id).where(*ended, ConsentForm.id.in_(kept)).order_by(ConsentForm.id)
 
 
@@ -155,7 +153,7 @@ def numbers(session: Session, hospital: Hospital, on: dt.date) -> Kept:
     """What a hospital keeps as proof, on a day."""
     kept_ = select(ArchivedDocument.form_id).join(ArchivedDocument.key)
     forms = select(func.count(ConsentForm.id)).where(
-        ConsentForm.hospital_id == hospital.id, ConsentForm.state.in_(COUNTED), ConsentForm.id.in_(kept_)
+        ConsentForm.hospital_id == hospital.id, ConsentForm.state.in_(PROVING_FORMS), ConsentForm.id.in_(kept_)
     )
     erased = forms.join(ConsentForm.patient).where(Patient.state == PatientState.ERASED)
     soon, in_a_year = (

@@ -12,9 +12,7 @@ from sqlalchemy import select
 
 from app.models import ConsentDecision, ConsentForm, Patient, db
 from app.scopes import decisions_in_force
-from app.words import FormState, Relation, Variant
-
-OVER = (FormState.CANCELLED, FormState.ANNULLED, FormState.SUPERSEDED, FormState.WITHDRAWN)
+from app.words import OVER_FORMS, Relation, Variant
 
 
 def due_on(form: ConsentForm) -> dt.date | None:
@@ -71,7 +69,7 @@ def ends_with_mandate(form: ConsentForm) -> bool:
 
 def compute_again(patient: Patient) -> None:
     """A birth date was corrected: the days of the forms that still count follow it."""
-    statement = select(ConsentForm).where(ConsentForm.patient_id == patient.id, ConsentForm.state.not_in(OVER))
+    statement = select(ConsentForm).where(ConsentForm.patient_id == patient.id, ConsentForm.state.not_in(OVER_FORMS))
     for form in db.session.scalars(statement).unique():
         form.renewal_due_on = due_on(form)
 

@@ -28,15 +28,13 @@ from app.outside.scans import ScanRefused
 from app.outside.storage import StorageFault
 from app.outside.vault import Place, VaultFault
 from app.premises import premises
-from app.words import Answer, FormState, ScanState, StackState, _
+from app.words import AWAITED_FORMS, Answer, ScanState, StackState, _
 
 S = TypeVar("S", bound="Sheets")
 
 KEPT_DAYS = 14
 SLIP_SHEET = 2
 """How many pages there may be behind those that come back: the slip's, and an empty one before it."""
-FILEABLE = (FormState.PRINTED, FormState.SIGNED)
-"""The states of forms whose paper is awaited."""
 OF_PATIENT = "patient-"
 """How the lines are called on which a hand writes who the patient is."""
 
@@ -90,7 +88,7 @@ class Group(Sheets):
     @property
     def fileable(self) -> bool:
         """Whether the form waits for its paper, and all of it is here and nothing else."""
-        return self.form.state in FILEABLE and bool(self.of_pages) and not self.missing and not self.beyond
+        return self.form.state in AWAITED_FORMS and bool(self.of_pages) and not self.missing and not self.beyond
 
     @property
     def mark(self) -> str:

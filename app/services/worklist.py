@@ -28,8 +28,9 @@ from app.models import (
     now,
 )
 from app.premises import premises
-from app.services import own_texts, patients
+from app.services import own_texts
 from app.words import (
+    OPEN_FORMS,
     ExportState,
     FormState,
     MandateKind,
@@ -46,7 +47,7 @@ TOLD_DAYS = 30
 MOST_TEXTS = 60
 RENEWALS_DAYS = 90
 RENEW_DAYS = 60
-UNDER_WAY = (*patients.OPEN_FORMS, FormState.ARCHIVED)  # archived: refused
+UNDER_WAY = (*OPEN_FORMS, FormState.ARCHIVED)  # archived: refused
 
 
 def forms(actor: Actor, state: FormState) -> list[ConsentForm]:
