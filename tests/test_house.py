@@ -165,7 +165,16 @@ def test_the_columns_of_a_page_are_named_labelled_and_not_secret(page: type[Any]
 
 def test_every_word_a_person_reads_has_its_label() -> None:
     kinds = [one for one in vars(words).values() if isinstance(one, type) and issubclass(one, StrEnum)]
-    assert {word for kind in kinds if kind is not StrEnum for word in kind} - set(LABELS) == set()
+    spoken = [(type(word).__name__, word.name) for word in LABELS]
+    assert [
+        (kind.__name__, word.name) for kind in kinds if kind is not StrEnum for word in kind if word not in LABELS
+    ] == []
+    assert len(spoken) == len(set(spoken)) == len(LABELS)
+
+
+def test_two_kinds_may_share_a_word_and_not_what_is_read_for_it() -> None:
+    assert [str(LABELS[kind.READY]) for kind in (words.StackState, words.RunState)] == ["To confirm", "Ready"]
+    assert [str(LABELS[kind.LAPSED]) for kind in (words.BlankState, words.ExportState)] == ["Lapsed", "Over"]
 
 
 # --- seeing ---------------------------------------------------------------------------------------------------------------

@@ -230,6 +230,7 @@ def ago(value: dt.datetime | None, short: bool = False) -> str:  # noqa: FBT001,
 def label(value: Any) -> Any:
     """What a person reads for a word of ours; translated once a page, however many rows say it."""
     known: dict[Any, Any] = g.setdefault("labels", {})
-    if value not in known:
-        known[value] = str(LABELS[value]) if value in LABELS else value
-    return known[value]
+    word = type(value), value
+    if word not in known:
+        known[word] = str(LABELS[value]) if value in LABELS else value
+    return known[word]
