@@ -15,6 +15,7 @@ import secrets
 import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import formataddr, parseaddr
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -143,6 +144,28 @@ def _service(text: str) -> str:
     return text
 
 
+def _tls(text: str) -> str:
+    if text not in {"starttls", "tls", "none"}:
+        message = "is neither starttls nor tls nor none"
+        raise ValueError(message)
+    return text
+
+
+def _host(text: str) -> str:
+    if text and not re.fullmatch(r"[A-Za-z0-9.:_-]+|\[[0-9A-Fa-f:.]+\]", text):
+        message = "is not the name of a server such as mail.example.org"
+        raise ValueError(message)
+    return text
+
+
+def _mailbox(text: str) -> str:
+    name, address = parseaddr(text)
+    if text and (not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", address) or any(ord(sign) < 32 for sign in text)):
+        message = "is not an address such as CPMS <cpms@example.org>"
+        raise ValueError(message)
+    return formataddr((name, address)) if text else ""
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
@@ -180,6 +203,15 @@ SETTINGS: dict[str, Setting] = {
     "SEAL_KEY": Setting(_pem, "", "key of the seal on archive copies: PEM or its path, no password; empty: no copies"),
     "SEAL_CERTIFICATE": Setting(_pem, "", "certificate of SEAL_KEY, PEM or its path; its issuers' may follow"),
     "SEAL_TSA": Setting(_service, "", "time-stamp service (RFC 3161) of the seal; empty: this machine's clock"),
+    "MAIL_SERVER": Setting(
+        _host, "", "server that takes our mail; empty: mails wait, in demo mode they are only shown"
+    ),
+    "MAIL_PORT": Setting(_number(1, 65535), "587", "its port"),
+    "MAIL_TLS": Setting(_tls, "starttls", "starttls, tls (from the first byte) or none"),
+    "MAIL_USER": Setting(str, "", "name to sign in with at the mail server; empty: without"),
+    "MAIL_PASSWORD": Setting(str, "", "password of MAIL_USER"),
+    "MAIL_FROM": Setting(_mailbox, "", "sender of our mail, as CPMS <cpms@example.org>"),
+    "MAIL_REPLY_TO": Setting(_mailbox, "", "where answers to our mail go, a helpdesk; empty: to the sender"),
 }
 
 OPERATOR = (
@@ -253,7 +285,18 @@ def _together(values: Mapping[str, Any]) -> list[str]:
         faults.append("DATABASE_URL and DATABASE_OWNER_URL are of different databases")
     if not values["BIND"].rpartition(":")[2].isdecimal():
         faults.append("BIND has no port: write it as 127.0.0.1:8000")
-    return faults + _seal_faults(values["SEAL_KEY"], values["SEAL_CERTIFICATE"])
+    return faults + _mail_faults(values) + _seal_faults(values["SEAL_KEY"], values["SEAL_CERTIFICATE"])
+
+
+def _mail_faults(values: Mapping[str, Any]) -> list[str]:
+    faults = []
+    if values["MAIL_SERVER"] and not values["MAIL_FROM"]:
+        faults.append("MAIL_SERVER is set and MAIL_FROM is empty: a mail needs a sender")
+    if bool(values["MAIL_USER"]) != bool(values["MAIL_PASSWORD"]):
+        faults.append("MAIL_USER and MAIL_PASSWORD go together: one of them is empty")
+    if values["MAIL_USER"] and values["MAIL_TLS"] == "none" and not _loopback(values["MAIL_SERVER"]):
+        faults.append("MAIL_TLS is none: MAIL_PASSWORD would cross the network for everybody to read")
+    return faults
 
 
 def _seal_faults(key: bytes, certificate: bytes) -> list[str]:

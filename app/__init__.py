@@ -17,12 +17,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config
 from app import premises
 from app.models import db
+from app.words import LANGUAGES
 
 if TYPE_CHECKING:
     from config import Settings
-
-LANGUAGES = {"en": "English", "bg": "Български", "de": "Deutsch", "el": "Ελληνικά", "uk": "Українська"}
-"""Languages of the screens, each by its own name."""
 
 SHORT_BODY = 64 * 1024
 LONGEST_UPLOAD = 60 * 1024 * 1024

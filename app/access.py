@@ -32,6 +32,8 @@ from app.models import (
     Letter,
     LetterRecord,
     Login,
+    Mail,
+    MailOff,
     Mandate,
     Membership,
     Network,
@@ -174,6 +176,12 @@ ACCESS: dict[str, Row] = {
     "granted_patient.see":     (GrantedPatient, nobody, nobody,    given_by_self, given_to_self,   nobody, nobody,                          nobody,           nobody),
     "login.see":               (Login,          nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
     "login.end":               (Login,          nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    # what the platform writes to people
+    "mail.see":                (Mail,           nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "mail.find":               (Mail,           nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "mail.send-again":         (Mail,           nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "mail_off.see":            (MailOff,        nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "person.choose-mail":      (Person,         nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
     # patients
     "patient.see":             (Patient,        nobody, nobody,    treating,     on_behalf,        nobody, (written_about, checked_for),     nobody,           nobody),
     "patient.open":            (Patient,        nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),

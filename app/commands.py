@@ -35,6 +35,7 @@ from app.services import (
     jobs,
     links,
     logins,
+    mail_rounds,  # noqa: F401  its job
     own_texts,  # noqa: F401  its jobs
     reference,
     stack_filings,  # noqa: F401  its jobs

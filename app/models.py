@@ -7,6 +7,7 @@ from app.tables.blanks import BlankForm
 from app.tables.consents import ArchivedDocument, ConsentDecision, ConsentForm, ConsentText, DocumentKey, PhoneLink
 from app.tables.exports import Export, ExportRelease
 from app.tables.letters import Letter, LetterRecord
+from app.tables.mails import Mail, MailOff
 from app.tables.networks import Authorisation, Centre, Country, Hospital, Network, Registry, ThematicArea
 from app.tables.own_texts import OwnText, OwnTextWriter
 from app.tables.patients import Patient, PatientIdentity
@@ -42,6 +43,8 @@ TABLES = (
     Login,  # a signed-in browser
     Attempt,  # a failed login
     PasswordLink,  # a one-time link to set a password
+    Mail,  # what the platform writes to a person
+    MailOff,  # a kind of mail a person does not want
     # patients
     Patient,  # a patient under a nickname
     PatientIdentity,  # who the patient is, sealed
@@ -91,6 +94,8 @@ __all__ = [
     "Letter",
     "LetterRecord",
     "Login",
+    "Mail",
+    "MailOff",
     "Mandate",
     "Membership",
     "Moment",

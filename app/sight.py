@@ -52,6 +52,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "account-match": ("Person", "the account of a typed e-mail address, inside the act that appoints it"),
     "demo-logins": ("Person", "name and role of demo accounts, in demo mode only"),
     "job": ("all", "what the job does"),
+    "mail": ("Mail, MailOff, Person", "the mail itself, to its receiver; how many wait, to the operator"),
     "proofs": ("ConsentForm, ArchivedDocument, DocumentKey, Patient", "how many proofs of consent a hospital keeps"),
     "expiry": ("Patient, ConsentForm, BlankForm", "what is due"),
     "log-names": ("Person", "the names of who opened a record one may audit"),

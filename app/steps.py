@@ -15,6 +15,7 @@ from app.models import (
     Export,
     ExportRelease,
     Job,
+    Mail,
     OwnText,
     Patient,
     PrintRun,
@@ -28,6 +29,7 @@ from app.words import (
     ExportState,
     FormState,
     JobState,
+    MailState,
     OwnTextState,
     PatientState,
     ReleaseState,
@@ -40,7 +42,7 @@ from app.words import (
 P, F, A, J = PatientState, FormState, Answer, JobState
 B, S, N, T, R = BlankState, StackState, ScanState, OwnTextState, RunState
 
-X, L = ExportState, ReleaseState
+X, L, M = ExportState, ReleaseState, MailState
 ENDS = (("export.stop", X.STOPPED), ("export.lapse", X.LAPSED))
 
 STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
@@ -175,6 +177,15 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (R.ASKED, "print_run.expire", R.OVER),  # no job came to its end
         (R.READY, "print_run.expire", R.OVER),
     ),
+    Mail: (
+        (None, "mail.write", M.QUEUED),
+        (M.QUEUED, "mail.begin", M.SENDING),
+        (M.SENDING, "mail.finish", M.SENT),
+        (M.SENDING, "mail.retry", M.QUEUED),
+        (M.SENDING, "mail.fail", M.FAILED),  # refused for good, given up, or perhaps taken: nobody knows
+        (M.QUEUED, "mail.drop", M.DROPPED),
+        (M.FAILED, "mail.send-again", M.QUEUED),  # by an operator, who knows that it may arrive twice
+    ),
     Job: (
         (None, "job.ask", J.QUEUED),
         (J.QUEUED, "job.start", J.RUNNING),
@@ -246,5 +257,5 @@ def possible(record: Any, act: str) -> bool:
 
 
 def move(record: Any, state: Any) -> None:
-    """Set the state. Only ``act`` and ``jobs`` call this."""
+    """Set the state. Only ``act``, ``jobs`` and ``messages`` call this."""
     setattr(record, COLUMN.get(type(record), "state"), state)

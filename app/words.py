@@ -15,6 +15,12 @@ from flask_babel import gettext as gettext  # noqa: PLC0414  for words that are 
 from flask_babel.speaklater import LazyString
 from markupsafe import Markup, escape
 
+LANGUAGES = {"en": "English", "bg": "Български", "de": "Deutsch", "el": "Ελληνικά", "uk": "Українська"}
+"""Languages of screens and mails, each by its own name."""
+
+FORMATS = {"en": "en_GB"}
+"""Where dates are written as in another country than a language's largest: 22 November 2026."""
+
 _, n_, p_ = lazy_gettext, lazy_ngettext, lazy_pgettext
 """Mark a sentence for translation; it is translated where it is shown."""
 
@@ -276,6 +282,16 @@ class JobState(StrEnum):
     FAILED = "failed"
 
 
+class MailState(StrEnum):
+    """The life of a mail."""
+
+    QUEUED = "to_send"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "undelivered"
+    DROPPED = "unsent"
+
+
 class Labels(Mapping[str, Any]):
     """What a person reads for each word, by its kind: a stack and printed forms are both ``ready``, and read otherwise.
 
@@ -400,6 +416,11 @@ LABELS = Labels(
         (RunState.OVER, p_("of printed forms", "Deleted")),
         (Bundle.ONE_PDF, _("One PDF, each form on sheets of its own")),
         (Bundle.ZIP, _("A ZIP with a PDF for each form")),
+        (MailState.QUEUED, p_("of a mail", "Waiting")),
+        (MailState.SENDING, p_("of a mail", "Being sent")),
+        (MailState.SENT, p_("of a mail", "Sent")),
+        (MailState.FAILED, p_("of a mail", "Not delivered")),
+        (MailState.DROPPED, p_("of a mail", "Not sent")),
         (JobState.QUEUED, _("Waiting")),
         (JobState.RUNNING, _("Running")),
         (JobState.DONE, _("Done")),

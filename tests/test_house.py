@@ -88,8 +88,8 @@ def test_each_step_has_its_right_and_its_function() -> None:
 
 
 def jobs() -> set[str]:
-    """Steps of a job's life: the system's own, which no page can take."""
-    return {act for act in access_words() if act.startswith("job.")} - {"job.see"}
+    """Steps of a job's life, and of a mail's: the system's own, which no page can take."""
+    return {act for act in access_words() if act.startswith(("job.", "mail."))} - set(access.ACCESS)
 
 
 def access_words() -> set[str]:

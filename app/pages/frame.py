@@ -24,11 +24,9 @@ from app.pages.base import may
 from app.pages.browsers import Browsers, here
 from app.pages.security import acting, enter
 from app.tables import engines
-from app.words import LABELS, _
+from app.words import FORMATS, LABELS, _
 
 DEFAULT = "en"
-FORMATS = {"en": "en_GB"}
-"""Where dates are written as in another country than a language's largest: 22 November 2026."""
 
 
 def hang(app: Flask) -> None:

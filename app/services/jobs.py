@@ -18,7 +18,7 @@ import threading
 import traceback
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from enum import Enum
 from functools import cache
@@ -61,11 +61,12 @@ class Every(Enum):
 
 
 class Kind(NamedTuple):
-    """One kind of job: what it does, why it may see what it sees (``sight.REASONS``), how often it comes back."""
+    """One kind of job: what it does, why it may see what it sees (``sight.REASONS``), when it comes back."""
 
     work: Work
     reason: str
     every: Every | None
+    needed: Callable[[], bool] | None = None
 
 
 KINDS: dict[str, Kind] = {}
@@ -85,17 +86,20 @@ class Claim(NamedTuple):
 _under_way: ContextVar[Claim | None] = ContextVar("job", default=None)
 
 
-def job(name: str, *, reason: str = "job", every: Every | None = None) -> Callable[[Work], Work]:
+def job(
+    name: str, *, reason: str = "job", every: Every | None = None, needed: Callable[[], bool] | None = None
+) -> Callable[[Work], Work]:
     """Make a function a kind of job. It takes the actor and the payload.
 
     Args:
         name: the kind.
         reason: a row of ``sight.REASONS``, for jobs the system asks for itself.
         every: for recurring work.
+        needed: for work that rows of its own tell of (an outbox): asked at every sweep; nobody asks for the job.
     """
 
     def register(work: Work) -> Work:
-        KINDS[name] = Kind(work, reason, every)
+        KINDS[name] = Kind(work, reason, every, needed)
         return work
 
     return register
@@ -167,6 +171,7 @@ def run_due(fresh: Fresh) -> int:
     """Run everything that is due, one after the other; several workers share the work. Gives how many ran here."""
     with fresh():
         _ask_for_the_slots()
+        _ask_for_what_is_needed()
     count = 0
     while (claim := _claim_next(fresh)) is not None:
         _run(claim, fresh)
@@ -176,22 +181,36 @@ def run_due(fresh: Fresh) -> int:
 
 def _ask_for_the_slots() -> None:
     """One row for each due time of recurring work; the slot's name is unique, so a second worker finds it taken."""
-    for kind, (_work, _reason, every) in KINDS.items():
-        if every is None:
+    for name, kind in KINDS.items():
+        if kind.every is not None:
+            pattern = kind.every.value
+            due_at = dt.datetime.strptime(now().strftime(pattern), pattern).replace(tzinfo=dt.UTC)
+            _ask_once(name, due_at, f"{name} {due_at:{pattern}}")
+
+
+def _ask_once(kind: str, due_at: dt.datetime, slot: str) -> None:
+    with sight.wide("job") as session:
+        if session.scalar(select(Job.id).where(Job.slot == slot)) is not None:
+            return
+    with suppress(IntegrityError), _writing() as session:
+        row = _row(kind, {}, None, due_at, slot)
+        session.add(row)
+        _commit(session, "job.ask", row)
+
+
+def _ask_for_what_is_needed() -> None:
+    """One row for work its own rows tell of, unless one is under way. Two workers at one moment may make two."""
+    for name, kind in KINDS.items():
+        if kind.needed is None or not kind.needed():
             continue
-        moment = now()
-        due_at = dt.datetime.strptime(moment.strftime(every.value), every.value).replace(tzinfo=dt.UTC)
-        slot = f"{kind} {due_at:{every.value}}"
         with sight.wide("job") as session:
-            if session.scalar(select(Job.id).where(Job.slot == slot)) is not None:
-                continue
-        try:
+            open_states = Job.state.in_([JobState.QUEUED, JobState.RUNNING])
+            under_way = session.scalar(select(Job.id).where(open_states, Job.kind == name).limit(1)) is not None
+        if not under_way:
             with _writing() as session:
-                row = _row(kind, {}, None, due_at, slot)
+                row = _row(name, {}, None, now())
                 session.add(row)
                 _commit(session, "job.ask", row)
-        except IntegrityError:
-            continue
 
 
 def _claim_next(fresh: Fresh) -> Claim | None:

@@ -13,7 +13,7 @@ from app.act import act
 from app.actors import Actor
 from app.errors import NotFound
 from app.models import Login, PasswordLink, Person, db, now
-from app.services import logins
+from app.services import logins, messages
 from app.services.limits import log, writing
 from app.words import _
 
@@ -35,6 +35,7 @@ def offer(_actor: Actor, person: Person) -> str:
             person_id=person.id, token_hash=logins.hash_of(token), expires_at=now() + dt.timedelta(hours=HOURS)
         )
     )
+    messages.post(person.id, "account.link-made", {"moment": now()})
     return token
 
 

@@ -29,9 +29,9 @@ from app.models import (
     db,
     today,
 )
-from app.services import accounts, spells
+from app.services import accounts, messages, spells
 from app.services.accounts import Typed
-from app.words import GrantScope, MandateKind, Procedure, _
+from app.words import GrantScope, MandateKind, Procedure, Role, _
 
 GUEST_DAYS = 90
 
@@ -78,6 +78,8 @@ def add_member(
     )
     if db.session.scalar(same.limit(1)) is not None:
         raise _wrong("email", _("This person is a member of this centre already."))
+    facts = {"role": Role.CLINICIAN, "place": f"{centre.hospital.name}, {centre.name}", "day": from_on}
+    messages.post(person_id, "place.given", facts)
     return Membership(
         person_id=person_id, centre_id=centre.id, appointed_by_id=actor.user_id, from_on=from_on, to_on=to_on
     )
@@ -100,6 +102,9 @@ def amend_membership(actor: Actor, membership: Membership, *, from_on: dt.date, 
 def end_membership(_actor: Actor, membership: Membership, *, reason: str, last_day: dt.date | None = None) -> None:
     """End a membership: the rights, and the grants given from it, end with it."""
     spells.end(membership, reason, last_day)
+    centre = membership.centre
+    facts = {"role": Role.CLINICIAN, "place": f"{centre.hospital.name}, {centre.name}", "day": last_day}
+    messages.post(membership.person_id, "place.ended", facts)
 
 
 # --- mandates --------------------------------------------------------------------------------------------------------
@@ -205,6 +210,7 @@ def _appoint(actor: Actor, kind: MandateKind, place: Any, typed: Typed, days: Da
     person_id = _somebody_else(actor, place, typed)
     if _holds(person_id, kind, **where):
         raise _wrong("email", _("This person has this mandate already."))
+    messages.post(person_id, "place.given", {"role": kind, "place": str(place), "day": from_on})
     return Mandate(person_id=person_id, kind=kind, appointed_by_id=actor.user_id, from_on=from_on, to_on=to_on, **where)
 
 
@@ -218,6 +224,9 @@ def _holds(person_id: int, kind: MandateKind, **where: int) -> bool:
 def end_mandate(_actor: Actor, mandate: Mandate, *, reason: str, last_day: dt.date | None = None) -> None:
     """End a mandate: its rights end, in open logins too."""
     spells.end(mandate, reason, last_day)
+    place = mandate.hospital or mandate.network
+    facts = {"role": mandate.kind, "place": str(place) if place else None, "day": last_day}
+    messages.post(mandate.person_id, "place.ended", facts)
 
 
 # --- grants ----------------------------------------------------------------------------------------------------------

@@ -97,6 +97,12 @@ RIGHTS: dict[str, Right] = {
     "granted_patient.see": either(gives, receives),
     "login.see": about_oneself,
     "login.end": about_oneself,
+    # what the platform writes to people: one's own, and the operator's outbox
+    "mail.see": either(about_oneself, admin),
+    "mail.find": admin,
+    "mail.send-again": admin,
+    "mail_off.see": about_oneself,
+    "person.choose-mail": oneself,
     # patients: who treats them, and who assists
     "patient.see": either(who_cares, who_reads_the_letter, who_checks_a_paper),
     "patient.open": who_cares,

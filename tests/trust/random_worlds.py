@@ -156,6 +156,19 @@ def _people(dice: Dice) -> None:
         browser="",
         contents={},
     )
+    states = ("to_send", "sending", "sent", "undelivered", "unsent")
+    moments = {"written_at": now(), "due_at": now(), "tried_at": now(), "sent_at": now()}
+    dice.make(
+        "mail",
+        person_id=who,
+        kind="place.given",
+        facts={},
+        state=lambda n: states[n % 5],
+        tries=0,
+        message_id=lambda n: f"<{n}@x>",
+        **moments,
+    )
+    dice.make("mail_off", person_id=lambda n: n, kind="digest")
 
 
 def _pair(dice: Dice) -> tuple[int, int, int]:

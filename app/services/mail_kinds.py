@@ -1,0 +1,230 @@
+"""The kinds of mail: which words, which facts, where the link leads, and whether a person may switch it off.
+
+A kind's facts are all a mail can say: no patient's data, no file number, no code of a form. When a mail is written and how
+it is sent is ``messages``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel.dates import format_date, format_datetime
+
+from app.words import FORMATS, LABELS, _, n_
+
+
+class Shape(Enum):
+    """What a fact is, so that it is said in the receiver's language."""
+
+    TEXT = "a name of a hospital, a network or a colleague"
+    WORD = "a word of our vocabulary (``words``)"
+    COUNT = "how many"
+    DAY = "a date"
+    MOMENT = "a moment"
+
+
+class MailKind(NamedTuple):
+    """One kind of mail."""
+
+    label: object
+    """What it is called among one's settings."""
+    subject: object
+    body: tuple[object, ...]
+    """Paragraphs, with facts as ``%(name)s``, or made by a function of the facts (empty: it is left out)."""
+    facts: Mapping[str, Shape]
+    button: object
+    path: str
+    """Where the link leads, below the public address; facts as ``{name}``."""
+    lacks: frozenset[str] = frozenset()
+    """Facts that may not be known (``None``)."""
+    optional: bool = False
+    """Whether a person may switch it off; accounts and decisions may not be."""
+    also_locked: bool = False
+    """Whether it goes to a locked account too: that it is locked, why it ended."""
+    fresh: dt.timedelta = dt.timedelta(days=14)
+    """How long it is worth being sent."""
+
+
+def stored(kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts as they are kept in the mail's row.
+
+    Raises:
+        KeyError: no such kind.
+        ValueError: a fact is missing, too many, or of another shape.
+    """
+    shapes, lacks = KINDS[kind].facts, KINDS[kind].lacks
+    unknown = {name for name, value in facts.items() if value is None}
+    if set(facts) != set(shapes) or not unknown <= lacks:
+        message = f"{kind} takes {sorted(shapes)}, not {sorted(facts)}; unknown may be {sorted(lacks)}"
+        raise ValueError(message)
+    return {name: None if facts[name] is None else _STORED[shape](facts[name]) for name, shape in shapes.items()}
+
+
+def _text(value: Any) -> str:
+    return str(value)[:300]
+
+
+def _word(value: Any) -> str:
+    if value not in LABELS:
+        message = f"no word of ours: {value!r}"
+        raise ValueError(message)
+    return str(value)
+
+
+_STORED: dict[Shape, Callable[[Any], Any]] = {
+    Shape.TEXT: _text,
+    Shape.WORD: _word,
+    Shape.COUNT: int,
+    Shape.DAY: lambda day: day.isoformat(),
+    Shape.MOMENT: lambda moment: moment.astimezone(dt.UTC).isoformat(),
+}
+
+
+def said(kind: str, facts: Mapping[str, Any], language: str, zone: str | None) -> dict[str, Any]:
+    """Facts as a reader reads them. Inside ``words.spoken_in(language)``.
+
+    Args:
+        kind: one of ``KINDS``.
+        facts: as they are stored.
+        language: one of ``words.LANGUAGES``.
+        zone: the reader's time zone by its IANA name; a moment is said in it.
+    """
+    shapes, locale = KINDS[kind].facts, FORMATS.get(language, language)
+    return {
+        name: None if value is None else _said(shapes[name], value, locale, zone)
+        for name, value in facts.items()
+        if name in shapes
+    }
+
+
+def _said(shape: Shape, value: Any, locale: str, zone: str | None) -> Any:
+    if shape is Shape.WORD:
+        return str(LABELS[value])
+    if shape is Shape.DAY:
+        return format_date(dt.date.fromisoformat(value), "long", locale=locale)
+    if shape is Shape.MOMENT:
+        moment, known = dt.datetime.fromisoformat(value), _zone(zone)
+        return f"{format_datetime(moment, 'long', tzinfo=known, locale=locale)}"
+    return value
+
+
+def _zone(name: str | None) -> ZoneInfo:
+    """The time zone of a name; UTC where a person has chosen none, or one this machine does not know."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def words(kind: str, told: Mapping[str, Any]) -> tuple[str, list[str], str]:
+    """Subject, paragraphs and the button's words, in the language being spoken.
+
+    Args:
+        kind: one of ``KINDS``.
+        told: the facts as ``said`` gives them.
+    """
+    what = KINDS[kind]
+    paragraphs = [part(told) if callable(part) else str(part) % told for part in what.body]
+    return str(what.subject) % told, [str(one) for one in paragraphs if one], str(what.button)
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+def _place_given(told: Mapping[str, Any]) -> object:
+    return _("You were given a place: %(place)s. It begins on %(day)s.", place=_place(told), day=told["day"])
+
+
+def _place_ended(told: Mapping[str, Any]) -> object:
+    if told["day"] is None:
+        return _("Your place ended: %(place)s. What it opened to you is closed.", place=_place(told))
+    return _("Your place ends: %(place)s. Its last day is %(day)s.", place=_place(told), day=told["day"])
+
+
+def _place(told: Mapping[str, Any]) -> str:
+    return ", ".join(part for part in (told["role"], told["place"]) if part)
+
+
+def _renewals(told: Mapping[str, Any]) -> object:
+    return told["renewals"] and n_(
+        "%(num)s consent form has to be signed anew within 90 days.",
+        "%(num)s consent forms have to be signed anew within 90 days.",
+        told["renewals"],
+    )
+
+
+def _drafts(told: Mapping[str, Any]) -> object:
+    return told["drafts"] and n_(
+        "%(num)s draft is erased soon, because its form has not come back.",
+        "%(num)s drafts are erased soon, because their forms have not come back.",
+        told["drafts"],
+    )
+
+
+def _letters(told: Mapping[str, Any]) -> object:
+    return told["letters"] and n_(
+        "%(num)s patient’s letter is not answered yet.",
+        "%(num)s patients’ letters are not answered yet.",
+        told["letters"],
+    )
+
+
+def _releases(told: Mapping[str, Any]) -> object:
+    return told["releases"] and n_(
+        "%(num)s export of the consent archive waits for your release.",
+        "%(num)s exports of the consent archive wait for your release.",
+        told["releases"],
+    )
+
+
+_PLACE = {"role": Shape.WORD, "place": Shape.TEXT, "day": Shape.DAY}
+
+KINDS: dict[str, MailKind] = {
+    "account.link-made": MailKind(
+        label=_("An operator made a link to set your password"),
+        subject=_("A link to set your password was made"),
+        body=(
+            _("An operator made a one-time link to set your password on %(moment)s."),
+            _("If you did not ask for it, change your password and tell the data-protection contact of your hospital."),
+        ),
+        facts={"moment": Shape.MOMENT},
+        button=_("Sign in"),
+        path="/",
+    ),
+    "place.given": MailKind(
+        label=_("You were given a place"),
+        subject=_("You have a new place: %(role)s"),
+        body=(
+            _place_given,
+            _("Sign in to see what you can do there. If you do not work there, tell the operator."),
+        ),
+        facts=_PLACE,
+        lacks=frozenset({"place"}),
+        button=_("Sign in"),
+        path="/",
+    ),
+    "place.ended": MailKind(
+        label=_("Your place ends"),
+        subject=_("Your place ends: %(role)s"),
+        body=(_place_ended, _("If this is a mistake, ask whoever administers the place.")),
+        facts=_PLACE,
+        lacks=frozenset({"place", "day"}),
+        button=_("Sign in"),
+        path="/",
+    ),
+    "digest": MailKind(
+        label=_("Reminders: at most one mail a day"),
+        subject=_("Work waits for you"),
+        body=(_renewals, _drafts, _letters, _releases),
+        facts=dict.fromkeys(("renewals", "drafts", "letters", "releases"), Shape.COUNT),
+        button=_("Open Home"),
+        path="/",
+        optional=True,
+        fresh=dt.timedelta(days=1),
+    ),
+}
+"""Every kind of mail by name; ``messages.post`` takes no other."""

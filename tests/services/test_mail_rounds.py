@@ -1,0 +1,370 @@
+"""Mail on its way: a real SMTP server takes it, refuses it, or is lost in the middle; no mail goes twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from app.models import Mail, MailOff, db, now
+from app.services import jobs, mail_rounds, messages
+from app.services.mail_kinds import KINDS
+from app.words import MandateKind
+from config import Settings
+from tests import factories as make
+from tests.posts import PostOffice, certificate, free_port, open_office
+
+FACTS = {"role": MandateKind.ASSISTANT, "place": "Klinik für seltene Fälle", "day": dt.date(2026, 11, 22)}
+SENDER = "CPMS Leitstelle <cpms@operator.example>"
+
+
+@contextmanager
+def mailing(house: Any, office: PostOffice | None, **settings: Any) -> Iterator[None]:
+    """Inside, the house hands its mail to this post office."""
+    known = house.app.extensions["premises"]
+    given = {
+        "MAIL_SERVER": "127.0.0.1" if office else "",
+        "MAIL_PORT": office.port if office else 25,
+        "MAIL_TLS": "none",
+        "MAIL_FROM": SENDER,
+        **settings,
+    }
+    changed = Settings({**known.settings.values, **given})
+    house.app.extensions["premises"] = dataclasses.replace(known, settings=changed)
+    try:
+        yield
+    finally:
+        house.app.extensions["premises"] = known
+
+
+@pytest.fixture
+def office() -> Iterator[PostOffice]:
+    with open_office() as opened:
+        yield opened
+
+
+def account(house: Any, first_name: str = "Anna", **given: Any) -> int:
+    with house.system():
+        person_id: int = make.person(first_name, **given).id
+        db.session.commit()
+    return person_id
+
+
+def write(house: Any, person_id: int, kind: str = "place.given", facts: Any = None, **given: Any) -> None:
+    with house.app.app_context():
+        messages.post(person_id, kind, FACTS if facts is None else facts, **given)
+
+
+def sweep(house: Any) -> None:
+    """What the job worker does every minute."""
+    jobs.run_due(house.app.app_context)
+
+
+def deliver(house: Any) -> None:
+    """One round."""
+    with house.app.app_context():
+        mail_rounds.deliver(None, {})  # type: ignore[arg-type]
+
+
+def states(house: Any) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in house.rows("SELECT state, tries, fault FROM mail ORDER BY id")]
+
+
+def let_time_pass(house: Any, **columns: Any) -> None:
+    with house.everything() as session:
+        session.connection(execution_options={"writes": True})
+        session.execute(update(Mail.__table__).values(**columns))
+        session.commit()
+
+
+# --- it arrives -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_mail_arrives_as_text_and_html_in_the_receivers_language(house: Any, office: PostOffice) -> None:
+    person_id = account(house, "Ёлка", language="de", email="yolka@people.example")
+    write(house, person_id)
+
+    with mailing(house, office, MAIL_REPLY_TO="helpdesk@operator.example"):
+        sweep(house)
+
+    (mail,) = office.mails
+    assert office.receivers == [["yolka@people.example"]]
+    assert (mail["From"], mail["Reply-To"]) == (SENDER, "helpdesk@operator.example")
+    assert mail["To"] == "Ёлка Tester <yolka@people.example>"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["List-Unsubscribe"] is None  # compulsory
+    text, html = (part.get_content() for part in mail.iter_parts())
+    assert "Klinik für seltene Fälle" in text
+    assert "22. November 2026" in text
+    assert '<html lang="de">' in html
+    assert re.findall(r'(?:href|src)="([^"]*)"', html) == ["https://cpms.test/"]
+    assert "https://cpms.test/" in text
+    assert states(house) == [("sent", 1, None)]
+    assert office.raw[0].isascii()  # not every server takes eight bits
+
+
+@pytest.mark.parametrize("language", ["bg", "de", "el", "uk", "en"])
+def test_a_subject_is_readable_in_every_alphabet(house: Any, office: PostOffice, language: str) -> None:
+    write(house, account(house, language=language))
+    with mailing(house, office):
+        sweep(house)
+    (mail,) = office.mails
+    with house.app.app_context(), messages.spoken_in(language):
+        wanted = str(KINDS["place.given"].subject) % {"role": str(messages.mail_kinds.LABELS[MandateKind.ASSISTANT])}
+    assert mail["Subject"] == wanted
+    assert mail["Content-Language"] == language
+
+
+def test_the_language_is_that_of_the_screens_else_that_of_the_forms_else_english(house: Any) -> None:
+    with house.system():
+        people = [
+            make.person("a", language="el", consent_language="de"),
+            make.person("b", consent_language="bg"),
+            make.person("c", consent_language="fi"),
+            make.person("d"),
+        ]
+        assert [messages.language_of(person) for person in people] == ["el", "bg", "en", "en"]
+
+
+def test_a_moment_is_said_in_the_receivers_time_zone(house: Any, office: PostOffice) -> None:
+    moment = dt.datetime(2026, 7, 1, 22, 30, tzinfo=dt.UTC)
+    for zone in ("Europe/Athens", None, "Nowhere/Atall"):
+        write(house, account(house, time_zone=zone), "account.link-made", {"moment": moment})
+    with mailing(house, office):
+        sweep(house)
+    texts = [mail.get_body(("plain",)).get_content() for mail in office.mails]
+    assert ["2 July 2026" in text for text in texts] == [True, False, False]
+    assert ["1:30:00" in text for text in texts] == [True, False, False]
+    assert ["22:30:00 UTC" in text for text in texts] == [False, True, True]
+
+
+def test_a_name_with_line_breaks_puts_nothing_into_the_headers(house: Any, office: PostOffice) -> None:
+    person_id = account(house, "Eve\r\nBcc: victim@people.example\r\n\r\nBody", email="eve@people.example")
+    write(house, person_id, facts={**FACTS, "place": "A\r\nX-Evil: yes <script>alert(1)</script>"})
+    with mailing(house, office):
+        sweep(house)
+    (mail,) = office.mails
+    assert (mail["Bcc"], mail["X-Evil"], office.receivers) == (None, None, [["eve@people.example"]])
+    html = mail.get_body(("html",)).get_content()
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_an_optional_kind_says_where_it_is_switched_off(house: Any, office: PostOffice) -> None:
+    kind = next(name for name, one in KINDS.items() if one.optional)
+    write(house, account(house), kind, dict.fromkeys(KINDS[kind].facts, 1))
+    with mailing(house, office):
+        sweep(house)
+    (mail,) = office.mails
+    assert mail["List-Unsubscribe"] == "<https://cpms.test/my-mail/>"
+
+
+def test_a_hundred_mails_go_over_one_line(house: Any, office: PostOffice) -> None:
+    person_id = account(house)
+    for _ in range(20):
+        write(house, person_id)
+    with mailing(house, office):
+        sweep(house)
+    assert (len(office.mails), office.lines) == (20, 1)
+    assert len({mail["Message-ID"] for mail in office.mails}) == 20
+
+
+def test_the_password_is_told_to_a_server_whose_certificate_is_trusted(
+    house: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(house, account(house))
+    pem = certificate(tmp_path)
+    right = {"MAIL_TLS": "starttls", "MAIL_USER": "cpms", "MAIL_PASSWORD": "mail room"}
+    with open_office(password="mail room", pem=pem) as office:
+        with mailing(house, office, **right):
+            sweep(house)
+        assert states(house) == [("to_send", 1, "tls")]
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+        let_time_pass(house, due_at=now())
+        with mailing(house, office, **right | {"MAIL_PASSWORD": "wrong"}):
+            sweep(house)
+        assert states(house) == [("to_send", 2, "login 535")]
+        let_time_pass(house, due_at=now())
+        with mailing(house, office, **right):
+            sweep(house)
+        assert len(office.mails) == 1
+    assert states(house) == [("sent", 3, None)]
+
+
+# --- it does not ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_server_does_not_take_now_is_tried_again_after_growing_pauses(house: Any, office: PostOffice) -> None:
+    write(house, account(house))
+    office.answer_to = "451 come back later"
+    pauses = []
+    with mailing(house, office):
+        for _ in range(6):
+            let_time_pass(house, due_at=now())
+            sweep(house)
+            (due,) = house.rows("SELECT due_at, tried_at FROM mail")
+            pauses.append(round((moment(due.due_at) - moment(due.tried_at)).total_seconds() / 60))
+        assert pauses == [1, 5, 15, 60, 240, 240]
+        assert states(house) == [("to_send", 6, "to 451")]
+        office.answer_to = ""
+        let_time_pass(house, due_at=now())
+        sweep(house)
+    assert states(house) == [("sent", 7, None)]
+    assert len(office.mails) == 1
+
+
+def moment(value: Any) -> dt.datetime:
+    found = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
+    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("answers", "fault"),
+    [({"answer_to": "550 nobody here"}, "to 550"), ({"answer_data": "554 looks like spam, says anna@x"}, "data 554")],
+)
+def test_what_is_refused_for_good_is_not_tried_again(house: Any, answers: dict[str, str], fault: str) -> None:
+    write(house, account(house))
+    with open_office(**answers) as office, mailing(house, office):
+        sweep(house)
+        sweep(house)
+        assert office.lines == 1
+    assert states(house) == [("undelivered", 1, fault)]
+
+
+def test_a_line_that_breaks_after_the_mail_was_handed_over_sends_it_once(house: Any, office: PostOffice) -> None:
+    person_id = account(house)
+    write(house, person_id)
+    write(house, person_id)
+    office.hang_up = True
+    with mailing(house, office):
+        sweep(house)
+        office.hang_up = False
+        let_time_pass(house, due_at=now())
+        sweep(house)
+    assert len(office.mails) == 2  # each once, although nobody said that it was taken
+    assert states(house) == [("undelivered", 1, "unsure"), ("undelivered", 1, "unsure")]
+
+
+def test_while_the_server_is_down_all_wait_and_it_is_asked_once_a_round(house: Any) -> None:
+    person_id = account(house)
+    for _ in range(3):
+        write(house, person_id)
+    with mailing(house, PostOffice(port=free_port())):
+        sweep(house)
+    assert states(house) == [("to_send", 1, "connect")] * 3
+    with open_office() as office, mailing(house, office):
+        let_time_pass(house, due_at=now())
+        sweep(house)
+        assert len(office.mails) == 3
+
+
+def test_after_days_a_mail_is_given_up_and_the_operator_may_try_it_again(house: Any, office: PostOffice) -> None:
+    person_id = account(house)
+    write(house, person_id)
+    let_time_pass(house, tries=mail_rounds.MOST_TRIES - 1)
+    with mailing(house, PostOffice(port=free_port())):
+        sweep(house)
+        with house.app.app_context():
+            assert messages.outbox() == messages.Outbox(waiting=0, undelivered=1, has_server=True)
+    assert states(house) == [("undelivered", mail_rounds.MOST_TRIES, "connect")]
+    before = house.value("SELECT message_id FROM mail")
+    with house.system("command") as actor:
+        messages.send_again(actor, db.session.get(Mail, 1))
+    with mailing(house, office):
+        sweep(house)
+    assert states(house) == [("sent", 1, None)]
+    assert office.mails[0]["Message-ID"] == before  # a receiver that has it knows it again
+    assert (
+        sum(
+            mail_rounds.PAUSES[min(n, len(mail_rounds.PAUSES) - 1)].total_seconds()
+            for n in range(mail_rounds.MOST_TRIES - 1)
+        )
+        / 86400
+        > 3
+    )
+
+
+def test_a_mail_whose_worker_died_is_not_sent_again(house: Any, office: PostOffice) -> None:
+    write(house, account(house))
+    with mailing(house, office):
+        with house.app.app_context():
+            assert mail_rounds._begin_next() is not None  # and the worker is killed here
+        sweep(house)
+        assert states(house) == [("sending", 1, None)]
+        let_time_pass(house, tried_at=now() - mail_rounds.LOST - dt.timedelta(seconds=1))
+        sweep(house)
+    assert states(house) == [("undelivered", 1, "unsure")]
+    assert office.mails == []
+
+
+def test_without_a_server_mails_wait(house: Any) -> None:
+    write(house, account(house))
+    with mailing(house, None):
+        sweep(house)
+        with house.app.app_context():
+            assert messages.outbox() == messages.Outbox(waiting=1, undelivered=0, has_server=False)
+    assert states(house) == [("to_send", 0, None)]
+    assert house.rows("SELECT id FROM job WHERE kind = 'mails.deliver'") == []
+
+
+def test_in_demo_mode_a_mail_without_a_server_is_shown_as_sent(house: Any) -> None:
+    write(house, account(house))
+    with mailing(house, None, CPMS_MODE="demo"):
+        sweep(house)
+        with house.system():
+            mail = db.session.get(Mail, 1)
+            assert messages.words_of(mail, mail.person).mark == "Demo: everything here is invented"
+    assert states(house) == [("sent", 1, None)]
+
+
+# --- nobody wants it ------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_switched_off_or_too_old_or_for_a_locked_account_is_not_sent(house: Any, office: PostOffice) -> None:
+    kind = next(name for name, one in KINDS.items() if one.optional)
+    person_id, locked_id = account(house), account(house, "Bela", disabled_at=now())
+    with house.system():
+        db.session.add(MailOff(person_id=person_id, kind=kind))
+        db.session.commit()
+    write(house, person_id, kind, dict.fromkeys(KINDS[kind].facts, 1))
+    write(house, locked_id)
+    write(house, person_id)
+    with house.everything() as session:
+        session.connection(execution_options={"writes": True})
+        long_ago = now() - KINDS["place.given"].fresh - dt.timedelta(days=1)
+        session.execute(update(Mail.__table__).where(Mail.__table__.c.id == 3).values(written_at=long_ago))
+        session.commit()
+    with mailing(house, office):
+        sweep(house)
+    assert states(house) == [("unsent", 0, "switched off"), ("unsent", 0, "no account"), ("unsent", 0, "too old")]
+    assert office.mails == []
+
+
+def test_a_mail_that_cannot_be_worded_stops_no_other(house: Any, office: PostOffice) -> None:
+    person_id = account(house)
+    write(house, person_id)
+    write(house, person_id)
+    with house.everything() as session:
+        session.connection(execution_options={"writes": True})
+        session.execute(update(Mail.__table__).where(Mail.__table__.c.id == 1).values(facts={"role": "no such word"}))
+        session.commit()
+    with mailing(house, office):
+        sweep(house)
+    assert states(house) == [("undelivered", 1, "words"), ("sent", 1, None)]
+
+
+@pytest.mark.parametrize(
+    "address", ["ünal@people.example", "a b@people.example", "a@b@people.example", "a,b@people.example"]
+)
+def test_an_address_no_server_takes_is_refused_here(house: Any, office: PostOffice, address: str) -> None:
+    write(house, account(house, email=address))
+    with mailing(house, office):
+        sweep(house)
+    assert states(house) == [("undelivered", 1, "address")]
