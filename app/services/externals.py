@@ -141,7 +141,7 @@ def file(actor: Actor, patient: Patient, *, paper: Paper, taken: Taken) -> Conse
     _write_down(actor, form, paper, taken)
     consents.give_time(patient)
     if patient.erase_on is not None:
-        patients.await_decision(patient, today())  # the patient has come back: the check must not find it erased
+        patients.await_decision(patient, paper.signed_on)  # the patient came back: the check must not find it erased
     return form
 
 

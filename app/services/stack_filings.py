@@ -152,13 +152,19 @@ def sweep(actor: Actor, _payload: Mapping[str, Any]) -> None:
 def _lapse_pages(actor: Actor) -> None:
     """Pages that wait where nobody would look for them: of erased records, or in a stack that was closed over them."""
     erased = select(ConsentForm.id).join(ConsentForm.patient).where(Patient.state == PatientState.ERASED)
+    codes = erased.with_only_columns(ConsentForm.code)  # of pages that say whose they are and were routed to nobody
     bound = select(BlankForm.id).where(BlankForm.form_id.in_(erased))
     waiting = (
         select(StackPage)
         .join(StackPage.stack)
         .where(
             StackPage.state == ScanState.WAITING,
-            or_(Stack.state == StackState.CLOSED, StackPage.form_id.in_(erased), StackPage.blank_id.in_(bound)),
+            or_(
+                Stack.state == StackState.CLOSED,
+                StackPage.form_id.in_(erased),
+                StackPage.blank_id.in_(bound),
+                StackPage.code.in_(codes),
+            ),
         )
     )
     for page in db.session.scalars(waiting).unique().all():

@@ -253,3 +253,21 @@ def test_a_tiff_is_kept_as_it_came_with_a_copy_to_read(world: World) -> None:
             ("original", "image/tiff"),
             ("reading", "application/pdf"),
         ]
+
+
+def test_filing_papers_again_and_again_does_not_put_the_erasure_off_for_ever(world: World) -> None:
+    form = world.forms["withdrawn"][0]
+    with world.house.everything() as session:
+        session.connection(execution_options={"writes": True})
+        withdrawn = session.get(ConsentForm, form)
+        withdrawn.signed_on = today() - 40 * DAY
+        for decision in withdrawn.decisions:
+            decision.withdrawn_on = decision.withdrawn_on and today() - 20 * DAY
+        withdrawn.patient.erase_on = today() + 10 * DAY
+        session.commit()
+
+    filed(world, name="withdrawn", signed_on=today() - 15 * DAY)
+    filed(world, name="withdrawn", signed_on=today() - 15 * DAY, reference="Another")
+
+    with world.house.everything() as session:
+        assert session.get(Patient, world.patients["withdrawn"][0]).erase_on == today() + 15 * DAY

@@ -178,6 +178,24 @@ def test_erasing_takes_the_waiting_scans_of_the_record_with_it(world: World) -> 
     assert kept_files(world) == named_files(world)
 
 
+def test_a_loose_page_that_says_an_erased_record_goes_with_it(world: World) -> None:
+    key = drop(world, "owner", (scanned([*pages_of(world, "printed"), *pages_of(world, "enrolled")[:1]]), "scan.pdf"))
+    with world.house.everything() as session:  # its clinician has left meanwhile: the page belongs to nobody
+        session.connection(execution_options={"writes": True})
+        stack = session.scalars(select(Stack).where(Stack.public_id == key)).one()
+        for page in stack.pages:
+            page.form = None
+        session.commit()
+    before = waiting(world, key)
+    with world.house.acting(world.people["owner"]) as actor:
+        patients.delete(actor, record(world, "printed"))
+
+    work(world)
+
+    assert len(before) > 1
+    assert waiting(world, key) == [True]
+
+
 @contextmanager
 def full_disk(room: int) -> Iterator[None]:
     """No file of this process may grow beyond ``room`` bytes: a write fails as on a full disk."""
