@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.errors import WrongStep
+from app.labels import LABELS
 from app.models import (
     BlankForm,
     ConsentDecision,
@@ -23,7 +24,6 @@ from app.models import (
     StackPage,
 )
 from app.words import (
-    LABELS,
     Answer,
     BlankState,
     ExportState,

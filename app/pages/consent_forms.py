@@ -9,11 +9,12 @@ from wtforms import DateField, MultipleFileField, RadioField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
+from app.labels import LABELS
 from app.models import ConsentDecision, ConsentForm
 from app.pages.base import ActForm
 from app.pages.fields import not_in_the_future, text, words
 from app.services import archives, signers
-from app.words import LABELS, Answer, Channel, Purpose, Relation, Variant, _
+from app.words import Answer, Channel, Purpose, Relation, Variant, _
 
 ACCEPTED = ".pdf,.tif,.tiff,.jpg,.jpeg,.png,application/pdf,image/tiff,image/jpeg,image/png"
 """What a browser offers to choose as a scan."""

@@ -15,10 +15,11 @@ from wtforms.validators import InputRequired, Length, ValidationError
 from wtforms.validators import Optional as Empty
 
 from app import access
+from app.labels import LABELS
 from app.models import db
 from app.pages import names
 from app.pages.security import acting
-from app.words import LABELS, _
+from app.words import _
 
 FEW = 12
 MOST = 2000

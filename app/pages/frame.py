@@ -18,13 +18,14 @@ from werkzeug.exceptions import HTTPException, InternalServerError, SecurityErro
 
 from app import audit, sight
 from app.errors import NoRoom, NotFound, Refusal
+from app.labels import LABELS
 from app.models import now
 from app.pages import names
 from app.pages.base import may
 from app.pages.browsers import Browsers, here
 from app.pages.security import acting, enter
 from app.tables import engines
-from app.words import FORMATS, LABELS, _
+from app.words import FORMATS, _
 
 DEFAULT = "en"
 

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 from flask_babel import gettext
 
 from app import access
+from app.labels import LABELS
 from app.pages.acts import ACT_WORDS
 from app.pages.base import Page, expose, has_access
 from app.scopes import Scope, nobody
-from app.words import LABELS, Role, _
+from app.words import Role, _
 
 SHOWN = tuple(role for role in access.COLUMNS if role is not Role.PUBLIC)
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 from flask import url_for
 from flask_babel import format_date, gettext, ngettext
 
+from app.labels import LABELS
 from app.models import ConsentForm, LetterRecord, OwnText
 from app.outside import paper
 from app.pages import exports, names
@@ -15,7 +16,7 @@ from app.pages.base import Page, expose, has_access, may, once_key
 from app.pages.security import acting
 from app.pages.timelines import due
 from app.services import links, worklist
-from app.words import LABELS, FormState, MandateKind, Role, RunState, _
+from app.words import FormState, MandateKind, Role, RunState, _
 
 LAST_DAYS = 7
 

@@ -18,10 +18,11 @@ from sqlalchemy import ColumnElement, Select, func, literal, or_, select, tuple_
 
 from app import access, sight
 from app.errors import Conflict, NotAllowed
+from app.labels import LABELS
 from app.models import db
 from app.pages.base import ActForm, Page, allowed, expose, find, has_access, may, offer, once_key, submitted
 from app.pages.security import acting
-from app.words import LABELS, _
+from app.words import _
 
 PAGE_ROWS = 25
 MOST_COUNTED = 1000

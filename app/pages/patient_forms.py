@@ -8,6 +8,7 @@ from wtforms import BooleanField, DateField, SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Optional
 
+from app.labels import LABELS
 from app.models import Hospital, Patient, Person, db
 from app.outside import paper
 from app.pages import names
@@ -15,7 +16,7 @@ from app.pages.base import ActForm, once_key
 from app.pages.fields import PickField, not_in_the_future, text, words
 from app.pages.security import acting
 from app.services import identities, prints, texts
-from app.words import LABELS, Sex, Variant, _
+from app.words import Sex, Variant, _
 
 WITH_PATRONYMIC = _("With the patronymic, as in the passport.")
 

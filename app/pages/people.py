@@ -10,6 +10,7 @@ from sqlalchemy import select
 from wtforms import EmailField
 from wtforms.validators import InputRequired, Length
 
+from app.labels import LABELS
 from app.models import (
     Login,
     Person,
@@ -23,7 +24,7 @@ from app.pages.lists import ListPage, offered_rows, reach
 from app.pages.security import acting
 from app.services import accounts, links, logins, people
 from app.services.accounts import LONGEST_EMAIL
-from app.words import LABELS, Role, _
+from app.words import Role, _
 
 NAME = Person.first_name + " " + Person.last_name
 

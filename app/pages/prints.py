@@ -12,6 +12,7 @@ from wtforms import BooleanField, SelectField
 from wtforms.fields.choices import SelectChoice
 
 from app import access, audit
+from app.labels import LABELS
 from app.models import ConsentForm, Hospital, Job, Patient, Person, PrintItem, PrintRun, db
 from app.outside import paper
 from app.pages import files, names
@@ -22,7 +23,7 @@ from app.pages.lists import reach
 from app.pages.security import acting
 from app.services import print_runs, prints
 from app.services.prints import Plan, Wish
-from app.words import LABELS, Bundle, FormState, RunState, Variant, _
+from app.words import Bundle, FormState, RunState, Variant, _
 
 KIND_WORDS[print_runs.PRINTING] = _("Printing the forms of several patients")
 MEDIA = {Bundle.ONE_PDF: ("application/pdf", "pdf", "inline"), Bundle.ZIP: ("application/zip", "zip", "attachment")}

@@ -7,11 +7,12 @@ from typing import Any, cast
 
 from flask_babel import format_date, gettext
 
+from app.labels import LABELS
 from app.models import ConsentDecision, ConsentForm, Patient
 from app.outside import paper
 from app.pages.consent_forms import question
 from app.services import renewals
-from app.words import LABELS, FormState, _
+from app.words import FormState, _
 
 SOON_DAYS = 30
 ENDS = {

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.dates import format_date, format_datetime
 
-from app.words import FORMATS, LABELS, _, n_
+from app.labels import LABELS
+from app.words import FORMATS, _, n_
 
 
 class Shape(Enum):
