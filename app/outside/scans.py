@@ -2,7 +2,7 @@
 
 Lives here: the check of an uploaded file and the joining of photographs; both meet what strangers wrote, so
 both run in a warm child process with limits (``children``; what it does is ``scan_readings``). Does not live
-here: the user's sentence for each refusal (``services/consents``), keeping the bytes (``storage``), reading
+here: the user's sentence for each refusal (``services/archives``), keeping the bytes (``storage``), reading
 the QR codes on a page (``paper``).
 
 A file is taken when four witnesses agree on its type: its extension, its first bytes, a list of known marks
