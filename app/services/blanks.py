@@ -19,7 +19,7 @@ from sqlalchemy import select
 from app import access, sight, steps
 from app.act import act
 from app.actors import Actor
-from app.errors import Incomplete, NotFound, WrongStep
+from app.errors import Incomplete, NotFound
 from app.models import BlankForm, ConsentForm, Hospital, Patient, Person, Registry, db, now
 from app.outside import paper
 from app.premises import premises
@@ -259,14 +259,7 @@ def lapse(_actor: Actor, blank: BlankForm) -> None:
 @job("blanks.lapse", reason="expiry", every=Every.DAY)
 def lapse_old(actor: Actor, _payload: Mapping[str, object]) -> None:
     """End the blank forms that did not come back in time."""
-    due = _due()
-    for done, key in enumerate(due, start=1):
-        blank = db.session.get(BlankForm, key)
-        try:
-            lapse(actor, blank)
-        except WrongStep:
-            db.session.rollback()  # bound or cancelled meanwhile
-        jobs.report(done, len(due))
+    jobs.each(actor, lapse, BlankForm, _due())
 
 
 def last_day(blank: BlankForm) -> dt.date:

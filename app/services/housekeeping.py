@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session, joinedload
 
 from app import actors, audit_chain, sight
 from app.actors import Actor
-from app.errors import WrongStep
 from app.models import (
     Attempt,
     ConsentDecision,
@@ -53,7 +52,7 @@ from app.services import (
     withdrawals,
 )
 from app.services.file_findings import Finding
-from app.services.jobs import Every, job, report
+from app.services.jobs import Every, each, job
 from app.words import JobState, PatientState
 
 KEPT_DAYS = 90
@@ -66,51 +65,19 @@ KEPT_DAYS = 90
 @job("drafts.expire", reason="expiry", every=Every.DAY)
 def expire_drafts(actor: Actor, _payload: Mapping[str, Any]) -> None:
     """Erase the drafts whose last day is over."""
-    due = patients.due_drafts(today())
-    for done, patient_id in enumerate(due, start=1):
-        _expire(actor, patient_id)
-        report(done, len(due))
-
-
-def _expire(actor: Actor, patient_id: int) -> None:
-    patient = db.session.get(Patient, patient_id)
-    try:
-        patients.expire(actor, patient)
-    except WrongStep:
-        db.session.rollback()  # the form came back meanwhile
+    each(actor, patients.expire, Patient, patients.due_drafts(today()))
 
 
 @job("records.erase", reason="expiry", every=Every.DAY)
 def erase_records(actor: Actor, _payload: Mapping[str, Any]) -> None:
     """Erase the records whose care consent was withdrawn thirty days ago and that nobody keeps by law."""
-    due = withdrawals.due()
-    for done, patient_id in enumerate(due, start=1):
-        _erase_when_due(actor, patient_id)
-        report(done, len(due))
-
-
-def _erase_when_due(actor: Actor, patient_id: int) -> None:
-    patient = db.session.get(Patient, patient_id)
-    try:
-        withdrawals.erase_when_due(actor, patient)
-    except WrongStep:
-        db.session.rollback()  # kept, or consented again, meanwhile
+    each(actor, withdrawals.erase_when_due, Patient, withdrawals.due())
 
 
 @job("proofs.end", reason="expiry", every=Every.DAY)
 def end_proofs(actor: Actor, _payload: Mapping[str, Any]) -> None:
     """Destroy the proofs of consent whose term is over."""
-    due = proofs.all_due()
-    for done, form_id in enumerate(due, start=1):
-        _end_proof(actor, form_id)
-        report(done, len(due))
-
-
-def _end_proof(actor: Actor, form_id: int) -> None:
-    try:
-        proofs.end(actor, db.session.get(ConsentForm, form_id))
-    except WrongStep:
-        db.session.rollback()  # the term was made longer meanwhile
+    each(actor, proofs.end, ConsentForm, proofs.all_due())
 
 
 @job("logins.sweep", every=Every.DAY)
@@ -248,7 +215,8 @@ def _drafts(session: Session) -> Iterator[Finding]:
     )
     for patient in session.scalars(late):
         sentence = "the draft's last day is over and it is not erased"
-        yield Finding("patient", patient.public_id, sentence, partial(_expire, actors.system("expiry"), patient.id))
+        repair = partial(each, actors.system("expiry"), patients.expire, Patient, [patient.id])
+        yield Finding("patient", patient.public_id, sentence, repair)
 
 
 def _withdrawn(session: Session) -> Iterator[Finding]:
@@ -258,7 +226,7 @@ def _withdrawn(session: Session) -> Iterator[Finding]:
     )
     for patient in session.scalars(late):
         sentence = "its care consent was withdrawn, its last day is over and it is not erased"
-        repair = partial(_erase_when_due, actors.system("expiry"), patient.id)
+        repair = partial(each, actors.system("expiry"), withdrawals.erase_when_due, Patient, [patient.id])
         yield Finding("patient", patient.public_id, sentence, repair)
 
 
@@ -266,7 +234,7 @@ def _proofs(session: Session) -> Iterator[Finding]:
     """Proofs the daily job should have destroyed: a day is its grace."""
     for form_id in proofs.due(session, today() - dt.timedelta(days=1)):
         key = session.get_one(ConsentForm, form_id).public_id
-        repair = partial(_end_proof, actors.system("expiry"), form_id)
+        repair = partial(each, actors.system("expiry"), proofs.end, ConsentForm, [form_id])
         yield Finding("proof", key, "its term is over and it is not destroyed", repair)
 
 

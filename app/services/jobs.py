@@ -17,7 +17,7 @@ import logging
 import threading
 import traceback
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from enum import Enum
@@ -32,7 +32,7 @@ from sqlalchemy.orm import Session
 from app import actors, audit, sight, steps
 from app.act import AFTER_COMMIT
 from app.actors import Actor
-from app.errors import Refusal
+from app.errors import Refusal, WrongStep
 from app.models import Job, Person, db, now
 from app.premises import premises
 from app.words import JobState
@@ -288,6 +288,16 @@ def report(progress: int, total: int) -> None:
     claim = _under_way.get()
     if claim is not None:
         _touch(claim, progress=progress, total=total)
+
+
+def each(actor: Actor, act: Callable[..., None], table: type[Any], keys: Sequence[int]) -> None:
+    """Do an act on each row, one after the other. What somebody has done meanwhile so that it is not due is passed over."""
+    for done, key in enumerate(keys, start=1):
+        try:
+            act(actor, db.session.get(table, key))
+        except WrongStep:
+            db.session.rollback()
+        report(done, len(keys))
 
 
 def _touch(claim: Claim, **values: Any) -> None:
