@@ -109,7 +109,7 @@ def sign_form(form: ConsentForm, more: Mapping[str, Any] | None = None, **how: A
     for decision in form.decisions:
         fields[f"answer_{decision.public_id}"] = RadioField(
             question(decision),
-            choices=_answers(decision),
+            choices=answers(decision, _("Left empty")),
             validators=[InputRequired(_("Choose what is crossed on the paper."))],
         )
     signing: SignForm = type("SignForm", (SignForm,), fields)(**how)
@@ -122,8 +122,9 @@ def question(decision: ConsentDecision) -> object:
     return registry.name if registry is not None else LABELS[decision.purpose]
 
 
-def _answers(decision: ConsentDecision) -> list[SelectChoice]:
-    answers = [SelectChoice(Answer.GIVEN.value, _("Yes")), SelectChoice(Answer.REFUSED.value, _("No"))]
+def answers(decision: ConsentDecision, left_out: object) -> list[SelectChoice]:
+    """What may be answered. Only care has to be; what another question is called that was ``left_out``."""
+    choices = [SelectChoice(Answer.GIVEN.value, _("Yes")), SelectChoice(Answer.REFUSED.value, _("No"))]
     if decision.purpose is not Purpose.CARE:
-        answers.append(SelectChoice(Answer.NOT_ASKED.value, _("Left empty")))
-    return answers
+        choices.append(SelectChoice(Answer.NOT_ASKED.value, left_out))
+    return choices

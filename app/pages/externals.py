@@ -32,12 +32,12 @@ from app.pages.base import (
     sent_version,
     submitted,
 )
-from app.pages.consent_forms import ACCEPTED, ReasonForm, question, uploads_of
+from app.pages.consent_forms import ACCEPTED, ReasonForm, answers, question, uploads_of
 from app.pages.fields import not_in_the_future, text, words
 from app.pages.security import acting
 from app.services import archives, externals, identities, proofs, signers
 from app.services.externals import Paper, key_of
-from app.words import Answer, FormState, Procedure, Purpose, Relation, Variant, _
+from app.words import Answer, FormState, Procedure, Relation, Variant, _
 
 LOAD = (
     joinedload(ConsentForm.patient).joinedload(Patient.identity),
@@ -110,7 +110,9 @@ def paper_form(decisions: list[ConsentDecision], **how: Any) -> PaperForm:
     """The form for a paper that may answer these questions."""
     fields = {
         f"answer_{key_of(one)}": RadioField(
-            question(one), choices=_answers(one), validators=[InputRequired(_("Choose what stands on the paper."))]
+            question(one),
+            choices=answers(one, _("Left empty, or not on this paper")),
+            validators=[InputRequired(_("Choose what stands on the paper."))],
         )
         for one in decisions
     }
@@ -119,13 +121,6 @@ def paper_form(decisions: list[ConsentDecision], **how: Any) -> PaperForm:
     choices = [SelectChoice(code, names.both(code, paper.language_name(code))) for code in codes]
     form.language.choices = sorted(choices, key=lambda choice: names.by_letters(str(choice.label)))
     return form
-
-
-def _answers(decision: ConsentDecision) -> list[SelectChoice]:
-    answers = [SelectChoice(Answer.GIVEN.value, _("Yes")), SelectChoice(Answer.REFUSED.value, _("No"))]
-    if decision.purpose is not Purpose.CARE:
-        answers.append(SelectChoice(Answer.NOT_ASKED.value, _("Left empty, or not on this paper")))
-    return answers
 
 
 class PaperPage(Page):
