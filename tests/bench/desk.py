@@ -20,7 +20,7 @@ from app.outside.paper import Press, Rendered, Renderer
 from tests.bench.grounds import Ground
 from tests.bench.timings import Figure, in_turns, ms, timed, times
 from tests.browser.conftest import CHROMIUM, FLAGS
-from tests.outside.test_paper_rendering import VALUES
+from tests.outside.printed import VALUES
 from tests.scans import ADULT, WAYS, bound, jpeg, written
 
 FORMS, MOST_FOR_FORMS = 1000, 10.0

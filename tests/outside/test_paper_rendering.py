@@ -1,31 +1,24 @@
-"""Setting papers: what comes out of the real renderer, and what hostile pages cannot do."""
+"""Setting papers: what comes out of the real renderer."""
 
 from __future__ import annotations
 
-import concurrent.futures
-import datetime as dt
 import hashlib
 import io
 import os
 import re
-import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pikepdf
 import pytest
 import zxingcpp
-from PIL import Image
 
 from app.outside.paper import (
     BLANK_CODE,
     VARIANTS,
     Attached,
     PaperFault,
-    Registry,
     Rendered,
     Renderer,
     compose,
@@ -36,87 +29,7 @@ from app.outside.paper import (
     render_all_blanks,
     render_blank,
 )
-from app.outside.paper.renderers import FONTS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-HOUSE = Path(__file__).resolve().parents[2]
-CODE = "7K3M9QZXW2A4B8CD"
-CREATED = dt.datetime(2026, 11, 22, 10, 30, tzinfo=dt.UTC)
-TEXT = compose("eu", "en", "adult")
-VALUES = {
-    "form.code": CODE,
-    "form.version": "1",
-    "form.language": "English",
-    "operator.name": "European Case Platform (invented)",
-    "operator.address": "Rue de l'Exemple 1, 1000 Brussels, Belgium",
-    "operator.dpo_contact": "dpo@platform.example",
-    "operator.arrangement": "CPMS-JCA-2026/1",
-    "hospital.name": "University Hospital of Exampleville",
-    "hospital.address": "Example Street 12, 546 36 Thessaloniki, Greece",
-    "hospital.dpo_contact": "Maria Georgiou, dpo@hospital.example, +30 2310 000000",
-    "hospital.withdrawal_address": "Consent Desk, Example Street 12, 546 36 Thessaloniki",
-    "hospital.withdrawal_phone": "+30 2310 000001",
-    "hospital.withdrawal_email": "consent@hospital.example",
-    "authority.name": "Hellenic Data Protection Authority",
-    "authority.contact": "Kifissias 1-3, 115 23 Athens, www.dpa.gr",
-    "clinician.name": "Dr Nikos Ioannou",
-    "patient.family_name": "Παπαδοπούλου-Шевченко",
-    "patient.given_names": "Eleni Ľubica Žofia",
-    "patient.birth_date": "3 March 1984",
-    "patient.file_number": "A-2026/1187",
-}
-REGISTRIES = [
-    Registry("European Registry for Rare Kidney Diseases", "University Hospital A", "Germany"),
-    Registry("Registry of Hereditary Metabolic Disorders", "Foundation B", "Italy"),
-]
-
-
-@pytest.fixture(scope="module")
-def renderer() -> Iterator[Renderer]:
-    renderer = Renderer(seconds=20)
-    yield renderer
-    renderer.close()
-
-
-@pytest.fixture(scope="module")
-def strict() -> Iterator[Renderer]:
-    """A renderer that loses patience soon: for pages made to run for ever."""
-    renderer = Renderer(seconds=4, memory_bytes=256 << 20)
-    yield renderer
-    renderer.close()
-
-
-@pytest.fixture(scope="module")
-def filled(renderer: Renderer) -> Rendered:
-    return set_filled(renderer, VALUES)
-
-
-def set_filled(renderer: Renderer, values: dict[str, str]) -> Rendered:
-    html = fill(TEXT.html, values, REGISTRIES, demo=True)
-    return renderer.render(html, TEXT.css, title=TEXT.title, language="en", created=CREATED)
-
-
-def set_body(renderer: Renderer, body: str, css: str = "") -> Rendered:
-    page = f"<!DOCTYPE html><html lang=en><head><title>x</title></head><body>{body}</body></html>"
-    return renderer.render(page, TEXT.css + css, title="x", language="en", created=CREATED)
-
-
-def words_of(pdf: bytes, *, raw: bool = False) -> str:
-    command = ["pdftotext", "-raw" if raw else "-layout", "-", "-"]
-    run = subprocess.run(command, input=pdf, capture_output=True, check=True)
-    return run.stdout.decode()
-
-
-def pictures_of(pdf: bytes, folder: Path) -> list[Image.Image]:
-    (folder / "form.pdf").write_bytes(pdf)
-    subprocess.run(["pdftoppm", "-r", "200", "-gray", folder / "form.pdf", folder / "page"], check=True)
-    pictures = []
-    for path in sorted(folder.glob("page*")):
-        with Image.open(path) as picture:
-            pictures.append(picture.copy())
-    return pictures
+from tests.outside.printed import CODE, CREATED, HOUSE, REGISTRIES, TEXT, VALUES, pictures_of, set_filled, words_of
 
 
 def test_a_form_is_pdf_a_3a_and_pdf_ua_1_in_one_file(filled: Rendered) -> None:
@@ -215,8 +128,8 @@ def test_the_boxes_are_where_the_renderer_says_and_empty(filled: Rendered, tmp_p
 
 def test_the_same_form_is_the_same_file_in_two_processes(filled: Rendered) -> None:
     script = (
-        "import hashlib, runpy; names = runpy.run_path('tests/outside/test_paper_rendering.py');"
-        "renderer = names['Renderer'](); paper = names['set_filled'](renderer, names['VALUES']); renderer.close();"
+        "import hashlib; from app.outside.paper import Renderer; from tests.outside.printed import VALUES, set_filled;"
+        "renderer = Renderer(); paper = set_filled(renderer, VALUES); renderer.close();"
         "print(hashlib.sha256(paper.pdf).hexdigest())"
     )
     environment = os.environ | {"PYTHONHASHSEED": "4711", "TZ": "Asia/Tokyo"}
@@ -270,111 +183,6 @@ def test_a_long_name_is_printed_whole_and_one_that_fills_a_book_is_refused(rende
     with pytest.raises(PaperFault) as refusal:
         set_filled(renderer, VALUES | {"patient.given_names": "Anna " * 4000})
     assert refusal.value.code == "too_big"
-
-
-@pytest.fixture
-def listener() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(0.2)
-        yield server
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        '<img alt="x" src="{outside}">',
-        '<img alt="x" src="file:///etc/passwd">',
-        '<img alt="x" src="/etc/passwd">',
-        '<link rel="stylesheet" href="{outside}">',
-        '<style>@import url("{outside}");</style>',
-        '<style>@font-face {{ font-family: X; src: url("{outside}") }}</style>',
-        '<p style="background: url({outside})">x</p>',
-        '<object data="{outside}"></object>',
-        '<embed src="file:///etc/passwd">',
-        '<link rel="attachment" href="file:///etc/passwd">',
-        '<svg xmlns="http://www.w3.org/2000/svg"><title>x</title><image href="{outside}" width="9" height="9"/></svg>',
-        '<img alt="x" src="data:image/svg+xml,%3Csvg/%3E">',
-        '<base href="{outside}"><img alt="x" src="x.png">',
-        '<img alt="x" src="font:0000000000000000000000000000000000000000000000000000000000000000">',
-    ],
-)
-def test_a_page_that_asks_for_something_outside_gets_nothing(
-    renderer: Renderer, listener: socket.socket, body: str
-) -> None:
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}/x"
-    outcome = ""
-    try:
-        paper = set_body(renderer, body.format(outside=address))
-        assert b"root:" not in paper.pdf
-        with pikepdf.open(io.BytesIO(paper.pdf)) as pdf:
-            assert dict(pdf.attachments) == {}
-    except PaperFault as fault:
-        outcome = fault.code
-    assert outcome in {"", "refused_address", "warned"}
-    with pytest.raises(TimeoutError):
-        listener.accept()
-    assert set_body(renderer, "<p>next</p>").pages == 1
-
-
-def test_a_script_in_a_page_is_not_run_and_not_printed(renderer: Renderer) -> None:
-    paper = set_body(renderer, "<p>before</p><script>document.write('owned')</script><p>after</p>")
-    assert words_of(paper.pdf).split() == ["before", "after"]
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "<table><tr><td colspan=100000>x</td></tr></table>" * 50,
-        "<p style='break-after: page'>x</p>" * 20_000,
-        "<div style='display: flex'>" * 300 + "x",
-        "<div>" * 5000 + "x",
-        "<p>" + "x" * 2_000_000,
-        "<style>@page { size: 2mm; margin: 0 }</style><p>" + "x " * 20_000,
-    ],
-    ids=["colspan", "breaks", "flex", "depth", "size", "tiny-pages"],
-)
-def test_a_page_made_to_run_for_ever_is_stopped_and_the_next_is_set(strict: Renderer, body: str) -> None:
-    with pytest.raises(PaperFault) as refusal:
-        set_body(strict, body)
-    assert refusal.value.code in {"too_long", "too_big", "crashed", "warned"}
-    assert set_body(strict, "<p>next</p>").pages == 1
-
-
-@pytest.mark.parametrize("css", ["p { colour: red }", "p { color: ", "} p {"])
-def test_a_style_that_cannot_be_understood_is_a_fault(renderer: Renderer, css: str) -> None:
-    with pytest.raises(PaperFault) as refusal:
-        set_body(renderer, "<p>x</p>", "\n" + css)
-    assert refusal.value.code == "warned"
-
-
-def test_a_killed_child_is_replaced(renderer: Renderer) -> None:
-    assert set_body(renderer, "<p>before</p>").pages == 1
-    command = ["pgrep", "-f", "app.outside.paper.setting", "--parent", str(os.getpid())]
-    children = subprocess.run(command, capture_output=True, text=True, check=True)
-    for child in children.stdout.split():
-        os.kill(int(child), signal.SIGKILL)
-    assert set_body(renderer, "<p>after</p>").pages == 1
-
-
-def test_papers_of_several_threads_are_not_mixed_up(renderer: Renderer) -> None:
-    def set_name(number: int) -> list[str]:
-        paper = set_body(renderer, f"<p>thread{number}</p>")
-        return words_of(paper.pdf).split()
-
-    with concurrent.futures.ThreadPoolExecutor(6) as threads:
-        found = list(threads.map(set_name, range(24)))
-    assert found == [[f"thread{number}"] for number in range(24)]
-
-
-def test_without_the_pinned_fonts_nothing_is_set(tmp_path: Path) -> None:
-    renderer = Renderer(fonts=tmp_path)
-    for font in FONTS.glob("*.ttf"):
-        (tmp_path / font.name).write_bytes(font.read_bytes())
-    broken = tmp_path / "NotoSans-Bold.ttf"
-    broken.write_bytes(broken.read_bytes()[:-1] + b"x")
-    with pytest.raises(PaperFault) as refusal:
-        set_body(renderer, "<p>x</p>")
-    assert (refusal.value.code, refusal.value.detail) == ("fonts_missing", "NotoSans-Bold.ttf")
 
 
 def test_blank_forms_need_nothing_but_the_files(tmp_path: Path) -> None:

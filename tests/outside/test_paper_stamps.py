@@ -14,7 +14,7 @@ from PIL import ImageChops
 
 from app.outside.paper import VARIANTS, Press, Registry, Rendered, Renderer, compose, fill, languages, parse_qr
 from app.outside.paper.stamps import STAMPED
-from tests.outside.test_paper_rendering import CODE, CREATED, REGISTRIES, VALUES, pictures_of, words_of
+from tests.outside.printed import CODE, CREATED, REGISTRIES, VALUES, pictures_of, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

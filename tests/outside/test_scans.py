@@ -5,48 +5,19 @@ from __future__ import annotations
 import io
 import json
 import random
-import struct
-import time
 import zipfile
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pikepdf
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from app.outside.scans import MAX_BYTES, MAX_PIXELS, Scan, ScanRefused, combine, inspect
+from app.outside.scans import MAX_BYTES, Scan, ScanRefused, combine, inspect
+from tests.outside.scan_files import attach, huge_image, jpeg_bomb, nested, pdf, picture, png_bomb, refusal, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-
-def picture(kind: str = "JPEG", size: tuple[int, int] = (300, 400), mode: str = "RGB", **how: Any) -> bytes:
-    """A page with a dark bar at its top."""
-    drawn = Image.new(mode, size, "white" if mode != "CMYK" else (0, 0, 0, 0))
-    ImageDraw.Draw(drawn).rectangle((0, 0, size[0], size[1] // 4), fill=0 if mode in {"1", "L"} else "black")
-    out = io.BytesIO()
-    drawn.save(out, kind, **how)
-    return out.getvalue()
-
-
-def pdf(change: Callable[[pikepdf.Pdf], object] | None = None, pages: int = 1, **how: Any) -> bytes:
-    made = pikepdf.new()
-    for _ in range(pages):
-        page = made.add_blank_page(page_size=(595, 842))
-        page.contents_add(b"0 0 100 100 re f")
-    if change:
-        change(made)
-    out = io.BytesIO()
-    made.save(out, **how)
-    return out.getvalue()
-
-
-def refusal(content: bytes | Path, filename: str) -> str:
-    with pytest.raises(ScanRefused) as caught:
-        inspect(content, filename)
-    return caught.value.code
 
 
 @pytest.mark.parametrize(
@@ -196,101 +167,6 @@ def test_a_bomb_of_bytes_gets_an_answer() -> None:
     assert inspect(pdf(), "a.pdf") == Scan("pdf", 1, "application/pdf")
 
 
-JAVASCRIPT = {"/S": pikepdf.Name.JavaScript, "/JS": pikepdf.String("app.alert(1)")}
-LAUNCH = {"/S": pikepdf.Name.Launch, "/F": pikepdf.String("cmd.exe")}
-FETCH = {"/S": pikepdf.Name.URI, "/URI": pikepdf.String("http://x")}
-GO = {"/S": pikepdf.Name.GoTo, "/D": pikepdf.String("next")}
-
-
-def catalogue(key: str, value: dict[str, Any]) -> Callable[[pikepdf.Pdf], None]:
-    def change(made: pikepdf.Pdf) -> None:
-        made.Root[key] = pikepdf.Dictionary(value)
-
-    return change
-
-
-def shown(value: dict[str, Any]) -> Callable[[pikepdf.Pdf], None]:
-    def change(made: pikepdf.Pdf) -> None:
-        made.pages[0].AA = pikepdf.Dictionary(value)
-
-    return change
-
-
-def annotation(value: dict[str, Any]) -> Callable[[pikepdf.Pdf], None]:
-    def change(made: pikepdf.Pdf) -> None:
-        note = pikepdf.Dictionary({"/Type": pikepdf.Name.Annot, "/Rect": [0, 0, 9, 9], **value})
-        made.pages[0].Annots = pikepdf.Array([made.make_indirect(note)])
-
-    return change
-
-
-def attach(name: str, content: bytes) -> Callable[[pikepdf.Pdf], None]:
-    def change(made: pikepdf.Pdf) -> None:
-        made.attachments[name] = content
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("what", "change"),
-    [
-        ("a script at opening", catalogue("/OpenAction", JAVASCRIPT)),
-        (
-            "a script by name",
-            catalogue("/Names", {"/JavaScript": {"/Names": [pikepdf.String("a"), JAVASCRIPT]}}),
-        ),
-        ("a script on leaving the page", catalogue("/AA", {"/WC": JAVASCRIPT})),
-        ("a program behind a link", annotation({"/Subtype": pikepdf.Name.Link, "/A": LAUNCH})),
-        ("a second action behind a link", annotation({"/A": {"/S": pikepdf.Name.URI, "/Next": [LAUNCH]}})),
-        ("a film", annotation({"/Subtype": pikepdf.Name.RichMedia})),
-        ("a form that acts", catalogue("/AcroForm", {"/Fields": [], "/XFA": pikepdf.String("<xdp/>")})),
-        (
-            "a form that is sent",
-            annotation({"/A": {"/S": pikepdf.Name.SubmitForm, "/F": pikepdf.String("http://x")}}),
-        ),
-        ("a program inside", attach("form.exe", b"MZ\x90")),
-        ("a program inside that lies", attach("form.json", b"MZ\x90")),
-        ("an archive inside", attach("form.zip", b"PK\x03\x04")),
-        ("a PDF inside", attach("form.pdf", pdf())),
-        ("an address fetched at opening", catalogue("/OpenAction", FETCH)),
-        ("an address fetched on leaving", catalogue("/AA", {"/WC": FETCH})),
-        ("an address fetched when a page is shown", shown({"/O": FETCH})),
-        (
-            "an address fetched after going to a page",
-            catalogue("/OpenAction", {"/S": pikepdf.Name.GoTo, "/Next": [FETCH]}),
-        ),
-        ("an address fetched third", catalogue("/OpenAction", GO | {"/Next": GO | {"/Next": FETCH}})),
-        ("another file opened at opening", catalogue("/OpenAction", FETCH | {"/S": pikepdf.Name.GoToR})),
-        ("a form sent on leaving", catalogue("/AA", {"/WC": FETCH | {"/S": pikepdf.Name.SubmitForm}})),
-        ("a program started at opening", catalogue("/OpenAction", LAUNCH)),
-        ("a script no page leads to", lambda made: made.make_indirect(pikepdf.Dictionary(JAVASCRIPT))),
-    ],
-)
-def test_a_pdf_that_acts_is_refused(what: str, change: Callable[[pikepdf.Pdf], object]) -> None:
-    kept_apart = pdf(change, preserve_pdfa=False) if "no page" not in what else unreferenced(change)
-
-    assert (what, refusal(kept_apart, "a.pdf")) == (what, "active")
-
-
-def test_a_pdf_with_an_ordinary_link_is_taken() -> None:
-    link = annotation({"/Subtype": pikepdf.Name.Link, "/A": FETCH})
-
-    assert inspect(pdf(link), "a.pdf").kind == "pdf"
-
-
-@pytest.mark.parametrize("how", ["a place", "an action", "an action in a circle"])
-def test_a_pdf_that_opens_at_a_page_with_a_link_is_taken(how: str) -> None:
-    def change(made: pikepdf.Pdf) -> None:
-        annotation({"/Subtype": pikepdf.Name.Link, "/A": FETCH})(made)
-        place = pikepdf.Array([made.pages[0].obj, pikepdf.Name.Fit])
-        action = made.make_indirect(pikepdf.Dictionary({"/S": pikepdf.Name.GoTo, "/D": place}))
-        if "circle" in how:
-            action.Next = action
-        made.Root.OpenAction = place if how == "a place" else action
-
-    assert inspect(pdf(change), "a.pdf").kind == "pdf"
-
-
 def test_damage_anywhere_never_costs_a_process_and_never_raises_anything_else() -> None:
     random_ = random.Random(7)
     answers = set()
@@ -304,171 +180,6 @@ def test_damage_anywhere_never_costs_a_process_and_never_raises_anything_else() 
 
     assert answers <= {"taken", "damaged", "too_many_pixels", "no_pages", "not_a_scan"}
     assert {"taken", "damaged"} <= answers
-
-
-def test_photographs_become_one_document_of_upright_a4_pages() -> None:
-    lying = picture(size=(800, 600))
-    turned = picture(size=(800, 600), exif=orientation(6))
-
-    document = combine([picture(size=(600, 800)), lying, turned, picture("PNG", (600, 800))])
-
-    with pikepdf.open(io.BytesIO(document)) as opened:
-        sizes = [shown_size(page) for page in opened.pages]
-        assert b"pdfaid:part" in opened.Root.Metadata.read_bytes()
-        assert only_image(opened, 1).read_raw_bytes() == lying
-    assert sizes == [(595, 842), (842, 595), (595, 842), (595, 842)]
-
-
-def test_the_same_photographs_give_the_same_document() -> None:
-    images = [picture(), picture("PNG")]
-    first = combine(images)
-    time.sleep(1.1)  # a document that held the second it was made would differ
-
-    assert combine(images) == first
-
-
-@pytest.mark.parametrize(
-    "image",
-    [
-        picture("PNG", mode="RGBA"),
-        picture("PNG", mode="LA"),
-        picture("PNG", mode="P", transparency=3),
-        picture("PNG"),
-        picture() + bytes(9000),
-        picture("JPEG", mode="CMYK"),
-        picture("MPO", append_images=[Image.new("RGB", (30, 40))], save_all=True),
-    ],
-)
-def test_unusual_pictures_become_one_page_that_looks_the_same(image: bytes) -> None:
-    document = combine([image])
-
-    with pikepdf.open(io.BytesIO(document)) as opened:
-        assert len(opened.pages) == 1
-        embedded = only_image(opened)
-        shown = pikepdf.PdfImage(embedded).as_pil_image().convert("L")
-        assert "/SMask" not in embedded
-    dark, light = shown.getpixel((150, 20)), shown.getpixel((150, 350))
-    assert isinstance(dark, int | float)
-    assert isinstance(light, int | float)
-    assert (dark < 40, light > 215) == (True, True)
-
-
-def test_a_png_in_sixteen_bits_stays_readable() -> None:
-    grey = Image.new("I;16", (300, 400), 0xFFFF)
-    grey.paste(Image.new("I;16", (300, 100), 0x0A00), (0, 0))
-    out = io.BytesIO()
-    grey.save(out, "PNG")
-
-    document = combine([out.getvalue()])
-
-    with pikepdf.open(io.BytesIO(document)) as opened:
-        embedded = only_image(opened)
-        shown = pikepdf.PdfImage(embedded).as_pil_image().convert("L")
-    assert (shown.getpixel((150, 20)), shown.getpixel((150, 350))) == (0x0A, 0xFF)
-
-
-@pytest.mark.parametrize(
-    ("images", "code"),
-    [
-        ([], "no_pages"),
-        ([b"x"] * 21, "too_many_pages"),
-        ([bytes(MAX_BYTES), b"x"], "too_large"),
-        ([picture(), b"not a picture"], "damaged"),
-    ],
-)
-def test_what_cannot_be_combined_is_refused(images: list[bytes], code: str) -> None:
-    with pytest.raises(ScanRefused) as caught:
-        combine(images)
-
-    assert caught.value.code == code
-
-
-def verdict(content: bytes, filename: str) -> Scan | str:
-    try:
-        return inspect(content, filename)
-    except ScanRefused as refused:
-        return refused.code
-
-
-def unreferenced(change: Callable[[pikepdf.Pdf], object]) -> bytes:
-    """A PDF whose extra object is reached by nothing but the trailer's own key."""
-
-    def hide(made: pikepdf.Pdf) -> None:
-        made.trailer["/Hidden"] = change(made)
-
-    return pdf(hide)
-
-
-def shown_size(page: pikepdf.Page) -> tuple[int, int]:
-    width, height = round(float(page.mediabox[2])), round(float(page.mediabox[3]))
-    return (height, width) if page.obj.get("/Rotate", 0) in {90, 270} else (width, height)
-
-
-def only_image(opened: pikepdf.Pdf, page: int = 0) -> pikepdf.Stream:
-    (image,) = opened.pages[page].resources.XObject.as_dict().values()
-    assert isinstance(image, pikepdf.Stream)
-    return image
-
-
-def orientation(value: int) -> Image.Exif:
-    exif = Image.Exif()
-    exif[0x0112] = value
-    return exif
-
-
-def png_bomb(width: int, height: int) -> bytes:
-    """Small on disk: every line is empty and the lines are compressed."""
-    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    lines = zlib.compress(bytes((width // 8 + 1) * 2000))
-    chunks = (b"IHDR" + header, b"IDAT" + lines, b"IEND")
-    framed = (struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
-
-
-def jpeg_bomb() -> bytes:
-    """A small JPEG that says it is 65500 x 65500."""
-    small = picture(size=(16, 16))
-    at = small.index(b"\xff\xc0") + 5
-    return small[:at] + struct.pack(">HH", 65500, 65500) + small[at + 4 :]
-
-
-def huge_image(made: pikepdf.Pdf) -> None:
-    side = int(MAX_PIXELS**0.5) + 1
-    image = made.make_stream(
-        zlib.compress(bytes(1000)),
-        {
-            "/Type": pikepdf.Name.XObject,
-            "/Subtype": pikepdf.Name.Image,
-            "/Width": side,
-            "/Height": side,
-            "/ColorSpace": pikepdf.Name.DeviceGray,
-            "/BitsPerComponent": 8,
-            "/Filter": pikepdf.Name.FlateDecode,
-        },
-    )
-    made.pages[0].Resources = pikepdf.Dictionary({"/XObject": {"/Im0": image}})
-
-
-def nested(depth: int) -> bytes:
-    """A PDF of one page that draws a form that draws ten, which draw ten each, and so on."""
-    with pikepdf.new() as pdf:
-        page = pdf.add_blank_page(page_size=(595, 842))
-        inner = pdf.make_stream(
-            b"0 0 10 10 re f", Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Form, BBox=[0, 0, 595, 842]
-        )
-        for _level in range(depth):
-            inner = pdf.make_stream(
-                b"/A Do " * 10,
-                Type=pikepdf.Name.XObject,
-                Subtype=pikepdf.Name.Form,
-                BBox=[0, 0, 595, 842],
-                Resources=pikepdf.Dictionary(XObject=pikepdf.Dictionary(A=inner)),
-            )
-        page.obj["/Resources"] = pikepdf.Dictionary(XObject=pikepdf.Dictionary(A=inner))
-        page.obj["/Contents"] = pdf.make_stream(b"/A Do")
-        out = io.BytesIO()
-        pdf.save(out)
-    return out.getvalue()
 
 
 def test_a_pdf_whose_pages_cannot_be_drawn_is_refused() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from app.models import ExportRelease, Hospital, db
 from app.services import exports, jobs
-from tests.services.test_exports import asked, decide, everybody_releases, opened, run, state
+from tests.services.export_words import asked, decide, everybody_releases, opened, run, state
 from tests.trust.test_minimise import every_mark, found_in
 
 pytestmark = pytest.mark.one_database

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import datetime as dt
 import io
 import json
 import os
@@ -13,92 +11,33 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pikepdf
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 from fhir.resources.R4B.consent import Consent
 
 import config
-from app.errors import Incomplete, NotAllowed, NotFound
+from app.errors import NotAllowed, NotFound
 from app.models import ArchivedDocument, ConsentForm, Job, db, now
 from app.outside import seals
-from app.outside.seals import Seal
-from app.services import archives, consents, copies, housekeeping, jobs
+from app.services import archives, consents, copies
 from app.words import Channel
 from tests.houses import environment
-from tests.outside.test_seals import certified, signer, updated, written
-from tests.papers import document, photograph, sentence, words_of
-
-KEY = ec.generate_private_key(ec.SECP256R1())
-PAIR = (written(KEY), certified(KEY, "Seal of the tests"))
-DAY = dt.timedelta(days=1)
-
-
-@contextmanager
-def sealing(world: Any, seal: Seal | None) -> Iterator[None]:
-    """A house with this seal."""
-    extensions = world.house.app.extensions
-    usual = extensions["premises"]
-    extensions["premises"] = dataclasses.replace(usual, seal=seal)
-    try:
-        yield
-    finally:
-        extensions["premises"] = usual
-
-
-@pytest.fixture
-def sealed(world: Any) -> Iterator[Any]:
-    """The world, with a seal."""
-    with sealing(world, Seal(*PAIR)):
-        yield world
-
-
-def archive(world: Any, *contents: bytes, name: str = "signed", ending: str = "pdf") -> None:
-    with world.house.acting(world.people["owner"]) as actor:
-        uploads = [archives.Upload(content, f"scan.{ending}") for content in contents or (document(2),)]
-        archives.file_scan(actor, db.session.get(ConsentForm, world.forms[name][0]), uploads, source="desk")
-
-
-def run_due(world: Any) -> None:
-    jobs.run_due(world.house.app.app_context)
-
-
-def asked(world: Any) -> list[tuple[str, int, str | None]]:
-    """State, attempts and error of the copying jobs."""
-    found = world.house.rows("SELECT state, attempts, error FROM job WHERE kind = 'copy.make' ORDER BY id")
-    return [tuple(row) for row in found]
-
-
-def kinds(world: Any, name: str = "signed") -> list[tuple[int, str, int]]:
-    statement = "SELECT position, kind, pages FROM archived_document WHERE form_id = :id ORDER BY position, kind"
-    return [tuple(row) for row in world.house.rows(statement, id=world.forms[name][0])]
-
-
-def copy_of(world: Any, name: str = "signed") -> bytes:
-    """The copy as the treating clinician downloads it."""
-    with world.house.acting(world.people["owner"]):
-        return archives.read(copies.copy_of(db.session.get(ConsentForm, world.forms[name][0])))
-
-
-def attached(copy: bytes) -> dict[str, bytes]:
-    with pikepdf.open(io.BytesIO(copy)) as pdf:
-        return {name: spec.get_file().read_bytes() for name, spec in pdf.attachments.items()}
-
-
-def consent_in(copy: bytes) -> dict[str, Any]:
-    (data,) = [content for name, content in attached(copy).items() if name.endswith(".fhir.json")]
-    found: dict[str, Any] = json.loads(data)
-    return found
-
-
-def files(world: Any) -> set[str]:
-    return {path.name for path in (world.house.var / "files").iterdir()}
-
+from tests.outside.test_seals import signer
+from tests.papers import document, photograph
+from tests.services.copy_words import (
+    DAY,
+    PAIR,
+    archive,
+    asked,
+    consent_in,
+    copy_of,
+    files,
+    kinds,
+    run_due,
+)
 
 # --- made -----------------------------------------------------------------------------------------------------------
 
@@ -191,69 +130,6 @@ def test_the_forms_page_says_that_the_copy_is_being_made_then_offers_it_and_tell
     assert [words in page for page in (before, after) for words in (making, offered)] == [True, False, False, True]
     assert "Signed digitally by Maria &lt;b&gt;Signer on " in before
     assert "The certificate was issued by State Authority." in before
-
-
-# --- signed digitally -----------------------------------------------------------------------------------------------
-
-
-def test_a_signed_pdf_is_attached_untouched_behind_a_cover_that_says_what_the_check_found(sealed: Any) -> None:
-    signed = signer("Maria Signer", "State Authority").put_on(document(3), reason="I agree")
-    archive(sealed, signed)
-
-    run_due(sealed)
-
-    copy = copy_of(sealed)
-    assert kinds(sealed) == [(1, "original", 3), (2, "copy", 1)]
-    (name,) = [name for name in attached(copy) if name.endswith(".pdf")]
-    assert attached(copy)[name] == signed
-    words = words_of(copy)
-    assert "Signed digitally by Maria Signer on " in words
-    assert "The certificate was issued by State Authority." in words
-    assert "each signature holds, and together they cover the whole file." in words
-    assert "Whether a certificate’s issuer is trusted or qualified was not checked." in words
-
-
-def test_the_signers_name_is_sealed_in_the_row_and_opens_for_the_form_alone(sealed: Any) -> None:
-    archive(sealed, signer("Maria Signer").put_on(document(), reason="I agree"))
-
-    raw = bytes(sealed.house.value("SELECT sealed_signature FROM archived_document WHERE sealed_signature IS NOT NULL"))
-    assert b"Maria" not in raw
-    with sealed.house.acting(sealed.people["owner"]):
-        (kept,) = db.session.get(ConsentForm, sealed.forms["signed"][0]).documents
-        (found,) = archives.signatures_of(kept)
-        said = [str(words) for words in archives.said(found, lambda moment: moment.date().isoformat())]
-    assert said == [
-        f"Signed digitally by Maria Signer on {dt.datetime.now(dt.UTC).date()}, by the signer’s own clock.",
-        "The certificate is self-made: nobody else vouches for the name.",
-    ]
-
-
-def rotate(writer: Any) -> None:
-    from pyhanko.pdf_utils import generic
-
-    page = writer.root["/Pages"]["/Kids"][0]
-    page[generic.pdf_name("/Rotate")] = writer.add_object(generic.NumberObject(180))
-    writer.update_container(page)
-
-
-@pytest.mark.parametrize("change", ["behind", "inside"])
-def test_a_pdf_changed_after_its_signature_is_refused_in_plain_words_and_nothing_stays(world: Any, change: str) -> None:
-    signed = signer().put_on(document(), reason="I agree")
-    said = {
-        "behind": "The PDF was changed after it was signed digitally, or a second person put a visible signature over it. "
-        "Ask each signer for the file as it was signed.",
-        "inside": "The digital signature does not fit this PDF: the file was changed. "
-        "Ask the signer for the file as it was signed.",
-    }[change]
-    changed = updated(signed, rotate) if change == "behind" else signed.replace(b"595 842", b"595 812")
-    before = files(world)
-
-    with world.house.app.app_context(), pytest.raises(Incomplete) as caught:
-        archive(world, changed)
-
-    with world.house.app.app_context():
-        assert sentence(caught.value) == said
-    assert (files(world), kinds(world)) == (before, [])
 
 
 # --- once, whatever happens -----------------------------------------------------------------------------------------
@@ -365,67 +241,3 @@ def test_a_worker_killed_between_the_file_and_the_row_leaves_nothing_wrong(seale
     os.utime(house.var / "files" / orphan, (old, old))
     result = house.app.test_cli_runner().invoke(args=["fsck", "--deep", "--repair"])
     assert result.output.splitlines() == [f"orphan {orphan}: no row names this file (repaired)", "everything fits"]
-
-
-# --- without a seal -------------------------------------------------------------------------------------------------
-
-
-def findings(world: Any) -> list[str]:
-    with world.house.app.app_context():
-        return [str(finding) for finding in housekeeping.fsck()]
-
-
-def aged(world: Any, days: int) -> None:
-    """As if the form had been archived so long ago."""
-    with world.house.everything() as session:
-        session.connection(execution_options={"writes": True})
-        table = ConsentForm.__table__
-        mine = table.c.id == world.forms["signed"][0]
-        session.execute(table.update().where(mine).values(archived_at=now() - days * DAY))
-        session.commit()
-
-
-def test_without_a_seal_nothing_is_asked_for_and_fsck_and_the_daily_job_say_why(world: Any) -> None:
-    archive(world)
-    assert asked(world) == []
-    assert findings(world) == []
-    aged(world, 2)
-
-    run_due(world)
-
-    assert findings(world) == ["setting SEAL_KEY: it is not set, so 1 archived forms have no sealed copy"]
-    (error,) = [row[0] for row in world.house.rows("SELECT error FROM job WHERE kind = 'copies.sweep'")]
-    assert error == "No archive copy is sealed: SEAL_KEY and SEAL_CERTIFICATE are not set."
-
-
-def test_once_there_is_a_seal_the_daily_job_makes_what_was_missing(world: Any) -> None:
-    archive(world)
-    aged(world, 2)
-    with sealing(world, Seal(*PAIR)):
-        assert findings(world) == [f"copy {world.forms['signed'][1]}: the form's sealed copy is missing"]
-
-        run_due(world)
-
-        assert kinds(world) == [(1, "original", 2), (2, "copy", 2)]
-        assert findings(world) == []
-
-
-def test_a_seal_that_is_over_makes_no_copy_and_the_row_says_so(world: Any) -> None:
-    over = Seal(PAIR[0], certified(KEY, "Seal of the tests", until=dt.datetime.now(dt.UTC) - DAY))
-    with sealing(world, over):
-        archive(world)
-        run_due(world)
-
-    said = "No archive copy is sealed: the certificate in SEAL_CERTIFICATE is not in force."
-    assert asked(world) == [("queued", 1, said)]
-    assert kinds(world) == [(1, "original", 2)]
-
-
-def test_an_original_that_cannot_be_drawn_fails_and_says_so_without_quoting_it(sealed: Any) -> None:
-    with sealed.house.app.app_context():
-        copies.ask(sealed.forms["enrolled"][1])  # its file of the tests only begins like a PDF
-
-    run_due(sealed)
-
-    assert asked(sealed) == [("queued", 1, "No archive copy was made: unreadable child: raised PdfiumError.")]
-    assert kinds(sealed, "enrolled") == [(1, "original", 1)]

@@ -9,9 +9,8 @@ from sqlalchemy import delete
 
 from app.models import Job, now
 from app.words import JobState
-from tests.services.test_copies import DAY, aged, archive, asked, run_due, sealed
+from tests.services.copy_words import DAY, aged, archive, asked, run_due
 
-__all__ = ["sealed"]
 pytestmark = pytest.mark.one_database
 
 

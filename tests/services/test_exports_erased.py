@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.services.test_exports import asked, decide, fetched, manifest, opened, passphrase, run
+from tests.services.export_words import asked, decide, fetched, manifest, opened, passphrase, run
 from tests.services.test_proofs import erased
 
 pytestmark = pytest.mark.one_database

@@ -22,7 +22,7 @@ from tests.desks import blank_of
 from tests.desks import printed as printed_blank
 from tests.papers import by_field, document, locked_document, sentence
 from tests.scans import bound, jpeg, scanned, written
-from tests.services.test_copies import PAIR, sealing
+from tests.services.copy_words import PAIR, sealing
 
 pytestmark = pytest.mark.one_database
 

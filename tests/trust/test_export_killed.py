@@ -15,7 +15,7 @@ import pytest
 import config
 from app.models import Job, now
 from tests.houses import environment
-from tests.services.test_exports import everybody_releases, fetched, opened, passphrase, run, state
+from tests.services.export_words import everybody_releases, fetched, opened, passphrase, run, state
 
 pytestmark = [pytest.mark.t_crash, pytest.mark.one_database]
 

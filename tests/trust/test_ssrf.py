@@ -1,7 +1,7 @@
 """T-SSRF: what is set, opened, copied, sealed or checked asks nobody and opens no file, whatever addresses stand in it.
 
 A listener on this machine counts who comes, from this process and from every child. What a page alone could ask for is
-tried on the renderer itself (``tests/outside/test_paper_rendering``); here it is the whole way of names and files.
+tried on the renderer itself (``tests/outside/test_paper_attacks``); here it is the whole way of names and files.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from app.services import archives, consents, jobs, stack_drops
 from tests.conftest import Tally
 from tests.outside.test_seals import NOW, PEM, YEAR, archivable, written
 from tests.papers import document, photograph
-from tests.services.test_copies import sealing
+from tests.services.copy_words import sealing
 from tests.trust.planting import active_in, every_page, plant
 from tests.world import SIGNED, World, bring_form
 

@@ -22,7 +22,7 @@ def loose_page(world: World, who: str) -> str:
     """The address of a page without a form, in a stack of the world."""
     with world.house.everything() as session:
         stack = session.scalars(select(Stack).where(Stack.person_id == world.people[who])).one()
-        (page,) = (one for one in stack.pages if one.form_id is None)
+        (page,) = (one for one in stack.pages if one.form_id is None and one.blank_id is None)
         return f"/stacks/{stack.public_id}/pages/{page.public_id}"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.world.elsewhere import papers_from_elsewhere
 from tests.world.endings import what_happened
 from tests.world.names import World, identity, token_of
 from tests.world.own_texts import OPINION, texts_of_hospitals
@@ -43,6 +44,7 @@ def build(house: Any) -> World:
     with house.system():
         places_and_people(world)
     patients_and_forms(house, world)
+    papers_from_elsewhere(house, world)
     blank_forms(house, world)
     what_happened(house, world)
     texts_of_hospitals(house, world)

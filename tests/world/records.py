@@ -7,6 +7,7 @@ from typing import Any
 from app.models import (
     ConsentForm,
     Hospital,
+    Patient,
     Person,
     db,
     today,
@@ -51,6 +52,7 @@ def patients_and_forms(house: Any, world: World) -> None:
         "ukrainian": ("ukrainian", "Kyiv", ARCHIVED),
         "ukrainian draft": ("ukrainian", "Kyiv", PRINTED),
         "restricted": ("owner", "Thessaloniki", ARCHIVED),
+        "bound": ("owner", "Thessaloniki", FRESH),  # to the blank form of that name
     }
     for number, (name, (who, where, far)) in enumerate(plan.items()):
         world.identities[name] = identity(number)
@@ -100,7 +102,7 @@ def file_bytes(actor: Any, form: ConsentForm, content: bytes = b"%PDF-1.7 a scan
 
 
 def blank_forms(house: Any, world: World) -> None:
-    """Forms printed before their patient is known; one is cancelled."""
+    """Forms printed before their patient is known, in every hospital that may; one is bound since, one cancelled."""
     plan = {
         "out": ("owner", "Thessaloniki"),
         "cancelled": ("owner", "Thessaloniki"),
@@ -108,7 +110,10 @@ def blank_forms(house: Any, world: World) -> None:
         "colleague's": ("colleague", "Thessaloniki"),
         "leaver's": ("leaver", "Thessaloniki"),
         "neighbour's": ("neighbour", "Leipzig"),
+        "outsider's": ("outsider", "Plovdiv"),
+        "closed house's": ("clinician of the closed house", "Closed house"),
         "ukrainian": ("ukrainian", "Kyiv"),
+        "bound": ("owner", "Thessaloniki"),
     }
     for name, (who, where) in plan.items():
         with house.acting(world.people[who]) as actor:
@@ -124,3 +129,7 @@ def blank_forms(house: Any, world: World) -> None:
             world.blanks[name] = (blank.id, blank.public_id)
             if name == "cancelled":
                 blanks.cancel(actor, blank, reason="Coffee on it")
+            if name == "bound":
+                patient = db.session.get(Patient, world.patients[name][0])
+                bound = blanks.bind(actor, patient, blank=blank, end_others=None)
+                world.forms[name] = (bound.id, bound.public_id)

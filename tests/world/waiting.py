@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.models import (
+    BlankForm,
     ConsentForm,
     Export,
     ExportRelease,
@@ -38,38 +39,44 @@ def work_that_waits(world: World) -> None:
 
 
 STACKS = {
-    # whose: forms whose pages lie in it (None: no form)
-    "owner": ("printed", "enrolled", None),
-    "colleague": ("colleague's", None),
-    "neighbour": ("neighbour's", None),
-    "assistant": ("printed", None),
-    "revoked assistant": ("printed", None),  # the grant has ended since
-    "leaver": ("leaver's",),
+    # whose: forms and blank forms whose pages lie in it (None: no form)
+    "owner": ("printed", "enrolled", "blank out", "blank bound", None),
+    "colleague": ("colleague's", "blank colleague's", None),
+    "neighbour": ("neighbour's", "blank neighbour's", None),
+    "assistant": ("printed", "blank out", None),
+    "assistant of chosen": ("enrolled", "printed", "blank out", None),  # sees the first and the last
+    "revoked assistant": ("printed", "blank out", None),  # the grant has ended since
+    "leaver": ("leaver's", "blank leaver's"),
 }
 
 
 def _stacks(world: World) -> None:
     """Scans that wait to be filed."""
-    vault, store = premises().vault, premises().store
     for who, names in STACKS.items():
         stack = Stack(person_id=world.people[who], state=StackState.READY, added_at=now(), files=[], faults=[])
         stack.hospital_id = world.hospitals["Leipzig" if who == "neighbour" else "Thessaloniki"]
         stack.passed_on = 3
         for position, name in enumerate(names, start=1):
-            key = vault.new_key(PURPOSE)
-            form = db.session.get(ConsentForm, world.forms[name][0]) if name in world.forms else None
-            StackPage(
-                stack=stack,
-                position=position,
-                state=ScanState.WAITING,
-                code=form.code if form is not None else None,
-                number=1 if form is not None else None,
-                form=form,
-                of_pages=4 if form is not None else None,
-                storage_key=store.put(document(), key, vault).key,
-                wrapped_key=key,
-            )
+            stack.pages.append(_page(world, position, name))
         db.session.add(stack)
+
+
+def _page(world: World, position: int, name: str | None) -> StackPage:
+    """A page of a form, of a blank form or of none."""
+    vault, store = premises().vault, premises().store
+    key = vault.new_key(PURPOSE)
+    page = StackPage(position=position, state=ScanState.WAITING, wrapped_key=key)
+    page.storage_key = store.put(document(), key, vault).key
+    if name is None:
+        return page
+    if name.startswith("blank "):
+        page.blank = db.session.get(BlankForm, world.blanks[name.removeprefix("blank ")][0])
+        page.code = page.blank.code
+    else:
+        page.form = db.session.get(ConsentForm, world.forms[name][0])
+        page.code = page.form.code
+    page.number, page.of_pages = 1, 4
+    return page
 
 
 def _exports(world: World) -> None:
@@ -117,7 +124,9 @@ RUNS = {
     "owner": ("printed", "enrolled"),
     "colleague": ("colleague's",),
     "assistant": ("printed",),
+    "assistant of chosen": ("printed", "enrolled"),  # sees the second
     "revoked assistant": ("printed",),  # the grant has ended since
+    "leaver": ("leaver's",),
 }
 
 

@@ -14,7 +14,7 @@ import pytest
 import config
 from app.outside.seals import Seal
 from tests.houses import MASTER_KEY, SECRET, House, environment
-from tests.services.test_copies import PAIR
+from tests.services.copy_words import PAIR
 from tests.trust.restore.backups import good, refused, untouched
 from tests.world import World
 
