@@ -38,6 +38,7 @@ from app.services import (
     mail_rounds,  # noqa: F401  its job
     own_texts,  # noqa: F401  its jobs
     reference,
+    reminders,  # noqa: F401  its job
     stack_filings,  # noqa: F401  its jobs
     stack_readings,  # noqa: F401  its jobs
     texts,

@@ -53,6 +53,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "demo-logins": ("Person", "name and role of demo accounts, in demo mode only"),
     "job": ("all", "what the job does"),
     "mail": ("Mail, MailOff, Person", "the mail itself, to its receiver; how many wait, to the operator"),
+    "reminders": (
+        "ConsentForm, Patient, Letter, ExportRelease, Grant, Mandate, Job",
+        "who is concerned today; how much waits, counted under each one's own rights, into that person's mail",
+    ),
     "proofs": ("ConsentForm, ArchivedDocument, DocumentKey, Patient", "how many proofs of consent a hospital keeps"),
     "expiry": ("Patient, ConsentForm, BlankForm", "what is due"),
     "log-names": ("Person", "the names of who opened a record one may audit"),

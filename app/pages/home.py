@@ -15,8 +15,9 @@ from app.pages import exports, names
 from app.pages.base import Page, expose, has_access, may, once_key
 from app.pages.security import acting
 from app.pages.timelines import due
-from app.services import links, worklist
-from app.words import FormState, MandateKind, Role, RunState, _
+from app.premises import premises
+from app.services import links, messages, worklist
+from app.words import FormState, MailState, MandateKind, Role, RunState, _
 
 LAST_DAYS = 7
 
@@ -322,4 +323,21 @@ def _operating() -> list[Group]:
         {"title": name, "note": _("Empty: no consent form prints. Fill it in among the settings of the server.")}
         for name in worklist.empty_settings()
     ]
-    return [Group(_("Settings to fill in"), settings), Group(_("Countries to check"), countries)]
+    return [
+        Group(_("Mail that does not go"), _post()),
+        Group(_("Settings to fill in"), settings),
+        Group(_("Countries to check"), countries),
+    ]
+
+
+def _post() -> list[dict[str, object]]:
+    """Mails that wait because there is no server, and those given up."""
+    outbox = messages.outbox()
+    items: list[dict[str, object]] = []
+    if outbox.waiting and not outbox.has_server and not premises().settings.demo:
+        items.append({"title": "MAIL_SERVER", "note": _("Not set, so mails wait."), "url": url_for("MailPage.list")})
+    if outbox.undelivered:
+        note = ngettext("%(num)s mail was not delivered.", "%(num)s mails were not delivered.", outbox.undelivered)
+        address = url_for("MailPage.list", state=MailState.FAILED.value)
+        items.append({"title": _("Not delivered"), "note": note, "url": address, "act": _("Look")})
+    return items

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from app.labels import LABELS
 from app.models import Mail, MailOff, db, now
 from app.services import jobs, mail_rounds, messages
 from app.services.mail_kinds import KINDS
@@ -117,7 +118,7 @@ def test_a_subject_is_readable_in_every_alphabet(house: Any, office: PostOffice,
         sweep(house)
     (mail,) = office.mails
     with house.app.app_context(), messages.spoken_in(language):
-        wanted = str(KINDS["place.given"].subject) % {"role": str(messages.mail_kinds.LABELS[MandateKind.ASSISTANT])}
+        wanted = str(KINDS["place.given"].subject) % {"role": str(LABELS[MandateKind.ASSISTANT])}
     assert mail["Subject"] == wanted
     assert mail["Content-Language"] == language
 

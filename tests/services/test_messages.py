@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.errors import Incomplete
-from app.models import Centre, Mandate, Membership, Person, db, today
+from app.models import Centre, Mail, Mandate, Membership, Person, db, today
 from app.services import links, messages, people
 from app.services.accounts import Typed
 from app.services.mail_kinds import KINDS, Shape
@@ -49,7 +49,7 @@ def test_who_is_given_a_place_and_whose_place_ends_is_told(house: Any, clinic: d
         (clinic["clinician"], "place.ended", "to_send"),
     ]
     with house.system():
-        told = [messages.words_of(mail, mail.person).paragraphs[0] for mail in db.session.query(messages.Mail)]
+        told = [messages.words_of(mail, mail.person).paragraphs[0] for mail in db.session.query(Mail)]
     day = f"{today().day} {today():%B %Y}"
     assert told == [
         f"You were given a place: Clinician, Home, Centre of Home. It begins on {day}.",
@@ -81,7 +81,7 @@ def test_a_mandate_names_its_place(house: Any, clinic: dict[str, int]) -> None:
     facts = house.rows("SELECT facts FROM mail ORDER BY id")
     assert len(facts) == 2
     with house.system():
-        first, second = (messages.words_of(mail, mail.person) for mail in db.session.query(messages.Mail))
+        first, second = (messages.words_of(mail, mail.person) for mail in db.session.query(Mail))
     assert first.subject == "You have a new place: Assistant"
     assert second.paragraphs[0].startswith("Your place ends: Assistant, Home. Its last day is ")
 

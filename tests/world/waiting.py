@@ -7,6 +7,8 @@ from app.models import (
     ConsentForm,
     Export,
     ExportRelease,
+    Mail,
+    MailOff,
     PrintItem,
     PrintRun,
     Stack,
@@ -21,6 +23,8 @@ from app.premises import premises
 from app.words import (
     Bundle,
     ExportState,
+    MailState,
+    MandateKind,
     ReleaseState,
     RunState,
     ScanState,
@@ -36,6 +40,27 @@ def work_that_waits(world: World) -> None:
     _stacks(world)
     _exports(world)
     _runs(world)
+    _mails(world)
+
+
+MAILS = {
+    # whose: what became of it
+    "owner": MailState.SENT,
+    "assistant": MailState.FAILED,
+    "representative": MailState.QUEUED,
+    "outsider": MailState.DROPPED,
+}
+
+
+def _mails(world: World) -> None:
+    """What the platform wrote to people; it is due tomorrow, so that no round of a test takes it."""
+    facts = {"role": MandateKind.ASSISTANT, "place": "Thessaloniki", "day": today().isoformat()}
+    for who, state in MAILS.items():
+        mail = Mail(person_id=world.people[who], kind="place.given", facts=facts, state=state)
+        mail.message_id, mail.written_at, mail.due_at = f"<{who}@cpms.test>", now(), now() + DAY
+        mail.sent_at = now() if state is MailState.SENT else None
+        db.session.add(mail)
+    db.session.add(MailOff(person_id=world.people["colleague"], kind="digest"))
 
 
 STACKS = {

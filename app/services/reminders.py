@@ -1,0 +1,169 @@
+"""Reminders: once a day, who is to be told by mail that work waits; one mail a person, numbers and a link.
+
+The rows say who is concerned today; each person's numbers are then counted under that person's own rights, so a mail can
+count nothing that Home would not show. What a mail says is ``mail_kinds``; what Home shows is ``worklist``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app import access, actors, sight
+from app.actors import Actor
+from app.models import (
+    ConsentForm,
+    Export,
+    ExportRelease,
+    Grant,
+    Job,
+    Letter,
+    LetterRecord,
+    Mail,
+    Mandate,
+    Patient,
+    today,
+)
+from app.premises import premises
+from app.services import messages
+from app.services.jobs import Every, job, report
+from app.services.worklist import RENEWALS_DAYS
+from app.words import ExportState, FormState, JobState, MandateKind, PatientState, ReleaseState
+
+REMIND = "reminders.write"
+RENEWALS = (RENEWALS_DAYS, 30)
+"""Days before a form has to be signed anew."""
+LAST_DAYS_OF_A_DRAFT = 3
+LETTERS = (7, 14, 21)
+"""Days after a patient's letter came."""
+RELEASES = (1, 7, 21)
+"""Days after an export was asked for."""
+LONGEST_PAUSE = 14
+"""Days that are caught up on when the job did not run."""
+
+
+@job(REMIND, reason="reminders", every=Every.DAY)
+def remind(_actor: Actor, _payload: Mapping[str, Any]) -> None:
+    """Write to everybody for whom something came near since the last time."""
+    with sight.wide("reminders") as session:
+        concerned = sorted(_concerned(session, _last_time(session), today()))
+    for done, person_id in enumerate(concerned, start=1):
+        _write(person_id)
+        report(done, len(concerned))
+
+
+def _last_time(session: Session) -> dt.date:
+    """The last day this was done."""
+    done = select(func.max(Job.due_at)).where(Job.kind == REMIND, Job.state == JobState.DONE)
+    found, yesterday = session.scalar(done), today() - dt.timedelta(days=1)
+    if found is None:
+        return yesterday
+    return max(min(found.date(), yesterday), today() - dt.timedelta(days=LONGEST_PAUSE))
+
+
+# --- who is concerned ------------------------------------------------------------------------------------------------
+
+
+def _concerned(session: Session, since: dt.date, on: dt.date) -> set[int]:
+    """Ids of the people for whom something fell due after ``since`` and until ``on``."""
+
+    def comes(column: Any, days: int) -> ColumnElement[bool]:
+        """Whether a date lies this many days ahead (or back, if negative) of one of these days."""
+        ahead = dt.timedelta(days=days)
+        return and_(column > since + ahead, column <= on + ahead)
+
+    clinicians = set(session.scalars(_of_renewals(comes))) | set(session.scalars(_of_drafts(comes)))
+    clinicians |= set(session.scalars(_of_releases(since, on)))
+    helpers = select(Grant.assistant_id).where(Grant.clinician_id.in_(clinicians), actors.in_force(Grant.__table__, on))
+    return clinicians | set(session.scalars(helpers)) | set(session.scalars(_of_letters(comes, on)))
+
+
+def _of_renewals(comes: Any) -> Select[Any]:
+    near = or_(*(comes(ConsentForm.renewal_due_on, days) for days in RENEWALS))
+    return select(Patient.clinician_id).join(ConsentForm).where(ConsentForm.state == FormState.ARCHIVED, near)
+
+
+def _of_drafts(comes: Any) -> Select[Any]:
+    near = or_(*(comes(Patient.draft_ends_on, days) for days in (_days_of_a_draft(), LAST_DAYS_OF_A_DRAFT)))
+    return select(Patient.clinician_id).where(Patient.state == PatientState.DRAFT, near)
+
+
+def _days_of_a_draft() -> int:
+    """How many days a draft still has on the day Home begins to remind of its form."""
+    settings = premises().settings
+    return int(settings["DRAFT_DAYS"] - settings["REMIND_DAYS"])
+
+
+def _of_letters(comes: Any, on: dt.date) -> Select[Any]:
+    came = or_(*(comes(Letter.received_on, -days) for days in LETTERS))
+    hospitals = select(Letter.hospital_id).where(came, Letter.id.in_(_unanswered()), Letter.open_until >= on)
+    contact = Mandate.kind == MandateKind.DATA_PROTECTION_CONTACT
+    there = Mandate.hospital_id.in_(hospitals)
+    return select(Mandate.person_id).where(contact, there, actors.in_force(Mandate.__table__, on))
+
+
+def _unanswered() -> Select[Any]:
+    return select(LetterRecord.letter_id).where(LetterRecord.outcome.is_(None))
+
+
+def _of_releases(since: dt.date, on: dt.date) -> Select[Any]:
+    asked = []
+    for days in RELEASES:
+        first, last = (dt.datetime.combine(day - dt.timedelta(days=days - 1), dt.time(), dt.UTC) for day in (since, on))
+        asked.append(and_(Export.asked_at >= first, Export.asked_at < last))
+    waits = (ExportRelease.state == ReleaseState.ASKED, Export.state == ExportState.RELEASING)
+    return select(ExportRelease.person_id).join(Export).where(*waits, or_(*asked))
+
+
+# --- what each one is told -------------------------------------------------------------------------------------------
+
+
+def _write(person_id: int) -> None:
+    """Write one person's digest of today, unless it is written, or nothing waits that the person may see."""
+    slot = f"digest {person_id} {today():%Y-%m-%d}"
+    with sight.wide("reminders") as session, suppress(IntegrityError):
+        if session.scalar(select(Mail.id).where(Mail.slot == slot)) is not None:
+            return
+        facts = counts(session, actors.load(session, person_id, "job"))
+        session.rollback()
+        if any(facts.values()):
+            session.connection(execution_options={"writes": True})
+            messages.post(person_id, "digest", facts, slot=slot, session=session)
+            session.commit()
+
+
+def counts(session: Session, actor: Actor) -> dict[str, int]:
+    """How much waits for a person: what the digest says.
+
+    Args:
+        session: a wide one; the actor's rights are in each clause.
+        actor: with the person's rights of today.
+    """
+    near, late = actor.on + dt.timedelta(days=RENEWALS_DAYS), actor.on + dt.timedelta(days=_days_of_a_draft())
+    waits = {
+        "renewals": (
+            ConsentForm,
+            "consent.open",
+            and_(ConsentForm.state == FormState.ARCHIVED, ConsentForm.renewal_due_on <= near),
+        ),
+        "drafts": (Patient, "patient.open", and_(Patient.state == PatientState.DRAFT, Patient.draft_ends_on <= late)),
+        "letters": (Letter, "letter.open", and_(Letter.id.in_(_unanswered()), Letter.open_until >= actor.on)),
+        "releases": (
+            ExportRelease,
+            "export_release.open",
+            and_(
+                ExportRelease.state == ReleaseState.ASKED,
+                ExportRelease.export_id.in_(select(Export.id).where(Export.state == ExportState.RELEASING)),
+            ),
+        ),
+    }
+    return {
+        name: session.scalar(select(func.count(table.id)).where(where, access.right(actor, act))) or 0
+        for name, (table, act, where) in waits.items()
+    }
