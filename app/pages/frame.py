@@ -20,6 +20,7 @@ from app import audit, sight
 from app.errors import NoRoom, NotFound, Refusal
 from app.labels import LABELS
 from app.models import now
+from app.outside.storage import StorageFault
 from app.pages import names
 from app.pages.base import may
 from app.pages.browsers import Browsers, here
@@ -40,6 +41,7 @@ def hang(app: Flask) -> None:
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _failed)
     app.register_error_handler(OSError, _no_room)
+    app.register_error_handler(StorageFault, _lost)
     app.register_error_handler(OperationalError, lambda error: _refused(engines.refusal(error)))
     app.register_error_handler(CSRFError, _stale_form)
     app.context_processor(_words)
@@ -169,6 +171,17 @@ def _no_room(error: OSError) -> Any:
         )
     current_app.log_exception(sys.exc_info())
     return _failed(InternalServerError())
+
+
+def _lost(fault: StorageFault) -> Any:
+    """A stored file that is missing, or not what was written: whoever asks for it is told, and ``flask fsck`` names it."""
+    if fault.code not in {"missing", "damaged"}:
+        current_app.log_exception(sys.exc_info())
+        return _failed(InternalServerError())
+    current_app.logger.error("a stored file is %s", fault.code)
+    return _refused(
+        NotFound(_("This file is missing or damaged on the platform. Tell the operator: a backup may have it whole."))
+    )
 
 
 def _failed(error: HTTPException) -> Any:
