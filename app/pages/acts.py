@@ -37,6 +37,7 @@ ACT_WORDS: dict[str, object] = {
     "person.enable": _("Unlock an account"),
     "person.offer-link": _("Make a link to set a password"),
     "person.change-password": _("Change one’s password"),
+    "person.choose-mail": _("Choose which mails one gets"),
     "membership.see": _("See who belongs to a centre"),
     "membership.add": _("Add a person to a centre"),
     "membership.amend": _("Change the dates of a membership"),
