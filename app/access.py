@@ -48,6 +48,7 @@ from app.models import (
     Registry,
     Stack,
     StackPage,
+    TextChange,
     ThematicArea,
 )
 from app.scopes import (
@@ -202,6 +203,9 @@ ACCESS: dict[str, Row] = {
     # consent
     "text.see":                (ConsentText,    nobody, everybody, nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
     "text.publish":            (ConsentText,    nobody, nobody,    nobody,       nobody,           nobody, consequence,                     nobody,           consequence),
+    "text_change.see":         (TextChange,     nobody, everybody, nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "text_change.declare":     (TextChange,     nobody, nobody,    nobody,       nobody,           nobody, consequence,                     nobody,           consequence),
+    "text_change.take-back":   (TextChange,     nobody, nobody,    nobody,       nobody,           nobody, consequence,                     nobody,           nobody),
     "own_text.see":            (OwnText,        nobody, nobody,    accepted_at_work, accepted_at_work, nobody, (mandated_hospital, second_person), nobody,    nobody),
     "own_text.open":           (OwnText,        nobody, nobody,    nobody,       nobody,           nobody, (mandated_hospital, second_person), nobody,        nobody),
     "own_text_writer.see":     (OwnTextWriter,  nobody, nobody,    nobody,       nobody,           nobody, mandated_hospital,               nobody,           nobody),
@@ -230,6 +234,7 @@ ACCESS: dict[str, Row] = {
     "consent.cancel":          (ConsentForm,    nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
     "consent.annul":           (ConsentForm,    nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
     "consent.keep-copy":       (ConsentForm,    nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           consequence),
+    "consent.set-renewal":     (ConsentForm,    nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           consequence),
     "consent.end-proof":       (ConsentForm,    nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           consequence),
     "proof.find":              (Hospital,       nobody, nobody,    nobody,       nobody,           nobody, mandated_hospital,               nobody,           nobody),
     "proof.open":              (ConsentForm,    nobody, nobody,    nobody,       nobody,           nobody, proving,                         nobody,           nobody),

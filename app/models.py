@@ -23,6 +23,7 @@ from app.tables.people import (
 )
 from app.tables.prints import PrintItem, PrintRun
 from app.tables.stacks import Stack, StackPage
+from app.tables.text_changes import TextChange
 from app.tables.workings import AuditEntry, Job, OnceKey
 
 TABLES = (
@@ -52,6 +53,7 @@ TABLES = (
     ConsentText,  # a published text, never changed
     OwnText,  # a version of a hospital's own text
     OwnTextWriter,  # somebody whose words are in it
+    TextChange,  # a text that changes what is done with the data
     ConsentForm,  # a form, from language to archive
     ConsentDecision,  # an answer for one purpose
     ArchivedDocument,  # a stored scan, append-only
@@ -115,6 +117,7 @@ __all__ = [
     "Spell",
     "Stack",
     "StackPage",
+    "TextChange",
     "ThematicArea",
     "db",
     "now",

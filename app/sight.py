@@ -62,6 +62,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "log-names": ("Person", "the names of who opened a record one may audit"),
     "fsck": ("all", "findings with keys, no contents"),
     "health": ("none", "whether the database answers"),
+    "text-change": ("ConsentForm, ConsentDecision, Patient", "how many forms a hospital's own text makes due"),
     "command": ("all", "what the operator's command prints"),
     "seed": ("all", "nothing"),
 }

@@ -112,6 +112,7 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (F.SUPERSEDED, "consent.end-proof", F.SUPERSEDED),
         (F.WITHDRAWN, "consent.end-proof", F.WITHDRAWN),
         (F.ANNULLED, "consent.end-proof", F.ANNULLED),
+        (F.ARCHIVED, "consent.set-renewal", F.ARCHIVED),  # by a job, because the text has changed
         (F.ARCHIVED, "consent.annul", F.ANNULLED),
         (F.ARCHIVED, "consent.supersede", F.SUPERSEDED),
         (F.ARCHIVED, "consent.end", F.WITHDRAWN),

@@ -92,6 +92,14 @@ class Opinion(StrEnum):
     NEGATIVE = "negative"
 
 
+class Renews(StrEnum):
+    """Who signs anew because a hospital's own text changes what is done with the data."""
+
+    NOBODY = "renew_nobody"
+    SIGNERS = "renew_signers"
+    EVERYBODY = "renew_everybody"
+
+
 class Sex(StrEnum):
     """Sex as recorded for care (EU common data elements)."""
 

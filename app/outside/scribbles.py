@@ -16,6 +16,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 import pypdfium2
+import zxingcpp
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 
 from app.outside.paper import lines
@@ -190,6 +191,19 @@ def _font(millimetres: float) -> ImageFont.FreeTypeFont:
 
 
 # --- the machine that looks at the paper ---------------------------------------------------------------------
+
+
+def strange_page(like: Image.Image, text: str) -> Image.Image:
+    """A page of another system, as large as one of ours: a few grey lines and a code we do not know."""
+    page = Image.new("L", like.size, 255)
+    pen = ImageDraw.Draw(page)
+    for line in range(12):
+        top = page.height // 3 + line * 40
+        pen.rectangle((page.width // 8, top, page.width * (7 - line % 3) // 8, top + 8), fill=150)
+    code = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode, ec_level="M")
+    picture = Image.fromarray(code.to_image(scale=6))
+    page.paste(picture, (page.width - picture.width - 90, 90))
+    return page
 
 
 def scan(pages: Sequence[Image.Image], seed: str) -> list[bytes]:

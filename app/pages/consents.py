@@ -26,6 +26,7 @@ from app.pages.browsers import here
 from app.pages.consent_forms import AttestForm, ReasonForm, ScanForm, SignForm, question, sign_form
 from app.pages.form_lists import FILTERS, FormListPage
 from app.pages.frame import moment
+from app.pages.renewals import soon
 from app.pages.security import acting
 from app.premises import premises
 from app.services import archives, consents, copies, identities, papers, phones, questions, signers
@@ -49,6 +50,7 @@ LOAD = (
     joinedload(ConsentForm.patient).joinedload(Patient.clinician),
     joinedload(ConsentForm.hospital).joinedload(Hospital.country),
     joinedload(ConsentForm.text),
+    joinedload(ConsentForm.text_change),
     joinedload(ConsentForm.attested_by),
     joinedload(ConsentForm.filed_by),
     joinedload(ConsentForm.checked_by),
@@ -160,6 +162,7 @@ class ConsentPage(FormListPage):
             signer=signers.signer_of(consent),
             question=question,
             said=_said(consent),
+            renewal=soon([consent], acting().on),
             copying=premises().seal is not None and copies.is_due(consent),
             grouped=paper.grouped_code(consent.code),
             language=paper.language_name(consent.language),

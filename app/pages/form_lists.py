@@ -12,6 +12,7 @@ from app import access
 from app.models import ConsentForm, ConsentText, Hospital, db, now
 from app.outside import paper
 from app.pages.lists import Filter, ListPage, words_filter
+from app.pages.renewals import RENEWAL
 from app.pages.security import acting
 from app.words import FormState, _
 
@@ -70,5 +71,6 @@ FILTERS = {
     "language": Filter(_("Language"), _languages, lambda code: ConsentForm.language == code),
     "hospital": Filter(_("Hospital"), _hospitals, _of_hospital),
     "printed": Filter(_("Printed"), lambda: PRINTED, _printed),
+    "renewal": RENEWAL,
 }
 """How the list of consent forms is narrowed."""

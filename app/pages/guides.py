@@ -26,6 +26,7 @@ SECTIONS = (
             *(
                 "text",
                 "own_text",
+                "text_change",
                 "consent",
                 "decision",
                 "document",

@@ -13,10 +13,10 @@ from app.models import ConsentForm, LetterRecord, OwnText
 from app.outside import paper
 from app.pages import exports, names
 from app.pages.base import Page, expose, has_access, may, once_key
+from app.pages.renewals import due
 from app.pages.security import acting
-from app.pages.timelines import due
 from app.premises import premises
-from app.services import links, messages, worklist
+from app.services import links, messages, renewals, worklist
 from app.words import FormState, MailState, MandateKind, Role, RunState, _
 
 LAST_DAYS = 7
@@ -165,7 +165,7 @@ def _renewals() -> Group:
             "title": form.patient.nickname,
             "url": url_for("PatientPage.show", key=form.patient.public_id),
             "note": due(form, acting().on),
-            **_print_now(form.patient.public_id),
+            **({} if renewals.waits_for_text(form) else _print_now(form.patient.public_id)),
         }
         for form in worklist.renewals(acting())
         if form.patient is not None

@@ -15,7 +15,7 @@ from app.pages import names
 from app.pages.base import ActForm
 from app.pages.fields import PickField, not_in_the_future, text, words
 from app.pages.own_text_words import label_of
-from app.words import Opinion, Variant, _
+from app.words import Opinion, Renews, Variant, _
 
 
 class StartForm(ActForm):
@@ -53,7 +53,7 @@ def _named(code: str) -> tuple[str, str]:
 
 
 class ProposeForm(ActForm):
-    """The opinion of the data-protection officer."""
+    """The opinion of the data-protection officer, and whether what is done with the data changes."""
 
     opinion = words(_("Opinion of the data-protection officer"), Opinion)
     opinion_by = text(_("Who gave the opinion"), 200)
@@ -63,6 +63,21 @@ class ProposeForm(ActForm):
         _("What the opinion says"),
         description=_("Against a negative opinion: why the hospital wants the text all the same."),
         validators=[Optional(), Length(max=2000)],
+    )
+    renews = words(
+        _("Does this version change what is done with the data?"),
+        Renews,
+        hint=_(
+            "Compared with what your hospital prints now: what the data are used for, who receives them, how long they"
+            " are kept. From the day the text counts, whoever signed before signs anew; until then education and"
+            " registries are paused for them, and care goes on."
+        ),
+    )
+    renews_because = text(
+        _("What has changed"),
+        300,
+        required=False,
+        hint=_("If yes: one sentence in plain words. Clinicians read it beside each form to renew."),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from flask_babel import format_date, gettext
 
@@ -10,9 +11,9 @@ from app.models import OwnText
 from app.outside import paper
 from app.outside.paper import own_texts as sheets
 from app.outside.paper.own_texts import Fault
-from app.services import own_texts
+from app.services import own_texts, text_changes
 from app.services.days import day_at
-from app.words import OwnTextState, _, p_
+from app.words import OwnTextState, Renews, _, p_
 
 PART_WORDS = {
     "opening": _("Title and opening"),
@@ -88,6 +89,15 @@ def standing(own: OwnText) -> str:
     return (
         str(gettext("%(since)s; the standard text has changed", since=since)) if own_texts.has_changed(own) else since
     )
+
+
+def renewing(own: OwnText) -> dict[str, Any]:
+    """What a proposal says of the forms signed before: how many are due for renewal, and what speaks against a no."""
+    if own.state is OwnTextState.DRAFT:
+        return {}
+    if own.renews is Renews.NOBODY:
+        return {"touched": [PART_WORDS[name] for name in text_changes.touched(own)]}
+    return {"forms": text_changes.how_many(own) if own.state is OwnTextState.PROPOSED else None}
 
 
 def paper_fault(own: OwnText) -> object:

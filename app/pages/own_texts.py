@@ -38,6 +38,7 @@ from app.pages.own_text_words import (
     label_of,
     paper_fault,
     readable,
+    renewing,
     standing,
 )
 from app.pages.security import acting
@@ -173,6 +174,7 @@ class OwnTextPage(ListPage):
             renewed=differences(own.base, base),
             open_faults=own_texts.faults(own) if own.state is OwnTextState.DRAFT else [],
             paper_fault=paper_fault(own),
+            renewing=renewing(own),
             versions=_versions(own),
             readable=readable,
         )
@@ -297,7 +299,8 @@ class OwnTextPage(ListPage):
         saved = submitted(form, lambda: perform(acting(), own, **form.given(), seen=form.words()["seen"]))
         if saved is None:
             faults = own_texts.faults(own) if perform is own_texts.propose else []
-            return self.page(template, form=form, record=own, faults=by_key(faults), base=own.base, label_of=label_of)
+            given = {"form": form, "record": own, "base": own.base, "label_of": label_of, "renewing": renewing(own)}
+            return self.page(template, faults=by_key(faults), **given)
         return self.done(told, onwards, **({"key": own.public_id} if onwards == ".show" else {}))
 
     @expose("/<key>/take-back", methods=["POST"])

@@ -21,6 +21,7 @@ from app.pages.choices import ask_only_if_several, form_hospitals, offer_clinici
 from app.pages.consent_forms import question
 from app.pages.lists import PAGE_ROWS, ListPage, words_filter
 from app.pages.patient_forms import WITH_PATRONYMIC, EnrolForm, FindForm, IdentityForm, prepare_form
+from app.pages.renewals import soon
 from app.pages.security import acting
 from app.pages.timelines import timeline
 from app.services import consents, identities, papers, patients, print_runs, prints, renewals
@@ -227,7 +228,7 @@ class PatientPage(ListPage):
             forms=forms,
             standing=records.standing(forms),
             in_force=renewals.in_force(patient, acting().on),
-            renewal=records.renewal(forms),
+            renewal=soon(forms, acting().on),
             timeline=timeline(patient, forms, acting().on),
             prepare=prepare_form(patient),
             born=records.born(patient),

@@ -12,9 +12,6 @@ from sqlalchemy.orm import joinedload, selectinload
 from app import sight
 from app.models import AuditEntry, ConsentDecision, ConsentForm, Patient, Person, db
 from app.pages.base import offer
-from app.pages.security import acting
-from app.pages.timelines import due
-from app.services import worklist
 from app.words import DECIDED_FORMS, Answer, FormState
 
 FORM_ACTS = ("consent.print", "consent.sign", "consent.archive", "consent.attest", "consent.cancel", "consent.annul")
@@ -58,17 +55,6 @@ def standing(forms: list[ConsentForm]) -> list[tuple[ConsentDecision, ConsentFor
             if decision.answer is not Answer.NOT_ASKED or form.state is FormState.ARCHIVED:
                 latest.setdefault((decision.purpose, decision.registry_id), (decision, form))
     return list(latest.values())
-
-
-def renewal(forms: list[ConsentForm]) -> str:
-    """What the record says from ninety days before a form is due for renewal."""
-    edge = acting().on + dt.timedelta(days=worklist.RENEWALS_DAYS)
-    soon = [
-        form
-        for form in forms
-        if form.state is FormState.ARCHIVED and form.renewal_due_on and form.renewal_due_on <= edge
-    ]
-    return due(soon[0], acting().on) if soon else ""
 
 
 def names_of(entries: list[AuditEntry]) -> dict[int, str]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, cast
 
-from flask_babel import format_date, gettext
+from flask_babel import gettext
 
 from app.labels import LABELS
 from app.models import ConsentDecision, ConsentForm, Patient
 from app.outside import paper
 from app.pages.consent_forms import question
+from app.pages.renewals import why
 from app.services import renewals
 from app.words import FormState, _
 
-SOON_DAYS = 30
 ENDS = {
     FormState.SUPERSEDED: (_("Replaced by a newer form"), "quiet", "replace"),
     FormState.CANCELLED: (_("Cancelled"), "quiet", "circle-x"),
@@ -55,7 +55,8 @@ def _of_form(form: ConsentForm) -> list[dict[str, Any]]:
         what, kind, icon = ENDS[form.state]
         items.append(_item(what, form.ended_at, kind, icon, note=form.end_reason))
     if form.state is FormState.ARCHIVED and form.renewal_due_on is not None:
-        items.append(_item(_why(form), form.renewal_due_on, "warn", "clock"))
+        note = form.text_change.what if renewals.because_of_text(form) and form.text_change else None
+        items.append(_item(why(form), form.renewal_due_on, "warn", "clock", note=note))
     who = f"{paper.grouped_code(form.code)} · {paper.language_name(form.language)}"
     return [item | {"who": who} for item in items if item["at"] is not None]
 
@@ -89,28 +90,3 @@ def _of_record(patient: Patient, on: dt.date) -> list[dict[str, Any]]:
     if patient.erase_on is not None and patient.erase_on >= on:
         items.append(_item(_("To be erased, unless a law keeps it"), patient.erase_on, "bad", "eraser"))
     return [item for item in items if item["at"] is not None]
-
-
-def _why(form: ConsentForm) -> object:
-    if renewals.misfits(form):
-        return _("Due for renewal: by the corrected birth date, another person has to sign")
-    if renewals.ends_with_mandate(form):
-        return _("Due for renewal: the representative’s mandate ends")
-    return _("Due for renewal: the patient comes of age")
-
-
-def due(form: ConsentForm, on: dt.date) -> str:
-    """When a form has to be signed anew, in a sentence."""
-    day = form.renewal_due_on
-    if day is None:
-        return ""
-    if renewals.misfits(form):
-        return str(
-            gettext("By the corrected birth date another person has to sign anew. Education and registries are paused.")
-        )
-    written, left = format_date(day, "long"), (day - on).days
-    if left <= 0:
-        return str(gettext("Education and registries are paused since %(day)s.", day=written))
-    if left <= SOON_DAYS:
-        return str(gettext("%(why)s, on %(day)s. Prepare the new form now.", why=str(_why(form)), day=written))
-    return str(gettext("%(why)s, on %(day)s.", why=str(_why(form)), day=written))

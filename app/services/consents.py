@@ -30,6 +30,7 @@ from app.services import (
     same_questions,
     signers,
     takebacks,
+    text_changes,
     texts,
 )
 from app.words import (
@@ -217,6 +218,7 @@ def follow(actor: Actor, form: ConsentForm) -> None:
         if decision.answer is Answer.REFUSED:  # a restore must not bring an older yes back
             takebacks.note_decision(decision, form.signed_on or today(), Channel.IN_PERSON)
     if questions.care_answer(form) is Answer.GIVEN:
+        text_changes.note(form)
         patients.stay(patient)
     settle(actor, patient)
     if questions.care_answer(form) is Answer.REFUSED:

@@ -13,7 +13,7 @@ from app.models import Hospital, OwnText, db
 from app.services import days, own_texts
 from app.services.stories import Stage
 from app.tables.base import clock_at
-from app.words import Opinion, Variant
+from app.words import Opinion, Renews, Variant
 
 HOSPITAL, WRITER, DECIDER = "thermaikos", "georgios-lamprou", "lotte-verhoeven"
 
@@ -92,6 +92,7 @@ def _propose(actor: Actor, key: int) -> int:
         opinion_by=own.hospital.dpo_name,
         opinion_on=days.day_at(own.hospital),
         reference=f"DPO {own.language.upper()}/{own.number}",
+        renews=Renews.NOBODY,
     )
     return key
 

@@ -50,6 +50,7 @@ from app.services import (
     patients,
     print_runs,
     proofs,
+    text_changes,
     withdrawals,
 )
 from app.services.file_findings import Finding
@@ -145,6 +146,7 @@ def fsck(*, deep: bool = False) -> Iterator[Finding]:
         yield from _drafts(session)
         yield from _withdrawn(session)
         yield from _proofs(session)
+        yield from _renewals(session)
         yield from _log(session)
 
 
@@ -247,6 +249,12 @@ def _proofs(session: Session) -> Iterator[Finding]:
         key = session.get_one(ConsentForm, form_id).public_id
         repair = partial(each, actors.system("expiry"), proofs.end, ConsentForm, [form_id])
         yield Finding("proof", key, "its term is over and it is not destroyed", repair)
+
+
+def _renewals(session: Session) -> Iterator[Finding]:
+    for change in text_changes.unspread(session):
+        sentence = "forms it reaches are not due for renewal, or still are"
+        yield Finding("text change", change.public_id, sentence, partial(text_changes.ask, change.public_id))
 
 
 def _log(session: Session) -> Iterator[Finding]:

@@ -22,9 +22,9 @@ from app.outside import paper
 from app.outside.paper import own_texts
 from app.outside.paper.own_texts import Content, Fault
 from app.premises import premises
-from app.services import days, jobs, papers, texts
+from app.services import days, jobs, papers, text_changes, texts
 from app.services.jobs import job
-from app.words import Opinion, OwnTextState, Procedure, Variant, _
+from app.words import Opinion, OwnTextState, Procedure, Renews, Variant, _
 
 CHECKING = "own_texts.check"
 COMPILING = "own_texts.compile"
@@ -158,11 +158,16 @@ def propose(
     opinion_on: dt.date,
     reference: str,
     note: str | None = None,
+    renews: Renews,
+    renews_because: str | None = None,
 ) -> None:
     """Propose the text with the data-protection officer's opinion; a job sets it as paper, a second person decides.
 
+    Whoever proposes says whether the version changes what is done with the data, and what: from its day on who signed
+    before signs anew.
+
     Raises:
-        Incomplete: a point, a field or the opinion is missing.
+        Incomplete: a point, a field, the opinion or what has changed is missing.
     """
     if faults(own):
         raise Incomplete(_("The text is not complete yet. What is missing stands beside each point."))
@@ -170,6 +175,9 @@ def propose(
         raise _wrong("opinion_on", _("This date lies in the future."))
     if opinion is Opinion.NEGATIVE and not note:
         raise _wrong("note", _("The opinion is negative: say why the hospital wants the text all the same."))
+    if renews is not Renews.NOBODY and not renews_because:
+        raise _wrong("renews_because", _("Say in a sentence what has changed: it is shown beside each form to renew."))
+    own.renews, own.renews_because = renews, None if renews is Renews.NOBODY else renews_because
     own.opinion, own.opinion_by, own.opinion_on = opinion, opinion_by, opinion_on
     own.opinion_reference, own.opinion_note = reference, note
     own.proposed_by_id, own.proposed_at, own.returned_reason = actor.user_id, now(), None
@@ -261,6 +269,9 @@ def accept(actor: Actor, own: OwnText, *, counts_from: dt.date) -> None:
         raise _wrong("counts_from", _("Choose today or a day within a year."))
     own.decided_by_id, own.decided_at, own.counts_from = actor.user_id, now(), counts_from
     jobs.ask(COMPILING, {"text": own.public_id})
+    change = text_changes.of_own_text(own, counts_from)
+    if change is not None:
+        text_changes.declare(actor, own, change=change)
 
 
 def _published(actor: Actor, own: OwnText, composed: paper.ComposedText) -> ConsentText:
@@ -304,9 +315,15 @@ def compile_first(_actor: Actor, payload: Mapping[str, Any]) -> None:
 
 
 @act("own_text.retire")
-def retire(_actor: Actor, own: OwnText, *, reason: str) -> None:
-    """Retire an accepted text at once: the hospital prints the standard text again."""
+def retire(actor: Actor, own: OwnText, *, reason: str) -> None:
+    """Retire an accepted text at once: the hospital prints the standard text again.
+
+    One that never came into force makes no form due for renewal.
+    """
     own.retired_on, own.end_reason = days.day_at(own.hospital), reason
+    change = text_changes.of(own)
+    if change is not None and own.counts_from is not None and own.retired_on < own.counts_from:
+        text_changes.take_back(actor, change)
 
 
 # --- looked at ----------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
-"""Renewal: when a representative's form has to be signed anew, and what pauses from that day.
+"""Renewal: when a form has to be signed anew, and what pauses from that day.
 
 The day is computed once, when the form is signed, from year and month of birth and the country's age of majority: no job
-ever opens a birth date. That nothing new is taught or exported from that day is ``scopes.decisions_in_force``.
+ever opens a birth date. It comes earlier where a new text changes what is done with the data (``text_changes``). That
+nothing new is taught or exported from that day is ``scopes.decisions_in_force``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import datetime as dt
 
 from sqlalchemy import select
 
-from app.models import ConsentDecision, ConsentForm, Patient, db
+from app.models import ConsentDecision, ConsentForm, Patient, db, now
 from app.scopes import decisions_in_force
 from app.words import OVER_FORMS, Relation, Variant
 
@@ -51,9 +52,29 @@ def age_to_sign_alone(patient: Patient) -> int:
     return country.majority_age if country.sign_alone_age is None else country.sign_alone_age
 
 
+def settle(form: ConsentForm) -> None:
+    """Set the day on which the form is due: the first of what is known of its signer and of its text."""
+    known = [due_on(form), form.text_change.due_on if form.text_change else None]
+    form.renewal_due_on = min((day for day in known if day is not None), default=None)
+
+
+def because_of_text(form: ConsentForm) -> bool:
+    """Whether the form is due because its text has changed, and for no reason of the signer's that day or before."""
+    change = form.text_change
+    if change is None or form.renewal_due_on != change.due_on:
+        return False
+    own = due_on(form)
+    return own is None or own > change.due_on
+
+
+def waits_for_text(form: ConsentForm) -> bool:
+    """Whether the text to sign anew is not printed yet: until its day a new form would have the old one."""
+    return because_of_text(form) and form.text_change is not None and form.text_change.since > now()
+
+
 def misfits(form: ConsentForm) -> bool:
     """Whether the signer was too young, or the patient too old for a parent's word: the birth date was corrected since."""
-    return form.signed_on is not None and form.renewal_due_on == form.signed_on
+    return form.signed_on is not None and form.renewal_due_on == form.signed_on and not because_of_text(form)
 
 
 def of_age_on(patient: Patient) -> dt.date:
@@ -71,7 +92,7 @@ def compute_again(patient: Patient) -> None:
     """A birth date was corrected: the days of the forms that still count follow it."""
     statement = select(ConsentForm).where(ConsentForm.patient_id == patient.id, ConsentForm.state.not_in(OVER_FORMS))
     for form in db.session.scalars(statement).unique():
-        form.renewal_due_on = due_on(form)
+        settle(form)
 
 
 def in_force(patient: Patient, on: dt.date) -> set[int]:

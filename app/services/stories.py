@@ -28,11 +28,11 @@ from app.outside.reference.shapes import (
     SignerStory,
     WithdrawalStory,
 )
-from app.services import archives, consents, papers, patients
+from app.services import archives, consents, papers, patients, withdrawals
 from app.services.archives import Upload
 from app.services.identities import Identity
 from app.services.signers import Signer
-from app.words import Answer, Channel, Purpose, Relation, Sex, Variant
+from app.words import Answer, Channel, PatientState, Purpose, Relation, Sex, Variant
 
 MORNING = 7 * 60 + 30
 SPREAD = 360
@@ -153,7 +153,9 @@ class Life:
         self.patient_id = patient.id
 
     def _delete(self, actor: Actor) -> None:
-        patients.delete(actor, self._patient())
+        patient = self._patient()
+        end = patients.delete if patient.state is PatientState.DRAFT else withdrawals.erase
+        end(actor, patient)
 
     def _patient(self) -> Patient:
         return db.session.get_one(Patient, self.patient_id)

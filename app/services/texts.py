@@ -13,22 +13,25 @@ from app.act import act
 from app.actors import Actor
 from app.models import ConsentText, Hospital, OwnText, Patient, db, now
 from app.outside import paper
-from app.services import days
+from app.services import days, text_changes
 from app.words import OwnTextState, Procedure, Variant
 
 
 @act("text.publish", creates=ConsentText)
 def publish(
-    _actor: Actor,
-    _of: object,
+    actor: Actor,
+    of: object,
     *,
     text: paper.ComposedText,
     hospital_id: int | None = None,
     source: str | None = None,
     source_sha256: str | None = None,
 ) -> ConsentText:
-    """Store a composed text for ever; forms printed from it pin this row. With a hospital it is that one's own."""
-    return ConsentText(
+    """Store a composed text for ever; forms printed from it pin this row. With a hospital it is that one's own.
+
+    A standard text that declares other purposes than the ones before makes the forms signed on those due for renewal.
+    """
+    stored = ConsentText(
         procedure=Procedure(text.procedure),
         language=text.language,
         variant=Variant(text.variant),
@@ -42,7 +45,12 @@ def publish(
         hospital_id=hospital_id,
         source=source,
         source_sha256=source_sha256,
+        purposes=text.purposes,
     )
+    change = text_changes.of_standard(stored, changed=text.changed, due_on=text.due_on) if hospital_id is None else None
+    if change is not None:
+        text_changes.declare(actor, of, change=change)
+    return stored
 
 
 def publish_new(actor: Actor) -> int:

@@ -132,7 +132,8 @@ def renewals(actor: Actor) -> list[ConsentForm]:
     )
     statement = select(ConsentForm).join(soonest, soonest.c.id == ConsentForm.id)
     statement = statement.order_by(ConsentForm.renewal_due_on, ConsentForm.id)
-    return list(db.session.scalars(statement.options(joinedload(ConsentForm.patient))).unique())
+    both = (joinedload(ConsentForm.patient), joinedload(ConsentForm.text_change))
+    return list(db.session.scalars(statement.options(*both)).unique())
 
 
 def obeyed(actor: Actor) -> list[LetterRecord]:

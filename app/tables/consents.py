@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     JSON,
@@ -24,6 +24,9 @@ from app.tables.patients import Patient
 from app.tables.people import Person
 from app.words import Answer, Channel, FormState, Procedure, Purpose, Relation, Variant
 
+if TYPE_CHECKING:
+    from app.tables.text_changes import TextChange
+
 INSTALLED = literal_column("source").is_not(None)
 
 
@@ -31,6 +34,7 @@ class ConsentText(Record):
     """A published text: composed HTML, style and fonts by hash. Never changed, so an old form prints for ever.
 
     The standard's, or a hospital's own; ``source`` says where an authoritative file came from that was installed once.
+    ``purposes`` is raised by a standard text that changes what is done with the data (see ``TextChange``).
     """
 
     __tablename__ = "consent_text"
@@ -63,6 +67,7 @@ class ConsentText(Record):
     )
     source: Mapped[str | None] = mapped_column(String(300))
     source_sha256: Mapped[str | None] = mapped_column(String(64))
+    purposes: Mapped[int] = mapped_column(default=1)
 
     def __str__(self) -> str:
         return f"{self.procedure} {self.language} {self.variant} {self.text_version}"
@@ -124,6 +129,9 @@ class ConsentForm(Record):
     ended_at: Mapped[dt.datetime | None] = mapped_column(Moment)
     mandate_ends_on: Mapped[dt.date | None]
     renewal_due_on: Mapped[dt.date | None]
+    text_change_id: Mapped[int | None] = mapped_column(
+        ForeignKey("text_change.id", name="fk_consent_form_text_change_id_text_change"), index=True
+    )
     external_reference: Mapped[str | None] = mapped_column(String(120))
     filed_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))
     checked_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))
@@ -133,6 +141,7 @@ class ConsentForm(Record):
     patient: Mapped[Patient] = relationship()
     hospital: Mapped[Hospital] = relationship()
     text: Mapped[ConsentText | None] = relationship()
+    text_change: Mapped[TextChange | None] = relationship()
     attested_by: Mapped[Person | None] = relationship(foreign_keys=[attested_by_id])
     filed_by: Mapped[Person | None] = relationship(foreign_keys=[filed_by_id])
     checked_by: Mapped[Person | None] = relationship(foreign_keys=[checked_by_id])

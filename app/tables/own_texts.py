@@ -12,7 +12,7 @@ from app.tables.base import Moment, Record, choice
 from app.tables.consents import ConsentText
 from app.tables.networks import Hospital
 from app.tables.people import Person
-from app.words import Opinion, OwnTextState, Variant
+from app.words import Opinion, OwnTextState, Renews, Variant
 
 OPEN = literal_column("state").in_(["draft", "proposed"])
 
@@ -20,6 +20,7 @@ OPEN = literal_column("state").in_(["draft", "proposed"])
 class OwnText(Record):
     """A version of a hospital's own text in one language and variant, always of the EU procedure.
 
+    ``renews`` is what the proposal says of it: whether it changes what is done with the data, and who then signs anew.
     ``content`` and ``base`` (the standard it started from) are lines by key, see ``outside.paper.own_texts``. In force is
     derived: the accepted one that began to count last, unless it is retired.
     """
@@ -50,6 +51,7 @@ class OwnText(Record):
             " AND decided_by_id IS NOT NULL)",
             name="accepted_has_a_day",
         ),
+        CheckConstraint("renews = 'renew_nobody' OR renews_because IS NOT NULL", name="renewal_has_a_reason"),
         CheckConstraint("(state = 'retired') = (retired_on IS NOT NULL)", name="retired_has_a_day"),
     )
     hospital_id: Mapped[int] = mapped_column(ForeignKey("hospital.id"))
@@ -69,6 +71,8 @@ class OwnText(Record):
     opinion_on: Mapped[dt.date | None]
     opinion_reference: Mapped[str | None] = mapped_column(String(100))
     opinion_note: Mapped[str | None] = mapped_column(Text)
+    renews: Mapped[Renews] = mapped_column(choice(Renews, "renews"), default=Renews.NOBODY)
+    renews_because: Mapped[str | None] = mapped_column(String(300))
     checked_at: Mapped[dt.datetime | None] = mapped_column(Moment)
     fault: Mapped[str | None] = mapped_column(String(40))
     missing: Mapped[str | None] = mapped_column(String(200))

@@ -15,13 +15,19 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 import config
+from app.models import Hospital, OwnText, db, today
 from app.outside import paper, stacks
 from app.outside.paper import Press, Rendered, Renderer
+from app.services import own_texts
+from app.words import Variant
 from tests.bench.grounds import Ground
 from tests.bench.timings import Figure, in_turns, ms, timed, times
+from tests.bench.workers import desk as desk_of
+from tests.bench.workers import spent, work
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.outside.printed import VALUES
 from tests.scans import ADULT, WAYS, bound, jpeg, written
+from tests.world import OPINION
 
 FORMS, MOST_FOR_FORMS = 1000, 10.0
 MOST_TO_PUBLISH = 5.0
@@ -35,7 +41,7 @@ def desk(ground: Ground) -> Iterator[Figure]:
     """Every figure of issue 3 that is not another part's."""
     yield from _beside_others(ground)
     yield _thousand(ground)
-    yield _published(ground)
+    yield from _published(ground)
     yield _all_blanks(ground)
     yield from _misread(ground)
 
@@ -100,16 +106,27 @@ def _thousand(ground: Ground) -> Figure:
     return Figure(what, f"{spent:.1f} s ({size >> 20} MB)", goal, spent / MOST_FOR_FORMS, goal, spent < MOST_FOR_FORMS)
 
 
-def _published(ground: Ground) -> Figure:
-    """What the first print after a publication waits for: the text set and compiled, with the worker's own start."""
-    renderer = Renderer()
-    begun = time.perf_counter()
-    _print(Press(renderer, ground.folder / "published"), 3)
-    spent = time.perf_counter() - begun
-    renderer.close()
+def _published(ground: Ground) -> Iterator[Figure]:
+    """A hospital's own text: proposed, checked and published by a job, accepted, compiled by a job; a fresh worker each."""
+    there = desk_of(ground, "publishing")
+    with there.house.acting(there.writer) as actor:
+        hospital = db.session.get_one(Hospital, there.hospital)
+        own = own_texts.start(actor, hospital, language="en", variant=Variant.ADULT, base_language="en")
+        own_texts.write(actor, own, content={"rights.body": f"{own.base['rights.body']}\n\nAsk at the reception."})
+        own_texts.propose(actor, own, **OPINION)
+        key = own.id
+    work(there.house)
+    with there.house.acting(there.decider) as actor:
+        own_texts.accept(actor, db.session.get_one(OwnText, key), counts_from=today())
+    work(there.house)
+    checked, compiled = spent(there.house, own_texts.CHECKING), spent(there.house, own_texts.COMPILING)
     goal = f"under {MOST_TO_PUBLISH:g} s"
-    what = "a text compiled in a fresh worker, and its first form"
-    return Figure(what, f"{spent:.1f} s", goal, spent / MOST_TO_PUBLISH, goal, spent < MOST_TO_PUBLISH)
+    for what, took in (
+        ("a hospital's text checked, set and published: its job, in a fresh worker", checked),
+        ("the same text compiled once it is accepted: its job, in a fresh worker", compiled),
+        ("both jobs", checked + compiled),
+    ):
+        yield Figure(what, f"{took:.1f} s", goal, took / MOST_TO_PUBLISH, goal, took < MOST_TO_PUBLISH)
 
 
 def _all_blanks(ground: Ground) -> Figure:

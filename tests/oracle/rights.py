@@ -124,6 +124,9 @@ RIGHTS: dict[str, Right] = {
     "text.see": anyone,
     "text.publish": no_one,
     # a hospital's own text: its representatives write, another one decides; a network's coordinator where there is none
+    "text_change.see": anyone,
+    "text_change.declare": no_one,
+    "text_change.take-back": no_one,
     "own_text.see": either(keeps_texts, second_for, works_with_text),
     "own_text.open": either(keeps_texts, second_for),
     "own_text_writer.see": keeps_texts,
@@ -153,6 +156,7 @@ RIGHTS: dict[str, Right] = {
     "consent.keep-scan": who_cares,
     "consent.cancel": who_cares,
     "consent.annul": who_cares,
+    "consent.set-renewal": no_one,
     "consent.end-proof": no_one,
     "proof.find": lambda o, me, row: o.represents(me, row.id) or o.protects(me, row.id),
     "proof.open": who_proves,

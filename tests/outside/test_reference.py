@@ -135,7 +135,7 @@ def test_the_demo_has_the_counts_it_promises() -> None:
     world = demo()
 
     assert (len(world.hospitals), len(world.people)) == (14, 40)
-    assert (len(world.patients), len(world.registries)) == (60, 3)
+    assert (len(world.patients), len(world.registries)) == (61, 3)
     where = Counter(hospital.country for hospital in world.hospitals)
     assert where.pop("UA") == 2
     assert (len(where), where.total()) == (8, 12)

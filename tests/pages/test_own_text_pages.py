@@ -33,7 +33,13 @@ def proposed(world: World) -> None:
     jobs.run_due(world.house.app.app_context)
 
 
-OPINION = {"opinion": "positive", "opinion_by": "Dr Opinion", "opinion_on": str(today()), "reference": "DPO 9"}
+OPINION = {
+    "opinion": "positive",
+    "opinion_by": "Dr Opinion",
+    "opinion_on": str(today()),
+    "reference": "DPO 9",
+    "renews": "renew_nobody",
+}
 
 
 def test_a_representative_starts_a_text_and_lands_where_it_is_written(world: World) -> None:
@@ -186,3 +192,48 @@ def test_a_data_protection_contact_reads_and_changes_nothing(world: World) -> No
     assert page.tree.xpath("//aside//a | //aside//button") == []
     for rest in ("/edit", "/propose", "/accept", "/send-back", "/retire"):
         assert world.client("protection").get(address(world, "proposed", rest)).status_code == 403
+
+
+def test_a_text_that_changes_what_is_done_with_the_data_is_asked_for_shown_and_renewed(world: World) -> None:
+    client, path = world.client("representative"), address(world, "draft")
+    form = Screen(client.get(f"{path}/propose")).form()
+    assert "renews" not in form  # nothing is answered beforehand
+    missing = client.post(f"{path}/propose", data=form | OPINION | {"renews": "renew_everybody"})
+    assert (missing.status_code, "Say in a sentence what has changed" in missing.text) == (422, True)
+    because = {"renews": "renew_everybody", "renews_because": "Data also go to the <b>Ministry</b>."}
+    assert client.post(f"{path}/propose", data=form | OPINION | because).status_code == 302
+    proposed(world)
+
+    decider = world.client("coordinator")
+    page = Screen(decider.get(f"{path}/accept"))
+    assert "7 forms that count today are due for renewal" in page.text
+    assert "Data also go to the <b>Ministry</b>." in page.text
+    assert decider.post(f"{path}/accept", data=page.form()).status_code == 302
+    assert "Data also go to the <b>Ministry</b>." in screen(world, "representative", path).text
+    proposed(world)
+
+    told = "The text has changed: Data also go to the <b>Ministry</b>. Education and registries are paused since"
+    key, record = world.forms["enrolled"][1], world.patients["enrolled"][1]
+    assert told in " ".join(screen(world, "owner", f"/consents/{key}").notices)
+    assert told in screen(world, "assistant", f"/patients/{record}").text
+    assert "Due for renewal: the text has changed" in screen(world, "owner", f"/patients/{record}").text
+    assert told in " ".join(screen(world, "owner", "/").texts("//section[h2[contains(., 'Consent to renew')]]//li"))
+    for choice, count in (("due", 4), ("soon", 0), ("text", 4)):
+        listed = screen(world, "owner", f"/consents/?renewal={choice}").texts("//tbody/tr")
+        assert len(listed) == count, choice
+
+
+def test_home_says_from_when_the_new_text_is_printed_and_offers_no_old_one(world: World) -> None:
+    client, path = world.client("representative"), address(world, "draft")
+    because = {"renews": "renew_everybody", "renews_because": "Data also go to the Ministry."}
+    client.post(f"{path}/propose", data=Screen(client.get(f"{path}/propose")).form() | OPINION | because)
+    proposed(world)
+    decider = world.client("coordinator")
+    day = today() + dt.timedelta(days=20)
+    decider.post(f"{path}/accept", data=Screen(decider.get(f"{path}/accept")).form() | {"counts_from": str(day)})
+    proposed(world)
+    page = screen(world, "owner", "/")
+    rows = page.texts("//section[h2[contains(., 'Consent to renew')]]//li")
+    assert rows
+    assert all("The text changes: Data also go to the Ministry. Print the new form from" in row for row in rows)
+    assert not any("Print the form" in row for row in rows)

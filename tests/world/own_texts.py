@@ -13,11 +13,18 @@ from app.models import (
 from app.services import own_texts
 from app.words import (
     Opinion,
+    Renews,
     Variant,
 )
 from tests.world.names import World
 
-OPINION = {"opinion": Opinion.POSITIVE, "opinion_by": "Dr Opinion", "opinion_on": today(), "reference": "DPO 7/26"}
+OPINION = {
+    "opinion": Opinion.POSITIVE,
+    "opinion_by": "Dr Opinion",
+    "opinion_on": today(),
+    "reference": "DPO 7/26",
+    "renews": Renews.NOBODY,
+}
 
 
 OWN_TEXTS = {

@@ -7,6 +7,7 @@ Everything is trees of elements and plain text: no template engine ever sees the
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import re
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TEMPLATES: Final = Path(__file__).resolve().parents[2] / "consent_templates"
+LONGEST_CHANGE: Final = 300
 TOKEN: Final = re.compile(r"\[\[([a-z_.]+)\]\]")
 
 
@@ -44,6 +46,12 @@ class ComposedText:
     """Name of a font (regular, bold, ...) to its SHA-256."""
     sha256: str
     """Over html, css and fonts: two texts with the same value print the same words in the same shape."""
+    purposes: int = 1
+    """Raised by each version that changes what is done with the data: who signed an earlier one signs anew."""
+    changed: str = ""
+    """What that version changed, in the text's language."""
+    due_on: dt.date | None = None
+    """From which day those forms are due for renewal, where the text gives time; else from its publication."""
 
 
 def languages(procedure: str) -> list[str]:
@@ -111,9 +119,38 @@ def composed(
     only(root, "head/title").text = title
     html = ET.tostring(root, encoding="unicode")
     fonts, css = _pins(), style() + more_style
+    purposes, changed, due_on = _declared(source)
     return ComposedText(
-        procedure, language, variant, source.get("data-version", ""), title, html, css, fonts, _digest(html, css, fonts)
+        procedure=procedure,
+        language=language,
+        variant=variant,
+        version=source.get("data-version", ""),
+        title=title,
+        html=html,
+        css=css,
+        fonts=fonts,
+        sha256=_digest(html, css, fonts),
+        purposes=purposes,
+        changed=changed,
+        due_on=due_on,
     )
+
+
+def _declared(source: ET.Element) -> tuple[int, str, dt.date | None]:
+    """What the source says about its purposes: their number, what the last change was, from when forms are due.
+
+    Raises:
+        PaperFault: ``text_broken`` when a change is declared without its words, or a day is none.
+    """
+    told = {str(meta.get("name")): str(meta.get("content", "")).strip() for meta in source.findall("head/meta[@name]")}
+    number, changed, day = source.get("data-purposes", "1"), told.get("purposes-changed", ""), told.get("renewal-due")
+    try:
+        purposes, due_on = int(number), dt.date.fromisoformat(day) if day else None
+    except ValueError:
+        raise PaperFault("text_broken", f"purposes {number}, renewal due {day}") from None
+    if (purposes > 1) != bool(changed) or purposes < 1 or len(changed) > LONGEST_CHANGE:
+        raise PaperFault("text_broken", f"purposes {purposes}: what changed is not said, or not in a sentence")
+    return purposes, changed, due_on
 
 
 @cache

@@ -296,7 +296,7 @@ class PatientStory:
     birth_place: str = ""
     entered: Day  # the day the draft was made
     forms: tuple[FormStory, ...] = ()
-    deleted: Day | None = None  # an abandoned draft
+    deleted: Day | None = None  # an abandoned draft, or a record erased after a withdrawal
 
     def birth_date(self, today: dt.date) -> dt.date:
         """The date of birth as of a demo seeded ``today``."""
