@@ -31,6 +31,7 @@ HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 STATES = {
     "draft",
     "deleted",
+    "erased",
     "prepared",
     "printed",
     "printed today",
@@ -338,7 +339,7 @@ def test_every_state_of_a_form_and_a_patient_is_to_be_seen() -> None:
 def state(patient: PatientStory) -> str:  # noqa: PLR0911 - one line per state reads best
     """What a person would call the state of this patient's paper."""
     if patient.deleted is not None:
-        return "deleted"
+        return "erased" if any(form.in_force or form.withdrawals for form in patient.forms) else "deleted"
     living = [form for form in patient.forms if not form.cancelled]
     if not living:
         return "draft"

@@ -191,13 +191,14 @@ def test_fsck_finds_a_change_whose_job_never_ran_and_sends_it_again(world: World
         session.execute(delete(Job.__table__).where(Job.__table__.c.kind == text_changes.SPREADING))
         session.commit()
     time_machine.move_to(now() + DAY * 2, tick=True)
-    with world.house.system():
+    with world.house.app.app_context():
         found = [finding for finding in housekeeping.fsck() if finding.word == "text change"]
         assert len(found) == 1
+        assert found[0].repair is not None
         found[0].repair()
     run_jobs(world)
     assert set(due(world)) == ENGLISH
-    with world.house.system():
+    with world.house.app.app_context():
         assert [finding for finding in housekeeping.fsck() if finding.word == "text change"] == []
 
 
