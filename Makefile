@@ -17,7 +17,7 @@ help:  ## this list
 setup: $(DONE)/python $(DONE)/front $(DONE)/words  ## install everything; quick the second time
 	@$(PY) -c "import config; print('wrote', config.SETTINGS_FILE) if config.set_up() else None"
 
-run: setup  ## the platform on http://127.0.0.1:8000, with the demo when the database is empty
+run: setup  ## the platform on http://127.0.0.1:8000, with the demo when the database is empty; EU_LOGIN=demo: with an EU Login
 	@$(FLASK) prepare
 	@exec $(PY) run.py
 

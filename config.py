@@ -166,6 +166,38 @@ def _mailbox(text: str) -> str:
     return formataddr((name, address)) if text else ""
 
 
+def _issuer(text: str) -> str:
+    parts = urlsplit(text)
+    safe = parts.scheme == "https" or (parts.scheme == "http" and _loopback(parts.hostname or ""))
+    if text and not (safe and parts.hostname and not parts.query and not parts.fragment):
+        message = "is not an issuer such as https://ecas.ec.europa.eu/cas/oauth2"
+        raise ValueError(message)
+    return text
+
+
+def _factors(text: str) -> list[tuple[str, str]]:
+    """``acr:VALUE`` or ``amr:VALUE``, several with commas; of ``amr`` several methods joined by a plus."""
+    pairs = [tuple(one.split(":", 1)) for one in _names(text)]
+    if any(len(pair) != 2 or pair[0] not in {"acr", "amr"} or not pair[1] for pair in pairs):
+        message = "is not a list such as acr:VALUE,amr:pwd+otp"
+        raise ValueError(message)
+    return [(claim, value) for claim, value in pairs]
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            message = f"is neither {' nor '.join(word or 'empty' for word in words)}"
+            raise ValueError(message)
+        return text
+
+    return read
+
+
+def _yes_or_no(text: str) -> bool:
+    return _one_of("yes", "no")(text) == "yes"
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
@@ -187,6 +219,16 @@ SETTINGS: dict[str, Setting] = {
     "PRINTERS": Setting(_number(1, 4), "1", "processes of a web process that set consent forms"),
     "LOGIN_HOURS": Setting(_number(1, 24), "10", "how long a login lasts at most"),
     "IDLE_MINUTES": Setting(_number(5, 240), "60", "how long an idle login lasts"),
+    "PASSWORD_LOGIN": Setting(_yes_or_no, "yes", "no: EU Login alone opens an account, an operator's too"),
+    "EU_LOGIN": Setting(_one_of("", "demo"), "", "demo: an EU Login of invented people is started beside, for a demo"),
+    "EU_LOGIN_ISSUER": Setting(_issuer, "", "EU Login by OpenID Connect: its issuer; empty: there is none"),
+    "EU_LOGIN_CLIENT_ID": Setting(str, "", "what EU Login calls this platform"),
+    "EU_LOGIN_CLIENT_SECRET": Setting(str, "", "by which EU Login knows this platform"),
+    "EU_LOGIN_TWO_FACTORS": Setting(
+        _factors,
+        "",
+        "what EU Login says of a login with two factors, such as acr:VALUE,amr:pwd+otp; others are sent back",
+    ),
     "DRAFT_DAYS": Setting(_number(7, 365), "30", "days after printing or refusal until a draft is erased"),
     "PROOF_YEARS": Setting(
         _number(1, 50),
@@ -230,6 +272,15 @@ DEMO_OPERATOR = {
     "OPERATOR_DPO": "Data-protection officer of the demo operator, dpo@operator.example",
     "ARRANGEMENT_REFERENCE": "DEMO-0000",
 }
+
+
+DEMO_EU_LOGIN = {
+    "EU_LOGIN_ISSUER": "http://127.0.0.1:8055",
+    "EU_LOGIN_CLIENT_ID": "cpms-demo",
+    "EU_LOGIN_CLIENT_SECRET": "known to everybody, for invented people alone",
+    "EU_LOGIN_TWO_FACTORS": [("acr", "urn:demo:two-factors")],
+}
+"""The provider that ``EU_LOGIN=demo`` starts: ``tools/demo_eu_login.mjs``."""
 
 
 @dataclass(frozen=True)
@@ -285,7 +336,30 @@ def _together(values: Mapping[str, Any]) -> list[str]:
         faults.append("DATABASE_URL and DATABASE_OWNER_URL are of different databases")
     if not values["BIND"].rpartition(":")[2].isdecimal():
         faults.append("BIND has no port: write it as 127.0.0.1:8000")
-    return faults + _mail_faults(values) + _seal_faults(values["SEAL_KEY"], values["SEAL_CERTIFICATE"])
+    return (
+        faults
+        + _eu_login_faults(values)
+        + _mail_faults(values)
+        + _seal_faults(values["SEAL_KEY"], values["SEAL_CERTIFICATE"])
+    )
+
+
+def _eu_login_faults(values: Mapping[str, Any]) -> list[str]:
+    """A provider is named with all that belongs to it; and there is a way in."""
+    faults = []
+    demo, named = values["EU_LOGIN"] == "demo", bool(values["EU_LOGIN_ISSUER"])
+    if demo and values["CPMS_MODE"] != "demo":
+        faults.append("EU_LOGIN is demo, where anybody is whom they like: that is for CPMS_MODE=demo alone")
+    if demo and named and not _loopback(urlsplit(values["EU_LOGIN_ISSUER"]).hostname or ""):
+        faults.append("EU_LOGIN is demo and EU_LOGIN_ISSUER another machine's: the demo's is a loopback address")
+    for name in ("EU_LOGIN_CLIENT_ID", "EU_LOGIN_CLIENT_SECRET", "EU_LOGIN_TWO_FACTORS"):
+        if named and not demo and not values[name]:
+            faults.append(f"{name} is empty, but EU_LOGIN_ISSUER is not: {SETTINGS[name].reason}")
+        if values[name] and not named and not demo:
+            faults.append(f"{name} is given, but EU_LOGIN_ISSUER is empty")
+    if not values["PASSWORD_LOGIN"] and not named and not demo:
+        faults.append("PASSWORD_LOGIN is no and EU_LOGIN_ISSUER empty: nobody could sign in")
+    return faults
 
 
 def _mail_faults(values: Mapping[str, Any]) -> list[str]:
@@ -353,6 +427,8 @@ def load(environment: Mapping[str, str] | None = None, path: Path | None = None)
         raise Faults(faults)
     if values["CPMS_MODE"] == "demo":
         values |= {name: values[name] or text for name, text in DEMO_OPERATOR.items()}
+    if values["EU_LOGIN"] == "demo":
+        values |= {name: values[name] or known for name, known in DEMO_EU_LOGIN.items()}
     values["TRUSTED_HOSTS"] = values["TRUSTED_HOSTS"] or [urlsplit(values["PUBLIC_URL"]).hostname]
     values["VAR"] = Path(given.get("VAR_DIR", VAR))
     return Settings(values)

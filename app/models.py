@@ -16,6 +16,8 @@ from app.tables.people import (
     Grant,
     GrantedPatient,
     Login,
+    LoginIdentity,
+    LoginTrip,
     Mandate,
     Membership,
     PasswordLink,
@@ -42,6 +44,8 @@ TABLES = (
     Grant,  # a clinician lets an assistant act for them
     GrantedPatient,  # a chosen record of a grant
     Login,  # a signed-in browser
+    LoginIdentity,  # an account elsewhere that opens one here
+    LoginTrip,  # a browser on its way to EU Login and back
     Attempt,  # a failed login
     PasswordLink,  # a one-time link to set a password
     Mail,  # what the platform writes to a person
@@ -96,6 +100,8 @@ __all__ = [
     "Letter",
     "LetterRecord",
     "Login",
+    "LoginIdentity",
+    "LoginTrip",
     "Mail",
     "MailOff",
     "Mandate",

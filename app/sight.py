@@ -22,7 +22,7 @@ from sqlalchemy.sql.visitors import ExtendedInternalTraversal
 
 from app import access, actors
 from app.actors import Actor
-from app.models import Attempt, OnceKey, PasswordLink, Person, db
+from app.models import Attempt, LoginTrip, OnceKey, PasswordLink, Person, db
 from app.words import Role
 
 REASONS: dict[str, tuple[str, str]] = {
@@ -30,6 +30,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "login": ("Login, Person, Mandate, Membership", "the signed-in person"),
     "limits": ("Attempt", "a count"),
     "password-link": ("PasswordLink, Person", "the person the link was made for, and to that person when"),
+    "eu-login": ("LoginTrip, LoginIdentity, Person", "who came back from EU Login; the page the browser wanted"),
     "phone-link": ("PhoneLink, Person", "the form's code and the person who showed the QR"),
     "refusal": ("AuditEntry", "a count"),
     "reading": ("AuditEntry", "nothing"),
@@ -71,7 +72,7 @@ REASONS: dict[str, tuple[str, str]] = {
 FEW = 1000
 """Rows that are quicker found and sorted than met one by one in a list's order."""
 
-HIDDEN = (FabRole, Permission, PermissionView, ViewMenu, Group, RegisterUser, Attempt, PasswordLink, OnceKey)
+HIDDEN = (FabRole, Permission, PermissionView, ViewMenu, Group, RegisterUser, Attempt, LoginTrip, PasswordLink, OnceKey)
 """Tables no page ever shows."""
 
 

@@ -17,6 +17,7 @@ from app.pages import (
     bindings,
     blanks,
     consents,
+    eu_logins,
     exports,
     externals,
     frame,
@@ -96,6 +97,7 @@ SITE = (
     Entry(phones.PhonePage),
     Entry(logins.LoginPage),
     Entry(logins.PasswordPage),
+    Entry(eu_logins.EuLoginPage),
 )
 
 MENUS = {
@@ -113,6 +115,8 @@ PUBLIC = {
     "LoginPage.login",
     "LoginPage.link",
     "LoginPage.language",
+    "EuLoginPage.leave",
+    "EuLoginPage.back",
     "PhonePage.upload",
     "healthz",
     "readyz",

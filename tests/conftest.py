@@ -31,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if "XDG_RUNTIME_DIR" not in os.environ:
         RUNTIME.mkdir(mode=0o700, exist_ok=True)
         os.environ["XDG_RUNTIME_DIR"] = str(RUNTIME)
-    for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "VAR_DIR", "CPMS_MODE"):
+    for name in ("EU_LOGIN", "EU_LOGIN_ISSUER", "DATABASE_URL", "DATABASE_OWNER_URL", "VAR_DIR", "CPMS_MODE"):
         os.environ.pop(name, None)
     if not hasattr(config, "workerinput"):
         folder = Path(tempfile.mkdtemp(prefix="cpms-test-"))
@@ -117,6 +117,40 @@ def dialect(request: pytest.FixtureRequest) -> str:
 def house(houses: Callable[[str], Any], dialect: str) -> Any:
     """A house on each database: tables made by the migrations, nobody in it."""
     found = houses(dialect)
+    found.reset()
+    return found
+
+
+@pytest.fixture(scope="session")
+def eu_login(shared: Path) -> Iterator[Any]:
+    """A real OpenID Connect provider (``providers.Provider``)."""
+    from tests.providers import provider
+
+    with provider(shared) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def eu_houses(shared: Path, worker: str, printer: Any, eu_login: Any) -> Iterator[Callable[[str], Any]]:
+    """The house on a database whose people come through that provider."""
+    from tests.houses import furnish
+
+    made: dict[str, Any] = {}
+
+    def on(dialect: str) -> Any:
+        if dialect not in made:
+            made[dialect] = furnish(dialect, shared, f"eu-{worker}", printer, **eu_login.settings)
+        return made[dialect]
+
+    yield on
+    for one in made.values():
+        one.close()
+
+
+@pytest.fixture
+def eu_house(eu_houses: Callable[[str], Any], dialect: str) -> Any:
+    """An empty house with an EU Login, on each database."""
+    found = eu_houses(dialect)
     found.reset()
     return found
 

@@ -175,6 +175,60 @@ def test_two_installations_have_different_secrets(tmp_path: Path) -> None:
     assert known[0]["MASTER_KEY"] != known[1]["MASTER_KEY"]
 
 
+# --- EU Login ---
+
+PROVIDER = {
+    "EU_LOGIN_ISSUER": "https://ecas.example/cas/oauth2",
+    "EU_LOGIN_CLIENT_ID": "cpms",
+    "EU_LOGIN_CLIENT_SECRET": "secret",
+    "EU_LOGIN_TWO_FACTORS": "acr:https://ecas.example/loa/high, amr:pwd+otp",
+}
+
+
+def test_eu_login_is_named_with_all_that_belongs_to_it(tmp_path: Path) -> None:
+    settings = load(tmp_path, **PROVIDER, PASSWORD_LOGIN="no")
+
+    assert settings["EU_LOGIN_TWO_FACTORS"] == [("acr", "https://ecas.example/loa/high"), ("amr", "pwd+otp")]
+    assert settings["PASSWORD_LOGIN"] is False
+    assert load(tmp_path)["EU_LOGIN_ISSUER"] == ""
+    assert load(tmp_path)["PASSWORD_LOGIN"] is True
+    rest = ["EU_LOGIN_CLIENT_ID", "EU_LOGIN_CLIENT_SECRET", "EU_LOGIN_TWO_FACTORS"]
+    alone = faults(tmp_path, EU_LOGIN_ISSUER=PROVIDER["EU_LOGIN_ISSUER"])
+    assert alone == [f"{name} is empty, but EU_LOGIN_ISSUER is not" for name in rest]
+    without = faults(tmp_path, **{name: PROVIDER[name] for name in rest})
+    assert without == [f"{name} is given, but EU_LOGIN_ISSUER is empty" for name in rest]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"PASSWORD_LOGIN": "no"}, ["PASSWORD_LOGIN is no and EU_LOGIN_ISSUER empty"]),
+        ({"PASSWORD_LOGIN": "perhaps"}, ["PASSWORD_LOGIN is neither yes nor no"]),
+        ({"EU_LOGIN": "yes"}, ["EU_LOGIN is neither empty nor demo"]),
+        ({"EU_LOGIN": "demo", "CPMS_MODE": "production"}, ["EU_LOGIN is demo, where anybody is whom they like"]),
+        (
+            {"EU_LOGIN": "demo", "EU_LOGIN_ISSUER": "https://ecas.example"},
+            ["EU_LOGIN is demo and EU_LOGIN_ISSUER another machine's"],
+        ),
+        (PROVIDER | {"EU_LOGIN_ISSUER": "http://ecas.example"}, ["EU_LOGIN_ISSUER is not an issuer such as https"]),
+        (PROVIDER | {"EU_LOGIN_ISSUER": "ecas.example"}, ["EU_LOGIN_ISSUER is not an issuer such as https"]),
+        (PROVIDER | {"EU_LOGIN_ISSUER": "https://e.example/?x=1"}, ["EU_LOGIN_ISSUER is not an issuer such as https"]),
+        (PROVIDER | {"EU_LOGIN_TWO_FACTORS": "mfa"}, ["EU_LOGIN_TWO_FACTORS is not a list such as acr"]),
+        (PROVIDER | {"EU_LOGIN_TWO_FACTORS": "acr:"}, ["EU_LOGIN_TWO_FACTORS is not a list such as acr"]),
+    ],
+)
+def test_an_eu_login_that_cannot_work_is_refused(tmp_path: Path, given: dict[str, str], expected: list[str]) -> None:
+    assert faults(tmp_path, **given) == expected
+
+
+def test_the_demos_eu_login_needs_one_word(tmp_path: Path) -> None:
+    settings = load(tmp_path, EU_LOGIN="demo")
+    moved = load(tmp_path, EU_LOGIN="demo", EU_LOGIN_ISSUER="http://127.0.0.1:9999")
+
+    assert {name: settings[name] for name in config.DEMO_EU_LOGIN} == config.DEMO_EU_LOGIN
+    assert moved["EU_LOGIN_ISSUER"] == "http://127.0.0.1:9999"
+
+
 # --- the seal ---
 
 

@@ -30,7 +30,7 @@ MODULES = sorted((ROOT / "app").rglob("*.py"))
 READING = {"see", "open", "find"}
 """What an act is called that changes nothing: a right and a word of the log, no function and no step."""
 
-BESIDE = {"login.start", "login.end", "person.set-password", "person.make-operator"}
+BESIDE = {"login.start", "login.end", "login.bind", "person.set-password", "person.make-operator"}
 """Words of the log for what happens before there is somebody who acts, or at the operator's command line."""
 
 LAST = 340
@@ -221,6 +221,7 @@ PLAIN_SQL = {
     "app.tables.engines": "how a connection is set up",
     "app.services.logins": "before there is an actor; its sessions are wide",
     "app.services.limits": "the same",
+    "app.services.trips": "the same",
     "app.services.housekeeping": "the system's own work; its sessions are wide",
     "app.pages.frame": "whether the database answers",
 }

@@ -74,7 +74,7 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def started(folder: Path) -> Iterator[Program]:
+def started(folder: Path, everybody: int = ALL, **more: str) -> Iterator[Program]:
     """The running program, with tables and nobody in them."""
     port = free_port()
     var = folder / "var"
@@ -85,7 +85,7 @@ def started(folder: Path) -> Iterator[Program]:
         "WEB_WORKERS": "2",
         "WEB_THREADS": "2",
     }
-    known = os.environ | environment(var, **changes)
+    known = os.environ | environment(var, **changes | more)
     flask = [str(Path(sys.executable).parent / "flask"), "--app", "run", "db", "upgrade"]
     subprocess.run(flask, cwd=config.ROOT, env=known, check=True, capture_output=True, timeout=120)
     log = folder / "log"
@@ -93,7 +93,7 @@ def started(folder: Path) -> Iterator[Program]:
         process = subprocess.Popen([sys.executable, "run.py"], cwd=config.ROOT, env=known, stdout=out, stderr=out)
     made = Program(process, port, log)
     try:
-        made.wait_for(lambda: made.answers() and len(made.family()) == ALL)
+        made.wait_for(lambda: made.answers() and len(made.family()) == everybody)
         made.wait_for((var / "wakes.sqlite").exists)
         yield made
     finally:
@@ -196,3 +196,17 @@ def test_a_web_worker_needs_less_than_150_megabytes(standing: Program) -> None:
 
     assert len(sizes) == 2
     assert max(sizes) < 150_000
+
+
+def test_the_demos_eu_login_starts_beside_comes_again_and_stops_too(tmp_path: Path) -> None:
+    issuer = f"http://127.0.0.1:{free_port()}"
+    told = {"CPMS_MODE": "demo", "EU_LOGIN": "demo", "EU_LOGIN_ISSUER": issuer}
+    with started(tmp_path, ALL + 1, **told) as made:
+        made.wait_for(lambda: f"EU Login (demo) is open at {issuer}" in made.log.read_text())
+        away = made.get("/login/eu/")
+        assert (away.status, away.getheader("Location").startswith(f"{issuer}/auth?")) == (302, True)
+        os.kill(made.leader("demo_eu_login"), signal.SIGKILL)
+        made.wait_for(lambda: made.log.read_text().count("EU Login (demo) is open") == 2)
+        made.process.send_signal(signal.SIGTERM)
+        assert made.process.wait(60) == 0
+        assert made.family() == {}

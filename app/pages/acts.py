@@ -58,6 +58,7 @@ ACT_WORDS: dict[str, object] = {
     "granted_patient.see": _("See the records chosen for an assistant"),
     "login.see": _("See one’s logins"),
     "login.end": _("End one of one’s logins"),
+    "login_identity.see": _("See which account elsewhere opens one’s account"),
     "patient.see": _("See a patient under the nickname"),
     "patient.open": _("Open a patient’s record"),
     "patient.find": _("Find a patient by identity"),

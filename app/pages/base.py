@@ -13,6 +13,7 @@ import functools
 import secrets
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from flask import Response, flash, g, redirect, render_template, request, url_for
 from flask_appbuilder import BaseView
@@ -28,7 +29,19 @@ from app.models import db
 from app.pages.security import acting
 from app.words import _
 
-__all__ = ["ActForm", "Page", "allowed", "expose", "find", "has_access", "may", "offer", "once_key", "submitted"]
+__all__ = [
+    "ActForm",
+    "Page",
+    "allowed",
+    "expose",
+    "find",
+    "has_access",
+    "inside",
+    "may",
+    "offer",
+    "once_key",
+    "submitted",
+]
 
 
 def find(table: type[Any], public_id: str, *offered: str, options: Iterable[Any] = ()) -> Any:
@@ -71,6 +84,14 @@ def may(act: str, record: Any = None) -> bool:
 def once_key() -> str:
     """A fresh one-time key for a create form."""
     return secrets.token_urlsafe(24)
+
+
+def inside(address: str | None) -> str:
+    """An address of ours to go to; anything else is home."""
+    parts = urlsplit((address or "").replace("\\", "/"))
+    if not address or parts.scheme or parts.netloc or not address.startswith("/") or address.startswith("//"):
+        return str(url_for("HomePage.index"))
+    return address
 
 
 def has_access(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -113,6 +113,7 @@ def _words() -> dict[str, Any]:
     return {
         "actor": acting(),
         "demo": current_app.config["SETTINGS"].demo,
+        "passwords": current_app.config["SETTINGS"]["PASSWORD_LOGIN"],
         "languages": current_app.config["LANGUAGES"],
         "locale": choose_language(),
         "menu": _menu() if here().person else [],

@@ -13,10 +13,11 @@ from app.models import ConsentForm, LetterRecord, OwnText
 from app.outside import paper
 from app.pages import exports, names
 from app.pages.base import Page, expose, has_access, may, once_key
+from app.pages.browsers import here
 from app.pages.renewals import due
 from app.pages.security import acting
 from app.premises import premises
-from app.services import links, messages, renewals, worklist
+from app.services import accounts, arrivals, links, messages, renewals, worklist
 from app.words import FormState, MailState, MandateKind, Role, RunState, _
 
 LAST_DAYS = 7
@@ -28,6 +29,12 @@ class Group(NamedTuple):
     title: object
     items: list[dict[str, object]]
     empty: object | None = None
+
+
+def _mailbox() -> str | None:
+    """The address mail to oneself goes to."""
+    person = here().person
+    return None if person is None else accounts.mailbox(person)
 
 
 class HomePage(Page):
@@ -43,7 +50,15 @@ class HomePage(Page):
         """What waits for me."""
         groups = [group for group in self._groups() if group.items or group.empty]
         made = links.made_for(acting().user_id)
-        return self.page("home.html", groups=groups, nothing=not any(group.items for group in groups), link_made=made)
+        return self.page(
+            "home.html",
+            groups=groups,
+            nothing=not any(group.items for group in groups),
+            link_made=made,
+            newcomer=acting().roles == {Role.ANY},
+            mailbox=_mailbox(),
+            news=arrivals.news_of(acting().user_id),
+        )
 
     def _groups(self) -> list[Group]:
         actor = acting()

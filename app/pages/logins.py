@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from flask import current_app, flash, redirect, request, url_for
 from sqlalchemy import select
@@ -11,8 +10,10 @@ from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
 from app import sight
+from app.errors import NotFound
 from app.models import Person, db
-from app.pages.base import ActForm, Page, expose, find, has_access, submitted
+from app.pages import eu_logins
+from app.pages.base import ActForm, Page, expose, find, has_access, inside, submitted
 from app.pages.browsers import here
 from app.pages.security import acting
 from app.services import accounts, links, logins
@@ -43,14 +44,6 @@ class PasswordForm(NewPasswordForm):
     old = PasswordField(_("Present password"), validators=[InputRequired(_("Fill this in."))])
 
 
-def inside(address: str | None) -> str:
-    """An address of ours to go to; anything else is home."""
-    parts = urlsplit((address or "").replace("\\", "/"))
-    if not address or parts.scheme or parts.netloc or not address.startswith("/") or address.startswith("//"):
-        return str(url_for("HomePage.index"))
-    return address
-
-
 class LoginPage(Page):
     """Where everybody enters and leaves."""
 
@@ -64,17 +57,30 @@ class LoginPage(Page):
         """Sign in with a password; in demo mode by one click."""
         if here().person is not None:
             return redirect(inside(request.args.get("next")))
-        form = LoginForm()
-        demo = current_app.config["SETTINGS"].demo
-        token = submitted(form, lambda: self._token(form)) if "demo" not in request.form else self._demo_token()
+        settings = current_app.config["SETTINGS"]
+        form = LoginForm() if settings["PASSWORD_LOGIN"] else None
+        token = self._demo_token() if "demo" in request.form else self._token(form)
         if token is None:
-            return self.page("login.html", form=form, people=_demo_people() if demo else [])
+            return self.page(
+                "login.html",
+                form=form,
+                people=_demo_people() if settings.demo else [],
+                eu_login=eu_logins.provider() is not None,
+                left=request.args.get("left") == eu_logins.BY_EU_LOGIN,
+                goodbye=eu_logins.goodbye() if "left" in request.args else None,
+            )
         here().sign_in(token)
         return redirect(inside(request.args.get("next")))
 
-    def _token(self, form: LoginForm) -> str:
-        address, browser = request.remote_addr or "", request.user_agent.string
-        return logins.sign_in(form.name.data, form.password.data, address, browser, here().beginning())
+    def _token(self, form: LoginForm | None) -> str | None:
+        """Enter by a password, where passwords are used."""
+        if form is None:
+            return None
+        words, address, browser = form, request.remote_addr or "", request.user_agent.string
+        token: str | None = submitted(
+            form, lambda: logins.sign_in(words.name.data, words.password.data, address, browser, here().beginning())
+        )
+        return token
 
     def _demo_token(self) -> str | None:
         """Enter as one of the demo accounts, in demo mode only."""
@@ -93,10 +99,11 @@ class LoginPage(Page):
     def logout(self) -> Any:
         """End this login."""
         browser = here()
+        left = browser.get("by")
         if browser.person is not None and browser.login_id is not None:
             logins.sign_out(browser.login_id, browser.person, request.remote_addr or "")
         browser.sign_out()
-        return redirect(url_for("LoginPage.login"))
+        return redirect(url_for("LoginPage.login", left=left))
 
     @expose("/language/", methods=["POST"])
     def language(self) -> Any:
@@ -112,6 +119,8 @@ class LoginPage(Page):
     @expose("/link/<token>", methods=["GET", "POST"])
     def link(self, token: str) -> Any:
         """Set a password by the operator's one-time link."""
+        if not current_app.config["SETTINGS"]["PASSWORD_LOGIN"]:
+            raise NotFound(_("No passwords are used here. Sign in with EU Login."))
         owner = links.owner(token)
         form = NewPasswordForm()
         saved = submitted(

@@ -76,7 +76,10 @@ class PersonPage(ListPage):
         "institution": _("Institution"),
         "country_code": _("Country"),
     }
-    formatters_columns: ClassVar[dict[str, Any]] = {"country_code": lambda code: names.country(code) if code else None}
+    formatters_columns: ClassVar[dict[str, Any]] = {
+        "country_code": lambda code: names.country(code) if code else None,
+        "email": lambda email: email if accounts.is_email(email) else None,  # one that stands for none is nobody's
+    }
     order: ClassVar[tuple[Any, ...]] = (Person.last_name,)
     search_in: ClassVar[tuple[Any, ...]] = (NAME,)
     add_form = NewPersonForm

@@ -22,6 +22,8 @@ from app.services import logins
 from app.words import Role, _
 
 LONGEST_EMAIL = 128
+NOWHERE = "no-mail.invalid"
+"""The domain of addresses that stand for none: Flask-AppBuilder wants an address, and each another one."""
 _EMAIL = re.compile(r"[^\s@<>\"',;]+@([^\s@<>\"',;.]+\.)+[^\s@<>\"',;.]{2,}")
 
 
@@ -95,9 +97,21 @@ def check_email(email: str) -> None:
     Raises:
         Incomplete: with the sentence by ``email``.
     """
-    if len(email) > LONGEST_EMAIL or not _EMAIL.fullmatch(email.strip()):
+    if not is_email(email):
         sentence = _("This is not an e-mail address such as name@hospital.example.")
         raise Incomplete(sentence, fields={"email": sentence})
+
+
+def is_email(email: str) -> bool:
+    """Whether mail could reach this address."""
+    fits = len(email) <= LONGEST_EMAIL and _EMAIL.fullmatch(email.strip()) is not None
+    return fits and not email.strip().lower().endswith(f"@{NOWHERE}")
+
+
+def mailbox(person: Person) -> str | None:
+    """The address mail to a person goes to; ``None`` while none is known that is the person's own for certain."""
+    email: str = person.email
+    return email if is_email(email) else None
 
 
 def new_person(**known: Any) -> Person:
@@ -138,6 +152,7 @@ def amend(_actor: Actor, person: Person, **changes: Any) -> None:
     check_names({name: changes[name] for name in ("first_name", "last_name") if name in changes})
     if changes.get("email"):
         changes["email"] = changes["email"].strip().lower()
+    if changes.get("email", person.email) != person.email:
         _move(person, changes["email"])
     for name, value in changes.items():
         setattr(person, name, value)

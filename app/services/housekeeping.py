@@ -25,6 +25,7 @@ from app.models import (
     Hospital,
     Job,
     Login,
+    LoginTrip,
     OnceKey,
     PasswordLink,
     Patient,
@@ -93,6 +94,7 @@ def sweep_logins(_actor: Actor, _payload: Mapping[str, Any]) -> None:
         session.execute(delete(PhoneLink.__table__).where(phones.expires_at < now() - dt.timedelta(days=1)))
         session.execute(delete(Login.__table__).where(or_(visits.ended_at < old, visits.expires_at < old)))
         session.execute(delete(PasswordLink.__table__).where(links.expires_at < old))
+        session.execute(delete(LoginTrip.__table__).where(LoginTrip.__table__.c.begun_at < now() - limits.WINDOW))
         session.execute(delete(Attempt.__table__).where(Attempt.__table__.c.at < now() - limits.WINDOW))
         session.execute(delete(OnceKey.__table__).where(OnceKey.__table__.c.at < now() - dt.timedelta(days=7)))
         session.execute(

@@ -48,16 +48,16 @@ def log(session: Session, word: str, person: Person | None, address: str, outcom
     audit.write(session, [entry])
 
 
-def count_try(kind: str, person_id: int) -> None:
-    """Count a try of a person, whatever comes of it.
+def count_try(kind: str, who: object, most: int = MOST_TRIES) -> None:
+    """Count a try of a person or from an address, whatever comes of it.
 
     Raises:
         TooMany: wait.
     """
-    subject = _subject(kind, str(person_id))
+    subject = _subject(kind, str(who))
     mine = _write([subject])
     with sight.wide("limits") as session:
-        if _recent(session, [subject])[subject] > MOST_TRIES:
+        if _recent(session, [subject])[subject] > most:
             _take_back(mine)
             raise TooMany(_("You have tried this very often. Wait a quarter of an hour and try again."))
 

@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from flask_appbuilder.security.sqla.models import User
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.tables.base import Moment, Record, Spell, choice
@@ -146,6 +146,36 @@ class Attempt(Record):
     __tablename__ = "attempt"
     subject: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
     at: Mapped[dt.datetime] = mapped_column(Moment, index=True)
+
+
+class LoginIdentity(Record):
+    """An account elsewhere (EU Login) that opens the account here: whoever vouches, and their name for the person.
+
+    ``email`` is what they last said; it is shown and decides nothing. Rights never follow it.
+    """
+
+    __tablename__ = "login_identity"
+    __table_args__ = (UniqueConstraint("issuer", "subject", name="uq_login_identity_issuer_subject"),)
+    person_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), index=True)
+    issuer: Mapped[str] = mapped_column(String(300))
+    subject: Mapped[str] = mapped_column(String(255))
+    email: Mapped[str | None] = mapped_column(String(320))
+    email_verified: Mapped[bool] = mapped_column(default=False)
+    bound_at: Mapped[dt.datetime] = mapped_column(Moment)
+    used_at: Mapped[dt.datetime] = mapped_column(Moment)
+
+    person: Mapped[Person] = relationship()
+
+
+class LoginTrip(Record):
+    """A browser on its way to EU Login and back. Found by what both the browser and the answer bring, and used once."""
+
+    __tablename__ = "login_trip"
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    nonce: Mapped[str] = mapped_column(String(64))
+    verifier: Mapped[str] = mapped_column(String(128))
+    back_to: Mapped[str | None] = mapped_column(String(500))
+    begun_at: Mapped[dt.datetime] = mapped_column(Moment, index=True)
 
 
 class PasswordLink(Record):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from app.services import demo
 from tests.houses import House, furnish
+from tests.providers import free_port
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
@@ -51,40 +52,37 @@ class Site:
 @pytest.fixture(scope="session")
 def sites(shared: Path, worker: str, printer: Any) -> Iterator[Callable[[str], Site]]:
     """The running house on a database, started when it is first asked for."""
-    made: dict[str, tuple[Site, Any, threading.Thread]] = {}
+    made: dict[str, Site] = {}
+    with ExitStack() as running:
 
-    def on(dialect: str) -> Site:
-        if dialect not in made:
-            port = _free_port()
-            address = f"http://127.0.0.1:{port}"
-            house = furnish(
-                dialect,
-                shared,
-                f"browser-{worker}",
-                printer,
-                CPMS_MODE="demo",
-                PUBLIC_URL=address,
-                BIND=f"127.0.0.1:{port}",
-            )
-            server = make_server("127.0.0.1", port, house.app, threaded=True, request_handler=Silent)
-            server.daemon_threads = True
-            thread = threading.Thread(target=server.serve_forever, daemon=True)
-            thread.start()
-            made[dialect] = Site(house, address), server, thread
-        return made[dialect][0]
+        def on(dialect: str) -> Site:
+            if dialect not in made:
+                address = f"http://127.0.0.1:{free_port()}"
+                house = furnish(dialect, shared, f"browser-{worker}", printer, CPMS_MODE="demo", **at(address))
+                made[dialect] = running.enter_context(open_to_browsers(house, address))
+            return made[dialect]
 
-    yield on
-    for site, server, thread in made.values():
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
-        site.house.close()
+        yield on
 
 
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+def at(address: str) -> dict[str, str]:
+    """The settings of a house behind a loopback address."""
+    return {"PUBLIC_URL": address, "BIND": address.removeprefix("http://")}
+
+
+@contextmanager
+def open_to_browsers(house: House, address: str) -> Iterator[Site]:
+    """Inside, the house answers at its address; afterwards it is given up."""
+    port = int(address.rpartition(":")[2])
+    server = make_server("127.0.0.1", port, house.app, threaded=True, request_handler=Silent)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield Site(house, address)
+    server.shutdown()
+    server.server_close()
+    thread.join(10)
+    house.close()
 
 
 @pytest.fixture(scope="module")

@@ -97,6 +97,7 @@ RIGHTS: dict[str, Right] = {
     "granted_patient.see": either(gives, receives),
     "login.see": about_oneself,
     "login.end": about_oneself,
+    "login_identity.see": about_oneself,
     # what the platform writes to people: one's own, and the operator's outbox
     "mail.see": either(about_oneself, admin),
     "mail.find": admin,

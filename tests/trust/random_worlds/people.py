@@ -82,6 +82,16 @@ def people(dice: Dice) -> None:
         browser="",
         contents={},
     )
+    dice.make(
+        "login_identity",
+        person_id=who,
+        issuer="https://eu-login.example",
+        subject=lambda n: f"subject-{n}",
+        email=lambda n: f"p{n}@elsewhere.example",
+        email_verified=True,
+        bound_at=now(),
+        used_at=now(),
+    )
     states = ("to_send", "sending", "sent", "undelivered", "unsent")
     moments = {"written_at": now(), "due_at": now(), "tried_at": now(), "sent_at": now()}
     dice.make(
