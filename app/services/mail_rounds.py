@@ -23,7 +23,7 @@ from app.models import Mail, Person, now
 from app.outside import mails
 from app.outside.mails import Certainty, Envelope, Post, PostFault, Server
 from app.premises import premises
-from app.services import messages
+from app.services import accounts, messages
 from app.services.jobs import job
 from app.services.mail_kinds import KINDS
 from app.words import MailState
@@ -145,6 +145,8 @@ def _unwanted(session: Session, row: Mail, person: Person) -> str:
         return STALE
     if kind.optional and row.kind in messages.switched_off(person.id, session):
         return SWITCHED_OFF
+    if accounts.mailbox(person) is None:
+        return NO_ACCOUNT
     return "" if person.active and (person.disabled_at is None or kind.also_locked) else NO_ACCOUNT
 
 
