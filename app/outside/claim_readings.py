@@ -42,6 +42,14 @@ def read(content: bytes) -> tuple[str, Any]:
         return ("refused", "damaged")
 
 
+def on_pages(content: bytes) -> list[str]:
+    """The form codes on the pages of a PDF, drawn as people see them: with what was filled in and put over them."""
+    document = pypdfium2.PdfDocument(content)
+    document.init_forms()
+    found = (code for number in range(len(document)) for code in _codes(stack_marks.drawn_page(document, number)))
+    return [code for code in dict.fromkeys(found) if code != BLANK_CODE]
+
+
 def _of_pdf(content: bytes) -> list[str]:
     try:
         document = pypdfium2.PdfDocument(content)

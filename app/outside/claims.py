@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.outside.children import Child, ChildFault
+from app.outside import scans
+from app.outside.children import Child
 from app.outside.scans import ScanRefused
 
 MOST_BYTES: Final = 60 * 1000 * 1000
@@ -37,13 +38,7 @@ def read(content: bytes) -> list[str]:
         raise ScanRefused("empty")
     if len(content) > MOST_BYTES:
         raise ScanRefused("too_large")
-    try:
-        verdict = _child.call(_read, content)
-    except ChildFault as fault:
-        if fault.code == "busy":
-            raise
-        raise ScanRefused("damaged", f"child: {fault.code} {fault.kind}".rstrip()) from None
-    match verdict:
+    match scans.asked(_child, _read, content):
         case ("codes", list(codes)):
             return [str(code) for code in codes]
         case ("refused", str(code)):
@@ -51,7 +46,26 @@ def read(content: bytes) -> list[str]:
     raise ScanRefused("damaged", "no verdict")
 
 
+def on_pages(content: bytes) -> list[str]:
+    """The form codes printed on the pages of a PDF, of all of them, each once, the first found first.
+
+    Args:
+        content: one that passed ``scans.inspect``: it has twenty pages at most, and each can be drawn.
+
+    Raises:
+        ScanRefused: ``damaged``: the pages cannot be looked through within the limits.
+        ChildFault: ``busy``; the file is not to blame.
+    """
+    return [str(code) for code in scans.asked(_child, _on_pages, content)]
+
+
 def _read(content: bytes) -> tuple[str, Any]:
     from app.outside import claim_readings  # noqa: PLC0415  imports the parsers, which only the child may
 
     return claim_readings.read(content)
+
+
+def _on_pages(content: bytes) -> list[str]:
+    from app.outside import claim_readings  # noqa: PLC0415  the same
+
+    return claim_readings.on_pages(content)

@@ -18,13 +18,13 @@ from app.act import act, undo_on_rollback
 from app.actors import Actor
 from app.errors import Incomplete, NotFound, WrongStep
 from app.models import ArchivedDocument, ConsentForm, DocumentKey, PhoneLink, now
-from app.outside import scans, seals, stacks, storage
+from app.outside import scans, stacks, storage
 from app.outside.children import ChildFault
 from app.outside.seals import Signature
 from app.outside.storage import StorageFault, Stored
 from app.outside.vault import Place
 from app.premises import premises
-from app.services import consents, jobs, papers, phones, questions, stored_files
+from app.services import consents, jobs, papers, phones, questions, signed_files, stored_files
 from app.words import Answer, FormState, _
 
 MOST_FILES = 20
@@ -52,12 +52,12 @@ def file_scan(
     """Check the uploaded scan, store it encrypted, then archive the form. On a refusal nothing stays behind.
 
     Raises:
-        Incomplete: no file, too many, not a scan, or changed after it was signed digitally; with what to do.
+        Incomplete: what ``take_in`` says.
         WrongStep: the form is not signed, or archived already.
         NoRoom: the disk is full.
     """
     steps.destination(ConsentForm, form.state, "consent.archive")  # says which step is missing
-    taken = take_in(uploads)
+    taken = take_in(uploads, form.code)
     with stored_files.removed_on_refusal(taken.keys):
         archive(actor, form, stored=taken.kept, source=source, link=link, signatures=taken.signatures, seen=seen)
     return form
@@ -80,15 +80,20 @@ class Taken:
         return ",".join(file.sha256 for file, *_rest in self.kept)
 
 
-def take_in(uploads: Sequence[Upload]) -> Taken:
+def take_in(uploads: Sequence[Upload], code: str | None) -> Taken:
     """Check uploaded files and store them encrypted.
 
+    Args:
+        uploads: the files.
+        code: of the form they are for; ``None`` for a paper that was not printed here.
+
     Raises:
-        Incomplete: no file, too many, not a scan, or changed after it was signed digitally; with what to do.
+        Incomplete: no file, too many, not a scan, or signed digitally and changed since or not of this form; with what to
+            do.
         NoRoom: the disk is full.
     """
     checked = _checked(uploads)
-    signatures = _signatures(checked)
+    signatures = _signatures(checked, code)
     taken = Taken([], signatures)
     store, vault = premises().store, premises().vault
     full = _("The disk of the platform is full, so the scan was not stored. Keep the paper and tell the operator.")
@@ -136,15 +141,13 @@ def _tiff(upload: Upload) -> list[tuple[bytes, scans.Scan, str]]:
     ]
 
 
-def _signatures(checked: Sequence[tuple[bytes, scans.Scan, str]]) -> tuple[Signature, ...]:
+def _signatures(checked: Sequence[tuple[bytes, scans.Scan, str]], code: str | None) -> tuple[Signature, ...]:
     """The digital signatures of an uploaded PDF; pictures have none."""
     content, scan, _kind = checked[0]
     if scan.kind != "pdf":
         return ()
     try:
-        return seals.check(content)
-    except seals.SignatureRefused as refused:
-        raise _unfit(f"signature_{refused.code}") from refused
+        return signed_files.check(content, code)
     except ChildFault as busy:
         raise _busy() from busy
 
@@ -164,16 +167,6 @@ UNFIT = {
     "too_many_pixels": _("The picture is too large. Scan with 200 dots per inch."),
     "active": _("The PDF contains a program or a script. Print it and scan the paper instead."),
     "mixed": _("Send either one PDF or TIFF, or photographs, not both."),
-    "signature_changed": _(
-        "The PDF was changed after it was signed digitally, or a second person put a visible signature over it. Ask each "
-        "signer for the file as it was signed."
-    ),
-    "signature_broken": _(
-        "The digital signature does not fit this PDF: the file was changed. Ask the signer for the file as it was signed."
-    ),
-    "signature_unreadable": _(
-        "The digital signature of this PDF cannot be checked. Ask for it to be signed with another program, or on paper."
-    ),
 }
 """What to do about a file that may not be archived."""
 
@@ -213,11 +206,11 @@ def add_scan(
     """Check and store the scan of a refusal that was archived without one. On a refusal of ours nothing stays behind.
 
     Raises:
-        Incomplete: no file, too many, not a scan; with what to do.
+        Incomplete: what ``take_in`` says.
         WrongStep: care was not refused, or there is a scan already.
         NoRoom: the disk is full.
     """
-    taken = take_in(uploads)
+    taken = take_in(uploads, form.code)
     with stored_files.removed_on_refusal(taken.keys):
         keep_scan(actor, form, taken=taken, source=source, seen=seen)
 

@@ -105,7 +105,7 @@ def _taken(paper: Paper, uploads: Sequence[Upload]) -> Taken:
     if not uploads and not paper.place:
         sentence = _("Choose the scan, or say where the signed original is kept.")
         raise Incomplete(sentence, fields={"files": sentence})
-    return archives.take_in(uploads) if uploads else NOTHING
+    return archives.take_in(uploads, None) if uploads else NOTHING
 
 
 def _discard_twice(form: ConsentForm, taken: Taken) -> None:

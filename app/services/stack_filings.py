@@ -101,7 +101,8 @@ def file(actor: Actor, stack: Stack, group: Group, said: signers.Said, *, seen: 
         raise Incomplete(
             _("The pages of this form could not be put together. Archive its scan on the form’s page.")
         ) from fault
-    taken = archives.take_in([Upload(document, "stack.pdf")])  # before the signature: what is no scan signs nothing
+    # Before the signature: what is no scan signs nothing.
+    taken = archives.take_in([Upload(document, "stack.pdf")], form.code)
     with stored_files.removed_on_refusal(taken.keys):
         consents.sign(actor, form, **vars(said), seen=seen)
         if form.state is FormState.SIGNED:

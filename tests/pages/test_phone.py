@@ -11,6 +11,7 @@ import time_machine
 
 from app.models import Login
 from app.outside import paper
+from tests.outside.test_seals import signer
 from tests.papers import document, locked_document, photograph
 from tests.screens import Screen, post
 
@@ -120,6 +121,9 @@ def test_a_link_works_once(world: Any) -> None:
 def test_a_bad_file_is_refused_in_plain_words_and_the_link_still_works(world: Any) -> None:
     phone = world.house.visitor()
     address = offer(world, world.client("owner"))
+    code = paper.grouped_code(
+        world.house.value("SELECT code FROM consent_form WHERE id = :k", k=world.forms["signed"][0])
+    )
     for file, said in (
         ((b"", "a.pdf"), "The file is empty."),
         ((b"x", "a.pdf"), "The file is not a PDF, TIFF, JPEG or PNG."),
@@ -127,6 +131,7 @@ def test_a_bad_file_is_refused_in_plain_words_and_the_link_still_works(world: An
         ((document(21), "a.pdf"), "The scan has more than 20 pages."),
         ((document() + bytes(51_000_000), "a.pdf"), "The scan is larger than 50 MB."),
         ((b"", ""), "No file chosen."),
+        ((signer().put_on(document(), reason="A menu"), "a.pdf"), f"This signed file is not form {code}: no page "),
     ):
         answer = send(phone, address, file)
         assert (said, answer.status_code) == (said, 422)

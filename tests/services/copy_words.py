@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.models import ConsentForm, db, now
 from app.outside.seals import Seal
-from app.services import archives, copies, jobs
+from app.services import archives, copies, jobs, papers
 from tests.outside.test_seals import certified, written
 from tests.papers import document
 
@@ -40,6 +40,12 @@ def archive(world: Any, *contents: bytes, name: str = "signed", ending: str = "p
     with world.house.acting(world.people["owner"]) as actor:
         uploads = [archives.Upload(content, f"scan.{ending}") for content in contents or (document(2),)]
         archives.file_scan(actor, db.session.get(ConsentForm, world.forms[name][0]), uploads, source="desk")
+
+
+def print_of(world: Any, name: str = "signed") -> bytes:
+    """The form as it was printed here."""
+    with world.house.acting(world.people["owner"]):
+        return papers.set_paper(db.session.get(ConsentForm, world.forms[name][0])).pdf
 
 
 def run_due(world: Any) -> None:

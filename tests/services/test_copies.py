@@ -26,7 +26,7 @@ from app.services import archives, consents, copies
 from app.words import Channel
 from tests.houses import environment
 from tests.outside.test_seals import signer
-from tests.papers import document, photograph
+from tests.papers import photograph
 from tests.services.copy_words import (
     DAY,
     PAIR,
@@ -36,6 +36,7 @@ from tests.services.copy_words import (
     copy_of,
     files,
     kinds,
+    print_of,
     run_due,
 )
 
@@ -119,7 +120,7 @@ def test_who_may_open_the_original_may_open_the_copy_and_nobody_else(sealed: Any
 
 
 def test_the_forms_page_says_that_the_copy_is_being_made_then_offers_it_and_tells_who_signed(sealed: Any) -> None:
-    archive(sealed, signer("Maria <b>Signer", "State Authority").put_on(document(), reason="I agree"))
+    archive(sealed, signer("Maria <b>Signer", "State Authority").put_on(print_of(sealed), reason="I agree"))
     address = f"/consents/{sealed.forms['signed'][1]}"
 
     before = sealed.client("owner").get(address).get_data(as_text=True)

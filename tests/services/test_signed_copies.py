@@ -11,25 +11,26 @@ from app.errors import Incomplete
 from app.models import ConsentForm, db
 from app.services import archives
 from tests.outside.test_seals import signer, updated
-from tests.papers import document, sentence, words_of
+from tests.papers import document, pages_of, sentence, words_of
 from tests.services.copy_words import (
     archive,
     attached,
     copy_of,
     files,
     kinds,
+    print_of,
     run_due,
 )
 
 
 def test_a_signed_pdf_is_attached_untouched_behind_a_cover_that_says_what_the_check_found(sealed: Any) -> None:
-    signed = signer("Maria Signer", "State Authority").put_on(document(3), reason="I agree")
+    signed = signer("Maria Signer", "State Authority").put_on(print_of(sealed), reason="I agree")
     archive(sealed, signed)
 
     run_due(sealed)
 
     copy = copy_of(sealed)
-    assert kinds(sealed) == [(1, "original", 3), (2, "copy", 1)]
+    assert kinds(sealed) == [(1, "original", len(pages_of(signed))), (2, "copy", 1)]
     (name,) = [name for name in attached(copy) if name.endswith(".pdf")]
     assert attached(copy)[name] == signed
     words = words_of(copy)
@@ -40,7 +41,7 @@ def test_a_signed_pdf_is_attached_untouched_behind_a_cover_that_says_what_the_ch
 
 
 def test_the_signers_name_is_sealed_in_the_row_and_opens_for_the_form_alone(sealed: Any) -> None:
-    archive(sealed, signer("Maria Signer").put_on(document(), reason="I agree"))
+    archive(sealed, signer("Maria Signer").put_on(print_of(sealed), reason="I agree"))
 
     raw = bytes(sealed.house.value("SELECT sealed_signature FROM archived_document WHERE sealed_signature IS NOT NULL"))
     assert b"Maria" not in raw

@@ -26,7 +26,7 @@ from PIL import Image, PngImagePlugin
 from app.errors import Incomplete
 from app.models import ConsentForm, Stack, db
 from app.outside.seals import Seal
-from app.services import archives, consents, jobs, stack_drops
+from app.services import archives, consents, jobs, papers, stack_drops
 from tests.conftest import Tally
 from tests.outside.test_seals import NOW, PEM, YEAR, archivable, written
 from tests.papers import document, photograph
@@ -273,13 +273,18 @@ def described_picture(kind: str, outside: Outside) -> bytes:
     return out.getvalue()
 
 
-def archived(world: World, content: bytes, ending: str) -> tuple[str, list[bytes]]:
-    """What became of an upload: the refusal's field, or nothing; and every kept file, original, reading and copy."""
+def archived(world: World, content: bytes | Seal, ending: str) -> tuple[str, list[bytes]]:
+    """What became of an upload: the refusal's field, or nothing; and every kept file, original, reading and copy.
+
+    With a seal the form itself is sent, signed with it.
+    """
     with world.house.acting(world.people["owner"]) as actor:
         patient = db.session.get(ConsentForm, world.forms["enrolled"][0]).patient
         made = consents.prepare(actor, patient, language="en", variant="adult")
         bring_form(actor, made, SIGNED)
         key = made.id
+        if isinstance(content, Seal):
+            content = content.put_on(papers.set_paper(made).pdf, reason="I consent")
         try:
             archives.file_scan(actor, made, [archives.Upload(content, f"scan.{ending}")], source="desk")
         except Incomplete as refusal:
@@ -374,10 +379,11 @@ def seal(outside: Outside) -> Seal:
 def test_a_signature_is_checked_and_a_copy_sealed_without_asking_where_the_certificates_point(
     world: World, outside: Outside, seal: Seal, tally: Tally
 ) -> None:
-    signed = pointing(outside).put_on(archivable(1), reason="I consent")
+    theirs = pointing(outside)
+    signed = theirs.put_on(archivable(1), reason="I consent")
     tally.check(outside.address.encode() in certificates(signed), "the certificate points nowhere")
     with sealing(world, seal):
-        refused, kept = archived(world, signed, "pdf")
+        refused, kept = archived(world, theirs, "pdf")
     tally.check(not refused and len(kept) == 1, f"not archived: {refused}")
     tally.check(not outside.callers, "asked where a certificate points")
 
