@@ -7,6 +7,7 @@ to us is ``services/arrivals``; which browser was sent is ``services/trips``.
 from __future__ import annotations
 
 import ipaddress
+import re
 import threading
 import time
 import unicodedata
@@ -205,6 +206,12 @@ def _words(said: object, longest: int) -> str:
     return "".join(sign for sign in said if unicodedata.category(sign)[0] != "C").strip()[:longest]
 
 
+def _what(fault: Exception) -> str:
+    """What is wrong, in a few words for the operator: the error's name, the claim's; nothing of anybody's values."""
+    words = f"{getattr(fault, 'error', '') or type(fault).__name__} {getattr(fault, 'claim', '')}"
+    return re.sub(r"[^\w .-]", "", words).strip()[:60]
+
+
 @contextmanager
 def _talking() -> Iterator[None]:
     """Turn what can go wrong between two machines into one of our two words."""
@@ -213,6 +220,6 @@ def _talking() -> Iterator[None]:
     except RequestException as fault:
         raise Unreachable from fault
     except (OAuthError, JoseError) as fault:
-        raise Untrue(getattr(fault, "error", "") or type(fault).__name__) from fault
+        raise Untrue(_what(fault)) from fault
     except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as fault:
         raise Untrue(type(fault).__name__) from fault  # JSON of another shape than a provider's

@@ -33,6 +33,7 @@ FAULTS = {
     "too old": _("It was too old to be of use."),
     "switched off": _("The person has switched off this kind of mail."),
     "no account": _("The account is locked."),
+    "no address": _("No address of this person is known for certain."),
 }
 """What a reader is told about a mail that was not sent, or not yet."""
 

@@ -105,13 +105,17 @@ def check_email(email: str) -> None:
 def is_email(email: str) -> bool:
     """Whether mail could reach this address."""
     fits = len(email) <= LONGEST_EMAIL and _EMAIL.fullmatch(email.strip()) is not None
-    return fits and not email.strip().lower().endswith(f"@{NOWHERE}")
+    return fits and not _is_nowhere(email)
+
+
+def _is_nowhere(email: str) -> bool:
+    return email.strip().lower().endswith(f"@{NOWHERE}")
 
 
 def mailbox(person: Person) -> str | None:
     """The address mail to a person goes to; ``None`` while none is known that is the person's own for certain."""
     email: str = person.email
-    return email if is_email(email) else None
+    return None if _is_nowhere(email) else email
 
 
 def new_person(**known: Any) -> Person:

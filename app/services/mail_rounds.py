@@ -34,7 +34,8 @@ MOST_TRIES = 23
 """Then three days have passed, and the mail is given up."""
 LOST = dt.timedelta(minutes=15)
 """A mail being sent for longer is one whose worker died: a server may think for ``mails.SECONDS``."""
-UNSURE, BROKEN, STALE, SWITCHED_OFF, NO_ACCOUNT = "unsure", "words", "too old", "switched off", "no account"
+UNSURE, BROKEN, STALE, SWITCHED_OFF = "unsure", "words", "too old", "switched off"
+NO_ACCOUNT, NO_ADDRESS = "no account", "no address"
 
 _log = logging.getLogger("cpms.mail")
 
@@ -146,7 +147,7 @@ def _unwanted(session: Session, row: Mail, person: Person) -> str:
     if kind.optional and row.kind in messages.switched_off(person.id, session):
         return SWITCHED_OFF
     if accounts.mailbox(person) is None:
-        return NO_ACCOUNT
+        return NO_ADDRESS
     return "" if person.active and (person.disabled_at is None or kind.also_locked) else NO_ACCOUNT
 
 

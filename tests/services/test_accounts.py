@@ -96,3 +96,19 @@ def age(house: Any, days: int) -> None:
         session.connection(execution_options={"writes": True})
         session.execute(table.update().values(expires_at=made + dt.timedelta(hours=links.HOURS)))
         session.commit()
+
+
+def test_an_account_without_an_address_is_amended_shows_none_and_gets_one(house: Any, office: dict[str, int]) -> None:
+    with house.system():
+        nowhere = f"0123456789@{accounts.NOWHERE}"
+        nora = make.person("Nora", username=nowhere, email=nowhere)
+        key, person_id = nora.public_id, nora.id
+        assert accounts.mailbox(nora) is None
+    operator = house.client_for(office["first"])
+    assert accounts.NOWHERE not in operator.get(f"/people/{key}").text + operator.get("/people/?q=Nora").text
+    with house.acting(office["first"]) as actor:
+        accounts.amend(actor, db.session.get(Person, person_id), job_title="Nurse", email=nowhere)
+        with pytest.raises(Incomplete):
+            accounts.amend(actor, db.session.get(Person, office["anna"]), email=f"else@{accounts.NOWHERE}")
+        accounts.amend(actor, db.session.get(Person, person_id), email="nora@people.example")
+        assert accounts.mailbox(db.session.get(Person, person_id)) == "nora@people.example"

@@ -16,6 +16,7 @@ from sqlalchemy import update
 from app.labels import LABELS
 from app.models import Mail, MailOff, db, now
 from app.services import jobs, mail_rounds, messages
+from app.services.accounts import NOWHERE
 from app.services.mail_kinds import KINDS
 from app.words import MandateKind
 from config import Settings
@@ -345,6 +346,14 @@ def test_what_is_switched_off_or_too_old_or_for_a_locked_account_is_not_sent(hou
     with mailing(house, office):
         sweep(house)
     assert states(house) == [("unsent", 0, "switched off"), ("unsent", 0, "no account"), ("unsent", 0, "too old")]
+    assert office.mails == []
+
+
+def test_nothing_goes_to_somebody_whose_address_is_not_known(house: Any, office: PostOffice) -> None:
+    write(house, account(house, email=f"0123456789@{NOWHERE}"))
+    with mailing(house, office):
+        sweep(house)
+    assert states(house) == [("unsent", 0, "no address")]
     assert office.mails == []
 
 

@@ -301,6 +301,6 @@ def test_what_the_operator_reads_names_nobody(
 ) -> None:
     come_back(lied_to, lying, aud="somebody-else")
     said = " ".join(record.getMessage() for record in caplog.records)
-    assert "EU Login's answer is not believed" in said
+    assert "EU Login's answer is not believed: invalid_claim aud" in said
     for word in ("liar@", "Lia", "subject-of", json.dumps(lying.claims["nonce"])[1:-1], "a-code"):
         assert word not in said
