@@ -142,6 +142,19 @@ def offer_link(email: str) -> None:
         _print_link(actor, db.session.get(Person, accounts.matching(email) or 0))
 
 
+@user.command("forget-password")
+@click.argument("emails", metavar="E-MAIL...", nargs=-1, required=True)
+def forget_password(emails: tuple[str, ...]) -> None:
+    """Take passwords away: from then on EU Login opens these accounts, by their verified addresses."""
+    with operating():
+        for email in emails:
+            person_id = accounts.matching(email)
+            if person_id is None:
+                fail(f"There is no account with this e-mail address: {email}")
+            links.forget_password(person_id)
+            click.echo(f"{email} has no password any more.")
+
+
 def _print_link(actor: Actor, person: Person | None) -> None:
     if person is None:
         fail("There is no account with this e-mail address.")

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 import config
 from app import commands, house_book
 from app.models import Country, Person, db
+from tests import factories as make
 from tests.houses import migrate
 
 FLASK = Path(sys.executable).parent / "flask"
@@ -84,6 +85,18 @@ def test_a_link_for_somebody_unknown_is_refused(house: Any) -> None:
     result = run(house, "user", "link", "nobody@platform.example")
 
     assert (result.exit_code, result.output) == (1, "Error: There is no account with this e-mail address.\n")
+
+
+def test_a_password_is_taken_away_but_not_an_operators(house: Any) -> None:
+    with house.system():
+        make.person("Anna", email="anna@platform.example", username="anna@platform.example", password="a hash")
+        make.admin(make.person("Op", email="op@platform.example", username="op@platform.example", password="a hash"))
+    results = [run(house, "user", "forget-password", f"{who}@platform.example") for who in ("anna", "op", "nobody")]
+    assert [one.exit_code for one in results] == [0, 1, 1]
+    assert "anna@platform.example has no password any more." in results[0].output
+    assert "An operator keeps the password" in results[1].output
+    kept = [tuple(row) for row in house.rows("SELECT first_name, password FROM ab_user ORDER BY id")]
+    assert kept == [("Anna", None), ("Op", "a hash")]
 
 
 def test_a_new_link_ends_the_one_before(house: Any) -> None:

@@ -30,7 +30,14 @@ MODULES = sorted((ROOT / "app").rglob("*.py"))
 READING = {"see", "open", "find"}
 """What an act is called that changes nothing: a right and a word of the log, no function and no step."""
 
-BESIDE = {"login.start", "login.end", "login.bind", "person.set-password", "person.make-operator"}
+BESIDE = {
+    "login.start",
+    "login.end",
+    "login.bind",
+    "person.set-password",
+    "person.forget-password",
+    "person.make-operator",
+}
 """Words of the log for what happens before there is somebody who acts, or at the operator's command line."""
 
 LAST = 340

@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 from app import sight
 from app.act import act
 from app.actors import Actor
-from app.errors import NotFound
+from app.errors import NotAllowed, NotFound
 from app.models import Login, PasswordLink, Person, db, now
 from app.services import logins, messages
 from app.services.limits import log, writing
-from app.words import _
+from app.words import Role, _
 
 HOURS = 2
 TOLD = dt.timedelta(days=14)
@@ -37,6 +37,28 @@ def offer(_actor: Actor, person: Person) -> str:
     )
     messages.post(person.id, "account.link-made", {"moment": now()})
     return token
+
+
+def forget_password(person_id: int) -> None:
+    """Take a person's password away, so that EU Login opens the account by its address. For the operator's command alone.
+
+    Raises:
+        NotAllowed: it is an operator's: EU Login would never open it, and nobody could.
+    """
+    with sight.wide("command") as session:
+        writing(session)
+        person = session.get_one(Person, person_id)
+        if Role.ADMIN.value in {held.name for held in person.roles}:
+            raise NotAllowed(_("An operator keeps the password: EU Login opens no operator’s account by its address."))
+        person.password = None
+        table = PasswordLink.__table__
+        session.execute(
+            update(table).where(table.c.person_id == person_id, table.c.used_at.is_(None)).values(used_at=now())
+        )
+        logins.end_where(session, Login.__table__.c.person_id == person_id)
+        session.flush()
+        log(session, "person.forget-password", person, "command")
+        session.commit()
 
 
 def made_for(person_id: int) -> dt.datetime | None:

@@ -11,8 +11,9 @@ import pytest
 import requests
 from sqlalchemy import select
 
+from app.errors import NotAllowed
 from app.models import LoginIdentity, Person, db, now
-from app.services import accounts, logins, trips
+from app.services import accounts, links, logins, trips
 from tests import factories as make
 from tests.houses import House
 from tests.providers import PEOPLE, Provider, asked, inside, name_of, path
@@ -183,6 +184,25 @@ def test_an_account_that_something_else_opens_is_not_bound(eu_house: House, eu_l
     assert visitor.get("/countries/").status_code == visitor.get("/patients/").status_code == 403
     (_known, (_name, address)) = accounts_of(eu_house)
     assert address.endswith(f"@{accounts.NOWHERE}")
+
+
+def test_an_account_whose_password_is_taken_away_is_opened_by_eu_login(eu_house: House, eu_login: Provider) -> None:
+    person_id, public_id = account(eu_house, password=HASH)
+    inside_before = eu_house.client_for(person_id)
+    with eu_house.app.app_context():
+        links.forget_password(person_id)
+    visitor, _answer = eu_login.walk(eu_house, "anna")
+    assert (name_of(visitor), inside(inside_before)) == (public_id, False)
+    assert entries(eu_house)[0] == ("person.forget-password", "done")
+
+
+def test_an_operators_password_is_not_taken_away(eu_house: House) -> None:
+    person_id, _public_id = account(eu_house, password=HASH)
+    with eu_house.system("command"):
+        make.admin(db.session.get(Person, person_id))
+    with eu_house.app.app_context(), pytest.raises(NotAllowed):
+        links.forget_password(person_id)
+    assert eu_house.value("SELECT password FROM ab_user") == HASH
 
 
 def test_an_address_that_is_not_verified_finds_nobody_and_nobody_is_found_by_it(
