@@ -113,7 +113,9 @@ def absent(world: Any, route: Route, record: Record | None) -> bool:
         return bool(world.house.value(f"{erased} AND p.id = :id", id=record.id))
     if route.table is ConsentForm and method in {"preview", "paper", "print"}:
         owner = "SELECT patient_id FROM consent_form WHERE id = :id"
-        return bool(world.house.value(f"{erased} AND p.id = ({owner})", id=record.id))
+        elsewhere = "SELECT count(*) FROM consent_form WHERE id = :id AND external_reference IS NOT NULL"  # not ours
+        known = (f"{erased} AND p.id = ({owner})", elsewhere)
+        return any(world.house.value(statement, id=record.id) for statement in known)
     if route.table is ArchivedDocument:
         annulled = "SELECT count(*) FROM archived_document d JOIN consent_form f ON f.id = d.form_id WHERE d.id = :id"
         return bool(world.house.value(f"{annulled} AND f.state = 'annulled'", id=record.id))
