@@ -99,11 +99,11 @@ def in_force(spell: FromClause, on: dt.date) -> ColumnElement[bool]:
     )
 
 
-def memberships_in_force(on: dt.date) -> Select[tuple[int, int, int]]:
-    """(person id, hospital id, network id) of every membership whose centre and hospital are in force too."""
+def memberships_in_force(on: dt.date) -> Select[tuple[int, int, int, bool]]:
+    """(person id, hospital id, network id, may enrol) of every membership whose centre and hospital are in force too."""
     m, c, h = known_as("member", Membership), known_as("member_centre", Centre), known_as("member_hospital", Hospital)
     return (
-        select(m.c.person_id, c.c.hospital_id, c.c.network_id)
+        select(m.c.person_id, c.c.hospital_id, c.c.network_id, m.c.may_enrol)
         .join_from(m, c, m.c.centre_id == c.c.id)
         .join(h, c.c.hospital_id == h.c.id)
         .where(in_force(m, on), in_force(c, on), in_force(h, on))

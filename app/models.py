@@ -24,6 +24,7 @@ from app.tables.people import (
     Person,
 )
 from app.tables.prints import PrintItem, PrintRun
+from app.tables.requests import MembershipRequest, RequestConfirmation
 from app.tables.stacks import Stack, StackPage
 from app.tables.text_changes import TextChange
 from app.tables.workings import AuditEntry, Job, OnceKey
@@ -50,6 +51,8 @@ TABLES = (
     PasswordLink,  # a one-time link to set a password
     Mail,  # what the platform writes to a person
     MailOff,  # a kind of mail a person does not want
+    MembershipRequest,  # what a newcomer asks for
+    RequestConfirmation,  # a colleague asked to confirm it
     # patients
     Patient,  # a patient under a nickname
     PatientIdentity,  # who the patient is, sealed
@@ -106,6 +109,7 @@ __all__ = [
     "MailOff",
     "Mandate",
     "Membership",
+    "MembershipRequest",
     "Moment",
     "Network",
     "OnceKey",
@@ -120,6 +124,7 @@ __all__ = [
     "PrintRun",
     "Record",
     "Registry",
+    "RequestConfirmation",
     "Spell",
     "Stack",
     "StackPage",

@@ -51,6 +51,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "duplicate-check": ("PatientIdentity", "whether one exists in the hospital"),
     "letter": ("PatientIdentity", "ids of the patients of exactly this identity, into the letter's own rows"),
     "account-match": ("Person", "the account of a typed e-mail address, inside the act that appoints it"),
+    "request-deciders": (
+        "Mandate",
+        "whether anybody represents the hospital of one's request, and coordinates the network",
+    ),
     "demo-logins": ("Person", "name and role of demo accounts, in demo mode only"),
     "job": ("all", "what the job does"),
     "mail": ("Mail, MailOff, Person", "the mail itself, to its receiver; how many wait, to the operator"),

@@ -17,15 +17,18 @@ from app.models import (
     ExportRelease,
     Job,
     Mail,
+    MembershipRequest,
     OwnText,
     Patient,
     PrintRun,
+    RequestConfirmation,
     Stack,
     StackPage,
 )
 from app.words import (
     Answer,
     BlankState,
+    ConfirmationState,
     ExportState,
     FormState,
     JobState,
@@ -33,6 +36,7 @@ from app.words import (
     OwnTextState,
     PatientState,
     ReleaseState,
+    RequestState,
     RunState,
     ScanState,
     StackState,
@@ -44,6 +48,10 @@ B, S, N, T, R = BlankState, StackState, ScanState, OwnTextState, RunState
 
 X, L, M = ExportState, ReleaseState, MailState
 ENDS = (("export.stop", X.STOPPED), ("export.lapse", X.LAPSED))
+
+Q, C = RequestState, ConfirmationState
+ASKED = (Q.ASKED_BY_HOSPITAL, Q.ASKED_BY_NETWORK)
+SENT = (Q.AT_HOST, Q.AT_HOSPITAL, Q.AT_NETWORK, *ASKED)
 
 STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
     Patient: (
@@ -187,6 +195,33 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (M.QUEUED, "mail.drop", M.DROPPED),
         (M.FAILED, "mail.send-again", M.QUEUED),  # by an operator, who knows that it may arrive twice
     ),
+    MembershipRequest: (
+        (None, "request.begin", Q.DRAFT),
+        (None, "request.copy", Q.AT_HOSPITAL),  # another centre of the same hospital, asked for at once
+        (Q.AT_HOSPITAL, "request.copy", Q.AT_HOSPITAL),
+        (Q.DRAFT, "request.write", Q.DRAFT),
+        (Q.DRAFT, "request.submit", Q.AT_HOSPITAL),
+        (Q.DRAFT, "request.submit-as-guest", Q.AT_HOST),
+        (Q.DRAFT, "request.withdraw", Q.WITHDRAWN),
+        *((state, "request.take-back", Q.DRAFT) for state in SENT),  # to correct it; all who confirmed do so anew
+        *((state, "request.withdraw", Q.WITHDRAWN) for state in SENT),
+        (Q.ASKED_BY_HOSPITAL, "request.answer", Q.AT_HOSPITAL),
+        (Q.ASKED_BY_NETWORK, "request.answer", Q.AT_NETWORK),
+        (Q.AT_HOST, "request.host", Q.AT_NETWORK),
+        (Q.AT_HOSPITAL, "request.confirm", Q.AT_NETWORK),
+        (Q.AT_HOSPITAL, "request.confirm-too", Q.AT_NETWORK),
+        (Q.AT_HOSPITAL, "request.record-employment", Q.AT_NETWORK),
+        (Q.AT_HOSPITAL, "request.accept", Q.ACCEPTED),  # nobody represents the hospital; without its word: no enrolling
+        (Q.AT_NETWORK, "request.accept", Q.ACCEPTED),
+        (Q.AT_HOSPITAL, "request.ask-back", Q.ASKED_BY_HOSPITAL),
+        (Q.AT_NETWORK, "request.ask-back", Q.ASKED_BY_NETWORK),
+        *((state, "request.refuse", Q.REFUSED) for state in (Q.AT_HOSPITAL, Q.AT_NETWORK, *ASKED)),
+    ),
+    RequestConfirmation: (
+        (C.ASKED, "request_confirmation.give", C.GIVEN),
+        (C.DECLINED, "request_confirmation.give", C.GIVEN),  # whoever declined may think again
+        (C.ASKED, "request_confirmation.decline", C.DECLINED),
+    ),
     Job: (
         (None, "job.ask", J.QUEUED),
         (J.QUEUED, "job.start", J.RUNNING),
@@ -200,7 +235,7 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
 COLUMN = {ConsentDecision: "answer"}
 """Where the state is, if not in ``state``."""
 
-REFUSALS = {
+REFUSALS: dict[tuple[Any, str], Any] = {
     (F.PREPARED, "consent.sign"): _("This form has not been printed yet. Print it first."),
     (F.PREPARED, "consent.archive"): _("This form has not been printed yet. Print it and record the signature first."),
     (F.PRINTED, "consent.archive"): _("The signature is not recorded yet. Record it, then archive the scan."),
@@ -221,6 +256,22 @@ REFUSALS = {
     (B.BOUND, "blank.cancel"): _("This blank form is bound to a patient. Cancel the patient’s form instead."),
     (X.MAKING, "export.go-on"): _("The file is being made already."),
     (X.LAPSED, "export.fetch"): _("The week is over and the file is deleted. Ask for a new export."),
+    **{
+        (Q.ACCEPTED, act): _("This request is accepted already. Somebody else has decided meanwhile.")
+        for act in ("request.accept", "request.refuse", "request.ask-back", "request.take-back", "request.withdraw")
+    },
+    **{
+        (Q.REFUSED, act): _("This request is refused already. Somebody else has decided meanwhile.")
+        for act in ("request.accept", "request.refuse", "request.ask-back", "request.take-back", "request.withdraw")
+    },
+    **{
+        (Q.AT_NETWORK, act): _("The hospital has confirmed this already.")
+        for act in ("request.confirm", "request.record-employment")
+    },
+    **{
+        (state, "request.accept"): _("A question to the applicant is open. Decide when it is answered.")
+        for state in ASKED
+    },
     (A.WITHDRAWN, "decision.withdraw"): _("This consent is withdrawn already."),
 }
 """What to say for a wrong step; any other says which state the record is in."""

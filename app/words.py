@@ -280,6 +280,36 @@ class Bundle(StrEnum):
     ZIP = "zip"
 
 
+class RequestKind(StrEnum):
+    """What a newcomer asks to be."""
+
+    CLINICIAN = "clinician"
+    ASSISTANT = "assistant"
+    GUEST = "guest"
+
+
+class RequestState(StrEnum):
+    """The life of a request for a place."""
+
+    DRAFT = "draft"
+    AT_HOST = "at_host"
+    AT_HOSPITAL = "at_hospital"
+    ASKED_BY_HOSPITAL = "asked_by_hospital"
+    AT_NETWORK = "at_network"
+    ASKED_BY_NETWORK = "asked_by_network"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+class ConfirmationState(StrEnum):
+    """What a colleague whom a request names says to it."""
+
+    ASKED = "confirmation_asked"
+    GIVEN = "confirmation_given"
+    DECLINED = "confirmation_declined"
+
+
 class JobState(StrEnum):
     """The life of a job."""
 

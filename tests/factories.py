@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from flask_appbuilder.security.sqla.models import Role as FabRole
@@ -25,10 +26,12 @@ from app.models import (
     Hospital,
     Mandate,
     Membership,
+    MembershipRequest,
     Network,
     Patient,
     Person,
     Registry,
+    RequestConfirmation,
     ThematicArea,
     db,
     now,
@@ -39,6 +42,7 @@ from app.services import papers
 from app.words import (
     Answer,
     CentreKind,
+    ConfirmationState,
     FormState,
     GrantScope,
     MandateKind,
@@ -47,6 +51,8 @@ from app.words import (
     Procedure,
     Purpose,
     Relation,
+    RequestKind,
+    RequestState,
     Role,
     Sex,
     Variant,
@@ -166,6 +172,34 @@ def grant(by: Person, to: Person, at: Hospital, *chosen: Patient, **given: Any) 
     known = {"from_on": today() - 10 * DAY, "scope": scope}
     rows = [GrantedPatient(patient_id=one.id) for one in chosen]
     return _kept(Grant(clinician=by, assistant=to, hospital=at, chosen=rows, **known | given))
+
+
+def request(
+    who: Person, kind: RequestKind, state: RequestState = RequestState.DRAFT, emails: Sequence[str] = (), **given: Any
+) -> MembershipRequest:
+    """A request for a place in a state, with the addresses it names."""
+    sent = state is not RequestState.DRAFT
+    known: dict[str, Any] = {
+        "applicant": str(who),
+        "email": who.email,
+        "job_title": "Consultant",
+        "registration_number": "REG-1",
+        "registered_with": "Chamber of tests",
+        "languages": "en",
+        "institution": "Institute of tests",
+        "country_code": "FR",
+        "reason": "A second opinion",
+        "begun_at": now(),
+        "submitted_at": now() if sent else None,
+        "decided_at": now() if state in (RequestState.ACCEPTED, RequestState.REFUSED) else None,
+        "question": "From when?" if state.value.startswith("asked") else None,
+        "decision_reason": "Unknown here" if state is RequestState.REFUSED else None,
+        "more_centres": [],
+        "areas": [],
+        "history": [],
+    }
+    asked = [RequestConfirmation(email=email, state=ConfirmationState.ASKED) for email in emails]
+    return _kept(MembershipRequest(person_id=who.id, kind=kind, state=state, confirmations=asked, **known | given))
 
 
 def consent_text(procedure: str = "eu", language: str = "en", variant: str = "adult") -> ConsentText:

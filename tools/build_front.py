@@ -41,6 +41,7 @@ IMPORTED = re.compile(r"""(?<=\bfrom )['"]([\w-]+)['"]""")
 ICONS = (
     "archive",
     "arrow-left",
+    "arrow-right",
     "badge-check",
     "ban",
     "bell",

@@ -18,7 +18,10 @@ SHOWN = tuple(role for role in access.COLUMNS if role is not Role.PUBLIC)
 
 SECTIONS = (
     (_("Networks and hospitals"), ("country", "network", "area", "registry", "hospital", "authorisation", "centre")),
-    (_("People"), ("person", "membership", "mandate", "grant", "granted_patient", "login")),
+    (
+        _("People"),
+        ("person", "request", "request_confirmation", "membership", "mandate", "grant", "granted_patient", "login"),
+    ),
     (_("Patients"), ("patient", "identity")),
     (
         _("Consent"),

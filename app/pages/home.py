@@ -11,14 +11,14 @@ from flask_babel import format_date, gettext, ngettext
 from app.labels import LABELS
 from app.models import ConsentForm, LetterRecord, OwnText
 from app.outside import paper
-from app.pages import exports, names
+from app.pages import exports, names, request_words
 from app.pages.base import Page, expose, has_access, may, once_key
 from app.pages.browsers import here
 from app.pages.renewals import due
 from app.pages.security import acting
 from app.premises import premises
 from app.services import accounts, arrivals, links, messages, renewals, worklist
-from app.words import FormState, MailState, MandateKind, Role, RunState, _
+from app.words import FormState, MailState, MandateKind, RequestState, Role, RunState, _
 
 LAST_DAYS = 7
 
@@ -62,7 +62,7 @@ class HomePage(Page):
 
     def _groups(self) -> list[Group]:
         actor = acting()
-        groups: list[Group] = []
+        groups: list[Group] = [_own_requests(), _requests()]
         if may("patient.open"):
             groups += [_obeyed(worklist.obeyed(actor)), _waiting(), _to_check(), *_desk(), _renewals()]
         groups += _archive()
@@ -81,6 +81,38 @@ class HomePage(Page):
         if actor.is_(Role.GUEST):
             groups.append(Group(_("Discussions"), [], _("Discussions appear here once somebody invites you.")))
         return groups
+
+
+def _own_requests() -> Group:
+    """What one has asked for and is not decided; what was refused, until one asks again."""
+    items: list[dict[str, object]] = [
+        {
+            "title": request_words.title(one),
+            "url": url_for("OwnRequestPage.show", key=one.public_id),
+            "note": one.decision_reason or one.question or request_words.deciding(one),
+            "tag": one.state,
+            **(
+                {"act": _("Answer")} if one.question else {"act": _("Go on")} if one.state is RequestState.DRAFT else {}
+            ),
+        }
+        for one in worklist.own_requests(acting())
+    ]
+    return Group(_("Your access"), items)
+
+
+def _requests() -> Group:
+    """Requests for a place that wait for one's word, the oldest first."""
+    items: list[dict[str, object]] = [
+        {
+            "title": one.applicant,
+            "url": url_for("RequestPage.show", key=one.public_id),
+            "note": f"{request_words.title(one)} · {request_words.age(one)}",
+            "tag": one.state,
+            "act": _("Decide"),
+        }
+        for one in (worklist.requests(acting()) if may("request.open") else [])
+    ]
+    return Group(_("Requests for access"), items)
 
 
 def _archive() -> list[Group]:

@@ -36,11 +36,12 @@ class Told(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """One way to narrow a list: its label, what can be chosen (value, label), and the clause of a choice."""
+    """One way to narrow a list: its label, what can be chosen (value, label), the clause of a choice, what no choice is called."""
 
     label: object
     choices: Callable[[], list[tuple[str, object]]]
     where: Callable[[str], ColumnElement[bool]]
+    none: object | None = None
 
 
 def words_filter(label: object, column: Any, kinds: Iterable[StrEnum]) -> Filter:
@@ -107,6 +108,10 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
                 statement = statement.where(one.where(chosen))
         return statement
 
+    def ordered(self) -> Any:
+        """The columns this reader's page of the list is sorted by."""
+        return self.order
+
     def searched(self) -> tuple[Any, ...]:
         """The columns this reader's search looks into."""
         return self.search_in
@@ -151,8 +156,8 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
     def _page_of(self, statement: Select[Any]) -> tuple[Any, str | None, str | None, int | None]:
         """One page by key: the rows, where older ones begin, where newer ones end, how many there are."""
         table, counted = self.datamodel.obj, self._counted(statement)
-        key = (*self.order, table.id)
-        downwards = not self.order
+        key = (*self.ordered(), table.id)
+        downwards = not self.ordered()
         after, before = request.args.get("after"), request.args.get("before")
         backwards = bool(before and not after)
         edge = self._edge((after or before or "")[:40], key)

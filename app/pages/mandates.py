@@ -93,7 +93,7 @@ NO_COUNTRIES = {"EU", "EZ", "UN", "XA", "XB", "XK", "ZZ", "QO"}
 """What Babel names beside countries."""
 
 
-def _territories() -> list[tuple[str, str]]:
+def territories() -> list[tuple[str, str]]:
     """The world's countries in the reader's language, for a select."""
     locale = get_locale()
     known = locale.territories if locale else {}
@@ -192,7 +192,7 @@ class MandatePage(PlacePage):
     def admit_guest(self) -> Any:
         """Admit a guest."""
         form = GuestForm()
-        form.country_code.choices = _territories()
+        form.country_code.choices = territories()
         return appoint(self, form, people.admit_guest, "place", title=_("Admit a guest"))
 
     @expose("/<key>/end", methods=["GET", "POST"])

@@ -25,7 +25,7 @@ from app.pages.hospitals import network_choices
 from app.pages.lists import Filter, prefill, reach
 from app.pages.people import NAME, email_field
 from app.pages.security import acting
-from app.services import people
+from app.services import entries, people
 from app.services.accounts import Typed
 from app.services.spells import not_over
 from app.words import _
@@ -149,6 +149,14 @@ class DatesForm(ActForm):
     to_on = spells.last_day()
 
 
+class EmploymentForm(ActForm):
+    """Who at the hospital confirmed that somebody works there."""
+
+    name = text(_("Who confirmed it"), 200, hint=_("Name and position at the hospital."))
+    on = spells.day(_("On which day"))
+    how = text(_("How"), 200, hint=_("For example: by phone, by a letter of the personnel department."))
+
+
 def _member_of(code: str) -> Any:
     centre, network = Centre.__table__.alias(), Network.__table__.alias()
     found = select(centre.c.id).join(network, network.c.id == centre.c.network_id)
@@ -168,6 +176,7 @@ class MembershipPage(PlacePage):
         "add": "membership.add",
         "edit": "membership.amend",
         "end": "membership.end",
+        "confirm": "membership.confirm-employment",
     }
     list_title = _("Memberships")
     add_title = _("Add a clinician")
@@ -186,7 +195,11 @@ class MembershipPage(PlacePage):
         "from_on",
         "to_on",
         "end_reason",
+        "employment_by",
+        "employment_on",
+        "employment_how",
     ]
+    unsaid: ClassVar[tuple[str, ...]] = (*PlacePage.unsaid, "employment_by", "employment_on", "employment_how")
     label_columns: ClassVar[dict[str, object]] = {
         "person": _("Person"),
         "centre.name": _("Centre"),
@@ -196,6 +209,9 @@ class MembershipPage(PlacePage):
         "from_on": _("First day"),
         "to_on": _("Last day"),
         "end_reason": _("Why it ended"),
+        "employment_by": _("Employment confirmed by"),
+        "employment_on": _("Confirmed on"),
+        "employment_how": _("Confirmed how"),
     }
     search_in: ClassVar[tuple[Any, ...]] = (NAME,)
     join: ClassVar[tuple[Any, ...]] = (Membership.person,)
@@ -208,7 +224,7 @@ class MembershipPage(PlacePage):
         joinedload(Membership.centre).joinedload(Centre.hospital),
         joinedload(Membership.centre).joinedload(Centre.network),
     )
-    offered: ClassVar[tuple[str, ...]] = ("membership.amend", "membership.end")
+    offered: ClassVar[tuple[str, ...]] = ("membership.amend", "membership.end", "membership.confirm-employment")
     edit_form = DatesForm
     edit_act = staticmethod(people.amend_membership)
     show_template = "people/place.html"
@@ -234,3 +250,17 @@ class MembershipPage(PlacePage):
             warnings=[_("The rights in this centre end, in open logins too, and grants to assistants with them.")],
             back=("MembershipPage.show", key),
         )
+
+    @expose("/<key>/confirm-employment", methods=["GET", "POST"])
+    @has_access
+    def confirm(self, key: str) -> Any:
+        """Record that the hospital confirmed the employment: from now on the person may enrol."""
+        membership = reach(Membership, key, "membership.confirm-employment", options=self.load)
+        form = EmploymentForm()
+        if request.method == "GET":
+            form.seen.data = str(membership.version)
+        seen = form.words()["seen"]
+        saved = submitted(form, lambda: entries.confirm_employment(acting(), membership, **form.given(), seen=seen))
+        if saved is None:
+            return self.page("form.html", form=form, title=_("Record the hospital’s word"), record=membership)
+        return self.done(_("Recorded. This person may enrol patients."), ".show", key=key)

@@ -17,6 +17,8 @@ from app.scopes.everyone import about_no_patient, consequence, everybody, nobody
 from app.scopes.hospitals import (
     assisted_hospital,
     coordinated,
+    enrolling_hospital,
+    granted_enrolling,
     granted_hospital,
     mandated_hospital,
     network_hospitals,
@@ -57,8 +59,18 @@ from app.scopes.people import (
     own,
     ukrainian_people,
 )
+from app.scopes.places import enrollers
 from app.scopes.reach import MANDATES, Reach, Scope, clause, holds, keys
 from app.scopes.releases import release_asked_of_host, release_asked_of_self, release_of_who_left
+from app.scopes.requests import (
+    asked_to_confirm,
+    coordinated_requests,
+    coordinated_unrepresented,
+    decided_by_network,
+    own_requests,
+    represented_others,
+    represented_requests,
+)
 from app.scopes.texts import accepted_at_work, others_text, second_person
 
 __all__ = [
@@ -68,6 +80,7 @@ __all__ = [
     "about_no_patient",
     "accepted_at_work",
     "appointing",
+    "asked_to_confirm",
     "assisted_hospital",
     "care_in_force",
     "checked_for",
@@ -75,11 +88,17 @@ __all__ = [
     "colleagues",
     "consequence",
     "coordinated",
+    "coordinated_requests",
+    "coordinated_unrepresented",
+    "decided_by_network",
     "decisions_in_force",
+    "enrollers",
+    "enrolling_hospital",
     "everybody",
     "given_by_self",
     "given_to_self",
     "granted_blanks",
+    "granted_enrolling",
     "granted_hospital",
     "holds",
     "hosted",
@@ -97,6 +116,7 @@ __all__ = [
     "own_hospital",
     "own_prints_assisted",
     "own_prints_treated",
+    "own_requests",
     "own_scans_assisted",
     "own_scans_treated",
     "own_stacks",
@@ -106,6 +126,8 @@ __all__ = [
     "release_asked_of_self",
     "release_of_who_left",
     "represented",
+    "represented_others",
+    "represented_requests",
     "second_on_behalf",
     "second_person",
     "second_protecting",

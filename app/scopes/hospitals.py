@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 
 from app.actors import Actor
 from app.scopes.places import (
     assisted_hospitals,
+    enrollers,
+    enrolling,
     grants,
     hospitals_of_networks,
     mandated,
@@ -25,6 +27,11 @@ def own_hospital(actor: Actor, thing: type[Any]) -> Reach:
     return of_hospitals(thing, my_hospitals(actor))
 
 
+def enrolling_hospital(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of one's own hospital, once it has confirmed that one works there."""
+    return of_hospitals(thing, enrolling(actor))
+
+
 def workplace(actor: Actor, thing: type[Any]) -> Reach:
     """Those of the hospital one works in."""
     return of_hospitals(thing, workplaces(actor))
@@ -34,6 +41,13 @@ def granted_hospital(actor: Actor, thing: type[Any]) -> Reach:
     """Those of the hospital where a clinician granted all records."""
     g, granted = grants(actor)
     return of_hospitals(thing, select(g.c.hospital_id).where(granted, g.c.scope == GrantScope.ALL).correlate(None))
+
+
+def granted_enrolling(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of the hospital where a clinician who may enrol granted all records."""
+    g, granted = grants(actor)
+    may = tuple_(g.c.clinician_id, g.c.hospital_id).in_(enrollers(actor.on))
+    return of_hospitals(thing, select(g.c.hospital_id).where(granted, g.c.scope == GrantScope.ALL, may).correlate(None))
 
 
 def assisted_hospital(actor: Actor, thing: type[Any]) -> Reach:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Select, and_, or_, select, union_all
@@ -15,6 +16,18 @@ def my_hospitals(actor: Actor) -> Select[Any]:
     """Where a clinician works: the hospitals of one's memberships in force."""
     m = memberships_in_force(actor.on).subquery()
     return select(m.c.hospital_id).where(m.c.person_id == actor.user_id).correlate(None)
+
+
+def enrolling(actor: Actor) -> Select[Any]:
+    """Where a clinician works and may enrol: the hospital has confirmed it."""
+    m = memberships_in_force(actor.on).subquery()
+    return select(m.c.hospital_id).where(m.c.person_id == actor.user_id, m.c.may_enrol).correlate(None)
+
+
+def enrollers(on: dt.date) -> Select[Any]:
+    """(person id, hospital id) of the clinicians who may enrol."""
+    m = memberships_in_force(on).subquery()
+    return select(m.c.person_id, m.c.hospital_id).where(m.c.may_enrol).correlate(None)
 
 
 def workplaces(actor: Actor) -> Select[Any]:

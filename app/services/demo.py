@@ -28,7 +28,7 @@ from app.models import (
 )
 from app.outside.reference.shapes import Day
 from app.premises import premises
-from app.services import blanks, demo_papers, demo_stacks, demo_texts, exports, texts
+from app.services import blanks, demo_papers, demo_requests, demo_stacks, demo_texts, exports, texts
 from app.services.demo_stages import set_stage
 from app.services.reference import load_reference
 from app.services.stories import Life, Stage, Turn
@@ -79,7 +79,7 @@ def seed(
     _print_blanks(stage)
     _choose_records(stage, {life.story.key: life.patient_id for life in lives})
     if only is None:
-        for turn in demo_papers.turns(stage):
+        for turn in (*demo_papers.turns(stage), *demo_requests.turns(stage)):
             _play(turn, stage)
         for turn in demo_stacks.turns(stage) if scans else ():
             _play(turn, stage)

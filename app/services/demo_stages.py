@@ -46,6 +46,7 @@ ROLES = {
     "data_protection_contact": "Data-protection contact",
     "ua_hub": "UA Hub",
     "admin": "Admin",
+    "newcomer": "Newcomer",
 }
 CITIES = {"Θεσσαλονίκη": "Thessaloniki", "Київ": "Kyiv"}
 """English names of the cities where somebody of the login page works."""
@@ -173,7 +174,7 @@ class _Building:
             first_name=story.given,
             last_name=story.family,
             email=story.email,
-            job_title=story.job_title,
+            job_title=story.job_title or None,
             institution=story.institution or None,
             country_code=self.world.hospital(story.hospital).country if story.hospital else country,
             language=story.language,
@@ -272,7 +273,9 @@ def _street(story: HospitalStory) -> str:
 def _on_login_page(world: DemoWorld, story: PersonStory) -> str:
     """Role and place, as the login page shows them."""
     lands = Locale("en").territories
-    if story.role == "ern_coordinator":
+    if story.role == "newcomer":
+        place = "no place yet"
+    elif story.role == "ern_coordinator":
         codes = {network.code: network.name for network in reference.networks()}
         place = codes[story.mandates[0].network]
     elif story.hospital:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 
 from app import sight
 from app.act import act
@@ -17,7 +17,7 @@ from app.errors import Incomplete, NotAllowed, WrongStep
 from app.models import Authorisation, ConsentForm, Grant, Hospital, Patient, PatientIdentity, Person, db, now, today
 from app.outside import nicknames
 from app.premises import premises
-from app.scopes import clause, own_hospital
+from app.scopes import clause, enrollers, enrolling_hospital
 from app.services import days, identities, jobs, proofs, renewals
 from app.services.identities import Identity
 from app.words import OPEN_FORMS, PatientState, Sex, _, gettext
@@ -122,13 +122,13 @@ def clinician_for(actor: Actor, hospital: Hospital, clinician: Person | None) ->
 
 
 def treats_at(actor: Actor, hospital: Hospital) -> bool:
-    """Whether the actor is a clinician of this hospital, not of another alone."""
-    mine = clause(Hospital, [own_hospital(actor, Hospital)])
+    """Whether the actor is a clinician who may enrol in this hospital, not in another alone."""
+    mine = clause(Hospital, [enrolling_hospital(actor, Hospital)])
     return db.session.scalar(select(Hospital.id).where(Hospital.id == hospital.id, mine)) is not None
 
 
 def served(actor: Actor, hospital: Hospital) -> list[Person]:
-    """The clinicians of a hospital for whom the assistant may enrol: those who granted all records."""
+    """The clinicians of a hospital for whom the assistant may enrol: who may themselves, and granted all records."""
     grant = Grant.__table__
     statement = (
         select(Person)
@@ -138,6 +138,7 @@ def served(actor: Actor, hospital: Hospital) -> list[Person]:
             Grant.hospital_id == hospital.id,
             Grant.scope == "all",
             in_force(grant, actor.on),
+            tuple_(Grant.clinician_id, Grant.hospital_id).in_(enrollers(actor.on)),
         )
     )
     return list(db.session.scalars(statement.order_by(Person.last_name)).unique())

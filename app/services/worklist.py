@@ -13,6 +13,7 @@ from app import access
 from app.actors import Actor, in_force
 from app.models import (
     Authorisation,
+    Centre,
     ConsentForm,
     Country,
     Export,
@@ -20,9 +21,11 @@ from app.models import (
     Hospital,
     LetterRecord,
     Mandate,
+    MembershipRequest,
     OwnText,
     Patient,
     PrintRun,
+    RequestConfirmation,
     Stack,
     db,
     now,
@@ -31,12 +34,14 @@ from app.premises import premises
 from app.services import own_texts
 from app.words import (
     OPEN_FORMS,
+    ConfirmationState,
     ExportState,
     FormState,
     MandateKind,
     OwnTextState,
     PatientState,
     ReleaseState,
+    RequestState,
     RunState,
     StackState,
 )
@@ -216,6 +221,44 @@ def texts_outdated(actor: Actor) -> list[OwnText]:
 def _texts(statement: Select[Any], most: int = SHOWN) -> list[OwnText]:
     statement = statement.options(joinedload(OwnText.hospital).joinedload(Hospital.country)).limit(most)
     return list(db.session.scalars(statement).unique())
+
+
+def requests_for(actor: Actor) -> ColumnElement[bool]:
+    """The requests for a place that wait for this person: to confirm for the hospital, to decide, to vouch for."""
+    asked = select(RequestConfirmation.request_id).where(
+        RequestConfirmation.state == ConfirmationState.ASKED, access.right(actor, "request_confirmation.give")
+    )
+    at_hospital, at_network = RequestState.AT_HOSPITAL, (RequestState.AT_HOSPITAL, RequestState.AT_NETWORK)
+    return or_(
+        and_(MembershipRequest.state == at_hospital, access.right(actor, "request.confirm")),
+        and_(MembershipRequest.state.in_(at_network), access.right(actor, "request.accept")),
+        and_(MembershipRequest.state.in_([RequestState.AT_HOST, *at_network]), MembershipRequest.id.in_(asked)),
+    )
+
+
+def requests(actor: Actor) -> list[MembershipRequest]:
+    """These requests, the oldest first."""
+    waits = select(MembershipRequest).where(requests_for(actor))
+    load = (
+        joinedload(MembershipRequest.hospital),
+        joinedload(MembershipRequest.centre).joinedload(Centre.network),
+    )
+    return _some(waits.order_by(MembershipRequest.submitted_at, MembershipRequest.id).options(*load))
+
+
+def own_requests(actor: Actor) -> list[MembershipRequest]:
+    """One's own requests that are not decided; the last one also when it was refused and nothing else is asked for."""
+    mine = select(MembershipRequest).where(MembershipRequest.person_id == actor.user_id)
+    load = (joinedload(MembershipRequest.hospital), joinedload(MembershipRequest.centre).joinedload(Centre.network))
+    found = _some(mine.order_by(MembershipRequest.id.desc()).options(*load))
+    over = (RequestState.ACCEPTED, RequestState.REFUSED, RequestState.WITHDRAWN)
+    waiting = [one for one in found if one.state not in over]
+    return waiting or [one for one in found[:1] if one.state is RequestState.REFUSED]
+
+
+def requests_count(actor: Actor) -> int:
+    """How many they are."""
+    return db.session.scalar(select(func.count(MembershipRequest.id)).where(requests_for(actor))) or 0
 
 
 def unrepresented(actor: Actor) -> list[Hospital]:

@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from flask_appbuilder.security.sqla.models import User
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.tables.base import Moment, Record, Spell, choice
@@ -42,7 +42,11 @@ class Person(User):  # type: ignore[misc]
 
 
 class Membership(Record, Spell):
-    """A clinician's place in a centre. While it, the centre and the hospital are in force, the person is Clinician."""
+    """A clinician's place in a centre. While it, the centre and the hospital are in force, the person is Clinician.
+
+    ``may_enrol``: the hospital has confirmed that the person works there. ``employment_*`` say who did, when and how,
+    where it was not the hospital's representative who added the person.
+    """
 
     __tablename__ = "membership"
     __table_args__ = (
@@ -52,6 +56,10 @@ class Membership(Record, Spell):
     person_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), index=True)
     centre_id: Mapped[int] = mapped_column(ForeignKey("centre.id"), index=True)
     appointed_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))
+    may_enrol: Mapped[bool] = mapped_column(default=True, server_default=true())
+    employment_by: Mapped[str | None] = mapped_column(String(200))
+    employment_on: Mapped[dt.date | None]
+    employment_how: Mapped[str | None] = mapped_column(String(200))
 
     person: Mapped[Person] = relationship(back_populates="memberships", foreign_keys=[person_id])
     centre: Mapped[Centre] = relationship()

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from tests.oracle.requests import (
+    asked_for_by_oneself,
+    employment_confirmed_by,
+    hospitals_request,
+    may_enrol,
+    named_to_confirm,
+    network_decides,
+    networks_request,
+)
 from tests.oracle.sentences import (
     Right,
     about_oneself,
@@ -104,11 +113,37 @@ RIGHTS: dict[str, Right] = {
     "mail.send-again": admin,
     "mail_off.see": about_oneself,
     "person.choose-mail": oneself,
+    # requests for a place: the applicant's; who is named confirms; hospital, then network decide
+    "request.see": either(asked_for_by_oneself, named_to_confirm, hospitals_request, networks_request),
+    "request.open": either(named_to_confirm, hospitals_request, networks_request),
+    "request.begin": oneself,
+    "request.write": asked_for_by_oneself,
+    "request.submit": asked_for_by_oneself,
+    "request.submit-as-guest": asked_for_by_oneself,
+    "request.take-back": asked_for_by_oneself,
+    "request.answer": asked_for_by_oneself,
+    "request.withdraw": asked_for_by_oneself,
+    "request.copy": no_one,
+    "request.confirm": hospitals_request,
+    "request.confirm-too": no_one,
+    "request.record-employment": network_decides,
+    "request.host": no_one,
+    "request.ask-back": either(hospitals_request, network_decides),
+    "request.accept": network_decides,
+    "request.refuse": either(hospitals_request, network_decides),
+    "request_confirmation.see": either(asked_for_by_oneself, named_to_confirm, hospitals_request, networks_request),
+    "request_confirmation.give": named_to_confirm,
+    "request_confirmation.decline": named_to_confirm,
+    "membership.enter": no_one,
+    "membership.confirm-employment": employment_confirmed_by,
+    "mandate.enter-assistant": no_one,
+    "mandate.enter-guest": no_one,
+    "grant.enter": no_one,
     # patients: who treats them, and who assists
     "patient.see": either(who_cares, who_reads_the_letter, who_checks_a_paper),
     "patient.open": who_cares,
     "patient.find": lambda o, me, row: o.works_at(me, row.id) or o.assists_all_at(me, row.id),
-    "patient.enrol": lambda o, me, row: o.works_at(me, row.id) or o.assists_all_at(me, row.id),
+    "patient.enrol": may_enrol,
     "patient.correct": who_cares,
     "patient.delete": who_cares,
     "patient.admit": no_one,
@@ -177,7 +212,7 @@ RIGHTS: dict[str, Right] = {
     # forms printed before their patient is known
     "blank.see": own_blank,
     "blank.open": own_blank,
-    "blank.print": lambda o, me, row: o.works_at(me, row.id) or o.assists_all_at(me, row.id),
+    "blank.print": may_enrol,
     "blank.bind": who_cares,
     "blank.use": no_one,
     "consent.adopt": no_one,

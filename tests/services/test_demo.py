@@ -114,7 +114,7 @@ def test_patients_and_forms_are_in_the_states_of_their_stories(whole: House) -> 
     told_forms = Counter(form_state(form, patient).value for patient in told for form in patient.forms)
     assert forms_found == told_forms + Counter(to_check=1, sent_back=1)  # papers from elsewhere
     assert whole.value("SELECT count(*) FROM hospital") == 14
-    assert whole.value("SELECT count(*) FROM ab_user") == 40
+    assert whole.value("SELECT count(*) FROM ab_user") == 48
 
 
 def test_a_greek_clinician_sees_the_own_patients_and_no_colleagues_patients(whole: House) -> None:
@@ -238,6 +238,7 @@ def test_the_login_page_offers_every_role_with_its_place(whole: House) -> None:
         ("Savchenko", "UA Hub, Ukrainian hub", None),
         ("Maes", "Admin, Platform operator", None),
         ("Vergos", "Clinician, Thessaloniki, Greece", None),
+        ("Lindqvist", "Newcomer, no place yet", None),
     ]
 
 
@@ -252,6 +253,7 @@ def test_every_person_has_the_roles_of_the_story_today(whole: House) -> None:
         "ioanna-drakou": {"Coordinator"},
         "iryna-savchenko": {"UA Hub"},
         "robin-maes": {"Admin"},
+        "anna-lindqvist": set(),
     }
 
     found = {}
@@ -357,7 +359,7 @@ def test_the_seed_refuses_when_there_are_people(scanned: House) -> None:
     with scanned.app.app_context(), pytest.raises(Conflict):
         demo.seed(scans=False)
 
-    assert scanned.value("SELECT count(*) FROM ab_user") == 40
+    assert scanned.value("SELECT count(*) FROM ab_user") == 48
 
 
 def test_the_seed_refuses_outside_demo_mode_and_leaves_nothing(house: House) -> None:
@@ -384,5 +386,5 @@ def test_the_whole_demo_has_a_scan_of_every_form_that_was_archived(
     assert told == [(done, made.turns) for done in range(1, made.turns + 1)]
     with house.everything() as session:
         assert audit_chain.verify(session).first_bad is None
-        assert session.query(Person).count() == 40
+        assert session.query(Person).count() == 48
         assert session.query(PatientIdentity).count() == 60

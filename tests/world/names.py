@@ -21,6 +21,7 @@ class World:
     own_texts: dict[str, tuple[int, str]] = field(default_factory=dict)
     blanks: dict[str, tuple[int, str]] = field(default_factory=dict)
     identities: dict[str, identities.Identity] = field(default_factory=dict)
+    requests: dict[str, tuple[int, str]] = field(default_factory=dict)
     phone_token: str = ""
     house: Any = None
 

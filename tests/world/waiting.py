@@ -33,6 +33,7 @@ from app.words import (
 from tests.factories import DAY
 from tests.papers import document
 from tests.world.names import World
+from tests.world.requests import requests_for_places
 
 
 def work_that_waits(world: World) -> None:
@@ -41,6 +42,7 @@ def work_that_waits(world: World) -> None:
     _exports(world)
     _runs(world)
     _mails(world)
+    requests_for_places(world)
 
 
 MAILS = {

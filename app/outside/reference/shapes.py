@@ -28,6 +28,7 @@ MainRole = Literal[
     "data_protection_contact",
     "ua_hub",
     "admin",
+    "newcomer",
 ]
 Variant = Literal["adult", "representative"]
 Answer = Literal["given", "refused"]

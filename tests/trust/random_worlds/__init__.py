@@ -14,6 +14,7 @@ from tests.oracle import Oracle, Row
 from tests.trust.random_worlds.dice import Dice
 from tests.trust.random_worlds.people import people, places
 from tests.trust.random_worlds.records import records
+from tests.trust.random_worlds.requests import requests
 
 
 def fill(session: Session, seed: int) -> None:
@@ -21,6 +22,7 @@ def fill(session: Session, seed: int) -> None:
     dice = Dice(seed)
     places(dice)
     people(dice)
+    requests(dice)
     records(dice)
     if session.get_bind().dialect.name == "sqlite":
         session.connection(execution_options={"writes": True})

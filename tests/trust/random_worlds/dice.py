@@ -24,6 +24,8 @@ SIZES |= {
     "patient": 12,
     "consent_form": 12,
     "audit_entry": 12,
+    "membership_request": 24,
+    "request_confirmation": 16,
 }
 
 

@@ -59,7 +59,8 @@ def people(dice: Dice) -> None:
         active=True,
     )
     who = lambda _n: dice.any_of("ab_user")  # noqa: E731  said many times below
-    dice.spells("membership", person_id=who, centre_id=lambda _n: dice.any_of("centre"))
+    enrols = {"may_enrol": lambda _n: dice.random.choice([True, True, False])}
+    dice.spells("membership", person_id=who, centre_id=lambda _n: dice.any_of("centre"), **enrols)
     dice.spells("mandate", person_id=who, kind=lambda _n: dice.random.choice(MANDATES))
     for row in dice.rows["mandate"]:
         placed = row["kind"] in {"hospital_representative", "data_protection_contact", "assistant"}

@@ -1,0 +1,354 @@
+"""Requests for a place, as the applicant makes them: begin, fill in, send, answer, correct, withdraw.
+
+One row a place: whoever asks for several centres of a hospital sends as many requests at once, since each network decides
+for itself. Confirming and deciding are ``admissions``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import joinedload
+
+from app.act import act
+from app.actors import Actor
+from app.errors import Incomplete, WrongStep
+from app.models import (
+    Centre,
+    Hospital,
+    Membership,
+    MembershipRequest,
+    Person,
+    RequestConfirmation,
+    db,
+    now,
+)
+from app.services import accounts, spells
+from app.words import ConfirmationState, RequestKind, RequestState, _
+
+OPEN = (
+    RequestState.AT_HOST,
+    RequestState.AT_HOSPITAL,
+    RequestState.ASKED_BY_HOSPITAL,
+    RequestState.AT_NETWORK,
+    RequestState.ASKED_BY_NETWORK,
+)
+MOST_OPEN = 12
+_ORPHA = re.compile(r"(?:orpha:?\s*)?(\d{1,7})", re.IGNORECASE)
+COPIED = (
+    "hospital_id",
+    "centre_id",
+    "job_title",
+    "registration_number",
+    "registered_with",
+    "areas",
+    "orpha_codes",
+    "expertise",
+    "languages",
+    "institution",
+    "country_code",
+    "reason",
+)
+"""What a new request takes over from one that ended."""
+
+
+def wrong(name: str, sentence: object) -> Incomplete:
+    """A refusal with its sentence by a field."""
+    return Incomplete(sentence, fields={name: sentence})
+
+
+def note(request: MembershipRequest, what: str, by: str, text: str | None = None) -> None:
+    """Add a turn to the request's history; ``by`` is a side (applicant, hospital, network, host), never a name."""
+    request.history = [*request.history, {"what": what, "at": now().isoformat(), "by": by, "text": text}]
+
+
+# --- begin and fill in -----------------------------------------------------------------------------------------------
+
+
+@act("request.begin", creates=MembershipRequest)
+def begin(actor: Actor, person: Person, *, kind: RequestKind) -> MembershipRequest:
+    """Begin a request; what the last one of this kind said is taken over if it was refused or withdrawn.
+
+    Raises:
+        WrongStep: another one is begun and not sent.
+    """
+    if draft_of(actor) is not None:
+        raise WrongStep(_("You have begun a request already. Go on with it, or withdraw it first."))
+    request = MembershipRequest(person_id=person.id, kind=kind, begun_at=now(), more_centres=[], areas=[], history=[])
+    for name in COPIED if (last := _last(actor, kind)) is not None else ():
+        setattr(request, name, getattr(last, name))
+    request.job_title = request.job_title or person.job_title
+    request.institution = request.institution or person.institution
+    request.country_code = request.country_code or person.country_code
+    return request
+
+
+def draft_of(actor: Actor) -> MembershipRequest | None:
+    """The request one has begun and not sent."""
+    found = select(MembershipRequest).where(_mine(actor), MembershipRequest.state == RequestState.DRAFT)
+    return db.session.scalars(found).unique().one_or_none()
+
+
+def _mine(actor: Actor) -> ColumnElement[bool]:
+    return MembershipRequest.person_id == actor.user_id
+
+
+def _last(actor: Actor, kind: RequestKind) -> MembershipRequest | None:
+    over = MembershipRequest.state.in_([RequestState.REFUSED, RequestState.WITHDRAWN])
+    found = select(MembershipRequest).where(_mine(actor), over, MembershipRequest.kind == kind)
+    return db.session.scalars(found.order_by(MembershipRequest.id.desc()).limit(1)).unique().first()
+
+
+@act("request.write")
+def write(
+    actor: Actor,
+    request: MembershipRequest,
+    *,
+    hospital: Hospital | None = None,
+    centres: Sequence[Centre] | None = None,
+    emails: Sequence[str] | None = None,
+    **answers: Any,
+) -> None:
+    """Keep the answers of one page of the wizard.
+
+    Raises:
+        Incomplete: an answer cannot be right, with the sentence by its field.
+        WrongStep: the hospital or centre takes part no more.
+    """
+    if hospital is not None:
+        _place(request, hospital)
+    if centres is not None:
+        _choose(request, centres)
+    if emails is not None:
+        _name(actor, request, emails)
+    if answers.get("registration_number") and not any(sign.isalnum() for sign in answers["registration_number"]):
+        raise wrong("registration_number", _("A registration number has at least one letter or digit."))
+    if answers.get("orpha_codes"):
+        answers["orpha_codes"] = _codes(answers["orpha_codes"])
+    for name, value in answers.items():
+        setattr(request, name, value)
+
+
+def _place(request: MembershipRequest, hospital: Hospital) -> None:
+    spells.refuse_over(hospital, _("This hospital takes part no more."))
+    if request.hospital_id != hospital.id:
+        request.centre_id, request.more_centres, request.areas = None, [], []
+    request.hospital_id = hospital.id
+
+
+def _choose(request: MembershipRequest, centres: Sequence[Centre]) -> None:
+    if not centres:
+        raise wrong("centres", _("Choose at least one centre."))
+    for centre in centres:
+        if centre.hospital_id != request.hospital_id:
+            raise wrong("centres", _("Choose centres of the hospital you named."))
+        spells.refuse_over(centre, _("This centre has left its network."))
+    request.centre_id = centres[0].id
+    request.more_centres = [centre.public_id for centre in centres[1:]]
+
+
+def _name(actor: Actor, request: MembershipRequest, emails: Sequence[str]) -> None:
+    """Name colleagues by their e-mail addresses; whether anybody has one is not asked, so nobody learns it."""
+    wanted = list(dict.fromkeys(email.strip().lower() for email in emails))
+    if not wanted:
+        raise wrong("email", _("Type at least one e-mail address."))
+    own = db.session.get_one(Person, actor.user_id).email.lower()
+    for email in wanted:
+        try:
+            accounts.check_email(email)
+        except Incomplete as fault:
+            raise wrong("email", fault.sentence) from fault
+        if email == own:
+            raise wrong("email", _("This is your own address. Type that of a colleague."))
+    kept = [one for one in request.confirmations if one.email in wanted]
+    known = {one.email for one in kept}
+    asked = ConfirmationState.ASKED
+    request.confirmations = kept + [
+        RequestConfirmation(email=email, state=asked) for email in wanted if email not in known
+    ]
+
+
+def _codes(typed: str) -> str:
+    """ORPHAcodes as numbers with commas between them.
+
+    Raises:
+        Incomplete: one is none.
+    """
+    found = [_ORPHA.fullmatch(code.strip()) for code in re.split(r"[,;]", typed) if code.strip()]
+    if not all(found):
+        raise wrong("orpha_codes", _("Write the numbers with commas between them, such as 558, 730."))
+    return ", ".join(dict.fromkeys(match[1].lstrip("0") for match in found if match))
+
+
+# --- send ------------------------------------------------------------------------------------------------------------
+
+
+@act("request.submit")
+def submit(actor: Actor, request: MembershipRequest) -> None:
+    """Send a clinician's or an assistant's request to the hospital; one more for each further centre.
+
+    Raises:
+        Incomplete: something is missing, or asked for already.
+        WrongStep: the hospital or a centre takes part no more.
+    """
+    if request.kind is RequestKind.GUEST:
+        raise WrongStep(_("A guest's request goes to the host."))
+    _refuse_incomplete(request)
+    refuse_closed(request)
+    more = _further(request)
+    for centre_id in [request.centre_id, *(centre.id for centre in more)]:
+        refuse_member(actor.user_id, centre_id)
+        _refuse_asked(actor, request, centre_id)
+    _send(actor, request, "request.submit")
+    request.more_centres = []
+    for centre in more:
+        copy(actor, request, centre=centre)
+
+
+@act("request.copy", creates=MembershipRequest)
+def copy(_actor: Actor, request: MembershipRequest, *, centre: Centre) -> MembershipRequest:
+    """Ask for one more centre of the same hospital with the same answers."""
+    answers = {name: getattr(request, name) for name in COPIED} | {"centre_id": centre.id}
+    same = {name: getattr(request, name) for name in ("person_id", "applicant", "email", "begun_at", "submitted_at")}
+    return MembershipRequest(kind=request.kind, more_centres=[], history=request.history, **answers, **same)
+
+
+@act("request.submit-as-guest")
+def submit_as_guest(actor: Actor, request: MembershipRequest) -> None:
+    """Send a guest's request to the host.
+
+    Raises:
+        Incomplete: something is missing, or asked for already.
+    """
+    if request.kind is not RequestKind.GUEST:
+        raise WrongStep(_("This request goes to the hospital."))
+    _refuse_incomplete(request)
+    _refuse_asked(actor, request, None)
+    _send(actor, request, "request.submit-as-guest")
+
+
+def _send(actor: Actor, request: MembershipRequest, what: str) -> None:
+    person = db.session.get_one(Person, actor.user_id)
+    request.applicant, request.submitted_at = str(person), now()
+    request.email = accounts.mailbox(person)
+    note(request, what, "applicant")
+
+
+NEEDED = {
+    RequestKind.CLINICIAN: ("hospital_id", "centre_id", "job_title", "registration_number", "registered_with"),
+    RequestKind.ASSISTANT: ("hospital_id", "job_title"),
+    RequestKind.GUEST: ("institution", "country_code", "job_title", "reason"),
+}
+
+
+def missing(request: MembershipRequest) -> list[str]:
+    """The answers without which the request cannot be sent."""
+    gaps = [name for name in NEEDED[request.kind] if not getattr(request, name)]
+    if request.kind is RequestKind.CLINICIAN and not request.languages:
+        gaps.append("languages")
+    if request.kind is not RequestKind.CLINICIAN and not request.confirmations:
+        gaps.append("confirmations")
+    return gaps
+
+
+def _refuse_incomplete(request: MembershipRequest) -> None:
+    if missing(request):
+        raise Incomplete(_("Something is missing. Go through the pages and fill it in, then send the request."))
+
+
+def refuse_closed(request: MembershipRequest) -> None:
+    """Refuse a place where nobody can be any more.
+
+    Raises:
+        WrongStep: the hospital or the centre is over.
+    """
+    if request.hospital is not None:
+        spells.refuse_over(request.hospital, _("This hospital takes part no more."))
+    if request.centre is not None:
+        spells.refuse_over(request.centre, _("This centre has left its network."))
+
+
+def refuse_member(person_id: int, centre_id: int | None) -> None:
+    """Refuse a second place in one centre.
+
+    Raises:
+        WrongStep: the person is a member of the centre.
+    """
+    same = select(Membership.id).where(
+        Membership.person_id == person_id, Membership.centre_id == centre_id, spells.not_over(Membership)
+    )
+    if centre_id is not None and db.session.scalar(same.limit(1)) is not None:
+        raise WrongStep(_("This person is a member of this centre already."))
+
+
+def _refuse_asked(actor: Actor, request: MembershipRequest, centre_id: int | None) -> None:
+    waiting = select(MembershipRequest.id).where(
+        _mine(actor), MembershipRequest.state.in_(OPEN), MembershipRequest.id != request.id
+    )
+    same = waiting.where(
+        MembershipRequest.kind == request.kind,
+        MembershipRequest.hospital_id.is_not_distinct_from(request.hospital_id),
+        MembershipRequest.centre_id.is_not_distinct_from(centre_id),
+    )
+    if db.session.scalar(same.limit(1)) is not None:
+        raise WrongStep(_("You have asked for this already. That request still waits."))
+    if len(db.session.scalars(waiting).all()) >= MOST_OPEN:
+        raise WrongStep(_("Many requests of yours wait already. Withdraw those you do not need first."))
+
+
+def _further(request: MembershipRequest) -> list[Centre]:
+    """The centres of a draft beyond the first.
+
+    Raises:
+        WrongStep: one has left its network.
+    """
+    found = select(Centre).where(Centre.public_id.in_(request.more_centres), Centre.hospital_id == request.hospital_id)
+    centres = list(db.session.scalars(found.order_by(Centre.id)).unique())
+    for centre in centres:
+        spells.refuse_over(centre, _("This centre has left its network."))
+    return centres
+
+
+# --- while it waits --------------------------------------------------------------------------------------------------
+
+
+@act("request.take-back")
+def take_back(actor: Actor, request: MembershipRequest) -> None:
+    """Make a sent request a draft again, to correct it: whoever has confirmed something confirms it anew.
+
+    Raises:
+        WrongStep: another one is begun and not sent.
+    """
+    with db.session.no_autoflush:
+        other = draft_of(actor)
+    if other is not None and other is not request:
+        raise WrongStep(_("You have begun another request. Send or withdraw that one first."))
+    request.submitted_at = request.question = request.host_id = None
+    request.confirmed_by_id = request.confirmed_by = request.confirmed_on = request.confirmed_how = None
+    for one in request.confirmations:
+        one.state, one.scope, one.person_id, one.answered_at = ConfirmationState.ASKED, None, None, None
+    note(request, "request.take-back", "applicant")
+
+
+@act("request.answer")
+def answer(_actor: Actor, request: MembershipRequest, *, text: str) -> None:
+    """Answer the question of who decides: it waits there again."""
+    request.question = None
+    note(request, "request.answer", "applicant", text)
+
+
+@act("request.withdraw")
+def withdraw(_actor: Actor, request: MembershipRequest) -> None:
+    """Give a request up."""
+    request.question = None
+    note(request, "request.withdraw", "applicant")
+
+
+def of_person(actor: Actor) -> list[MembershipRequest]:
+    """One's own requests, the newest first."""
+    load = (joinedload(MembershipRequest.hospital), joinedload(MembershipRequest.centre).joinedload(Centre.network))
+    found = select(MembershipRequest).where(_mine(actor)).order_by(MembershipRequest.id.desc()).limit(50)
+    return list(db.session.scalars(found.options(*load)).unique())
