@@ -50,7 +50,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "nickname": ("Patient", "whether the nickname is taken"),
     "duplicate-check": ("PatientIdentity", "whether one exists in the hospital"),
     "letter": ("PatientIdentity", "ids of the patients of exactly this identity, into the letter's own rows"),
-    "account-match": ("Person", "the account of a typed e-mail address, inside the act that appoints it"),
+    "account-match": (
+        "Person",
+        "the account of a typed e-mail address, inside the act that appoints it or writes to it",
+    ),
     "request-deciders": (
         "Mandate",
         "whether anybody represents the hospital of one's request, and coordinates the network",

@@ -24,7 +24,7 @@ from app.models import (
 )
 from app.scopes import clause, represented_requests
 from app.services.entries import check_day, enter, enter_assistant, enter_grant, enter_guest
-from app.services.requests import OPEN, note, refuse_closed, refuse_member, wrong
+from app.services.requests import OPEN, note, refuse_closed, refuse_member, tell, wrong
 from app.words import ConfirmationState, GrantScope, RequestKind, RequestState, _
 
 TARGET = dt.timedelta(hours=24)
@@ -73,6 +73,7 @@ def _confirmed_by(actor: Actor, request: MembershipRequest) -> None:
     person = db.session.get_one(Person, actor.user_id)
     request.confirmed_by_id, request.confirmed_by, request.confirmed_on = person.id, str(person), today()
     note(request, "request.confirm", "hospital")
+    tell(request, "request.confirmed")
 
 
 @act("request.record-employment")
@@ -87,6 +88,7 @@ def record_employment(_actor: Actor, request: MembershipRequest, *, name: str, o
     check_day(on)
     request.confirmed_by, request.confirmed_on, request.confirmed_how = name, on, how
     note(request, "request.record-employment", "network")
+    tell(request, "request.confirmed")
 
 
 # --- the colleague's word --------------------------------------------------------------------------------------------
@@ -117,6 +119,7 @@ def host(actor: Actor, request: MembershipRequest) -> None:
     """Note who is the host: now the network decides."""
     request.host_id = actor.user_id
     note(request, "request.host", "host")
+    tell(request, "request.confirmed")
 
 
 @act("request_confirmation.decline")
@@ -133,6 +136,7 @@ def ask_back(actor: Actor, request: MembershipRequest, *, question: str) -> None
     """Ask the applicant something; it waits for the answer."""
     request.question = question
     note(request, "request.ask-back", _side(actor, request), question)
+    tell(request, "request.asked")
 
 
 @act("request.refuse")
@@ -141,6 +145,7 @@ def refuse(actor: Actor, request: MembershipRequest, *, reason: str) -> None:
     _decided(actor, request)
     request.decision_reason, request.question = reason, None
     note(request, "request.refuse", _side(actor, request), reason)
+    tell(request, "request.refused")
 
 
 @act("request.accept")
@@ -161,6 +166,7 @@ def accept(actor: Actor, request: MembershipRequest) -> None:
         case RequestKind.GUEST:
             enter_guest(actor, db.session.get(Person, request.host_id), request=request)
     note(request, "request.accept", "network")
+    tell(request, "request.accepted")
     _introduce(request)
 
 

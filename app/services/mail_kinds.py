@@ -182,6 +182,23 @@ def _releases(told: Mapping[str, Any]) -> object:
     )
 
 
+def _asked_for(told: Mapping[str, Any]) -> object:
+    return _("You asked for a place: %(place)s.", place=_place(told))
+
+
+def _requested(subject: object, sentence: object, label: object) -> MailKind:
+    """A mail to an applicant; what was typed to them stays behind the link."""
+    return MailKind(
+        label=label,
+        subject=subject,
+        body=(_asked_for, sentence),
+        facts={"role": Shape.WORD, "place": Shape.TEXT},
+        lacks=frozenset({"place"}),
+        button=_("See how it stands"),
+        path="/my-requests/",
+    )
+
+
 _PLACE = {"role": Shape.WORD, "place": Shape.TEXT, "day": Shape.DAY}
 
 KINDS: dict[str, MailKind] = {
@@ -215,6 +232,42 @@ KINDS: dict[str, MailKind] = {
         facts=_PLACE,
         lacks=frozenset({"place", "day"}),
         button=_("Sign in"),
+        path="/",
+    ),
+    "request.sent": _requested(
+        _("Your request is sent"),
+        _("It is with those who decide. You find who that is, and how old the request is, behind the link."),
+        _("Your request is sent"),
+    ),
+    "request.confirmed": _requested(
+        _("Your request is confirmed"),
+        _("The first of two steps is done. The coordinator of the network decides now."),
+        _("Your request is confirmed"),
+    ),
+    "request.asked": _requested(
+        _("You are asked something about your request"),
+        _("Whoever decides has a question. The request waits until you answer it."),
+        _("You are asked something about your request"),
+    ),
+    "request.accepted": _requested(
+        _("Your request is accepted"),
+        _("You can begin at once: sign in."),
+        _("Your request is accepted"),
+    ),
+    "request.refused": _requested(
+        _("Your request is refused"),
+        _("The reason stands behind the link. You can ask again at any time."),
+        _("Your request is refused"),
+    ),
+    "request.named": MailKind(
+        label=_("Somebody names you in a request"),
+        subject=_("A colleague asks you to confirm a request"),
+        body=(
+            _("%(name)s asks for a place and names you: %(role)s."),
+            _("If you know this person, confirm it on Home. If not, you need do nothing."),
+        ),
+        facts={"name": Shape.TEXT, "role": Shape.WORD},
+        button=_("Open Home"),
         path="/",
     ),
     "digest": MailKind(

@@ -6,11 +6,12 @@ for itself. Confirming and deciding are ``admissions``.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import joinedload
 
 from app.act import act
@@ -26,7 +27,7 @@ from app.models import (
     db,
     now,
 )
-from app.services import accounts, spells
+from app.services import accounts, messages, spells
 from app.words import ConfirmationState, RequestKind, RequestState, _
 
 OPEN = (
@@ -232,9 +233,22 @@ def submit_as_guest(actor: Actor, request: MembershipRequest) -> None:
 
 def _send(actor: Actor, request: MembershipRequest, what: str) -> None:
     person = db.session.get_one(Person, actor.user_id)
+    again = any(turn["what"] == what for turn in request.history)
     request.applicant, request.submitted_at = str(person), now()
     request.email = accounts.mailbox(person)
     note(request, what, "applicant")
+    tell(request, "request.sent")
+    for one in () if again else request.confirmations:
+        named = accounts.matching(one.email)  # Home shows it to a clinician alone, whoever else may get the mail
+        if named is not None:
+            messages.post(named, "request.named", {"name": request.applicant, "role": request.kind})
+
+
+def tell(request: MembershipRequest, kind: str) -> None:
+    """Write a mail to the applicant."""
+    place = request.centre or request.hospital
+    where = place.name if place is not None else request.institution
+    messages.post(request.person_id, kind, {"role": request.kind, "place": where})
 
 
 NEEDED = {
@@ -295,8 +309,10 @@ def _refuse_asked(actor: Actor, request: MembershipRequest, centre_id: int | Non
     )
     if db.session.scalar(same.limit(1)) is not None:
         raise WrongStep(_("You have asked for this already. That request still waits."))
-    if len(db.session.scalars(waiting).all()) >= MOST_OPEN:
-        raise WrongStep(_("Many requests of yours wait already. Withdraw those you do not need first."))
+    lately = MembershipRequest.begun_at > now() - dt.timedelta(days=1)
+    many = select(MembershipRequest.id).where(_mine(actor), or_(MembershipRequest.state.in_(OPEN), lately))
+    if len(db.session.scalars(many).all()) > MOST_OPEN:  # each may write mails to colleagues
+        raise WrongStep(_("You have made many requests. Withdraw those you do not need, and go on tomorrow."))
 
 
 def _further(request: MembershipRequest) -> list[Centre]:

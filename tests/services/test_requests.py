@@ -14,6 +14,7 @@ from app.models import (
     Centre,
     Grant,
     Hospital,
+    Mail,
     Mandate,
     Membership,
     MembershipRequest,
@@ -446,6 +447,43 @@ def test_a_host_who_is_nobody_or_says_no_looks_the_same_to_the_applicant(house: 
     with house.acting(clinic.newcomer):
         one = db.session.get_one(MembershipRequest, key)
         assert [turn["what"] for turn in one.history] == ["request.submit-as-guest"]
+
+
+# --- mails ---
+
+
+def mails(house: Any, who: int) -> list[str]:
+    rows = house.rows("SELECT kind, facts FROM mail WHERE person_id = :p ORDER BY id", p=who)
+    assert not any("REG" in str(row.facts) or "secret" in str(row.facts) for row in rows)
+    return [row.kind for row in rows]
+
+
+def test_the_applicant_is_written_to_at_each_step_and_the_mail_quotes_nobody(house: Any, clinic: Clinic) -> None:
+    key = sent(house, clinic)
+    did(house, clinic.representative, admissions.ask_back, key, question="secret question")
+    did(house, clinic.newcomer, requests.answer, key, text="secret answer")
+    did(house, clinic.representative, admissions.confirm, key)
+    did(house, clinic.coordinator, admissions.refuse, key, reason="secret reason")
+    wanted = ["request.sent", "request.asked", "request.confirmed", "request.refused"]
+    assert mails(house, clinic.newcomer) == wanted
+
+
+def test_who_is_named_is_written_to_once_and_the_applicant_cannot_tell(house: Any, clinic: Clinic) -> None:
+    key = assistant(house, clinic, clinic.emails["clinician"], "nobody@people.example")
+    did(house, clinic.newcomer, requests.take_back, key)
+    did(house, clinic.newcomer, requests.submit, key)
+    assert mails(house, clinic.clinician) == ["request.named"]
+    assert house.value("SELECT count(*) FROM mail WHERE kind = 'request.named'") == 1
+    with house.acting(clinic.newcomer):
+        assert {mail.kind for mail in db.session.scalars(select(Mail))} == {"request.sent"}
+
+
+def test_nobody_floods_colleagues_with_requests(house: Any, clinic: Clinic) -> None:
+    for _number in range(requests.MOST_OPEN):
+        key = guest(house, clinic, clinic.emails["clinician"])
+        did(house, clinic.newcomer, requests.withdraw, key)
+    with pytest.raises(WrongStep, match="many requests"):
+        guest(house, clinic, clinic.emails["clinician"])
 
 
 # --- several at once ---------------------------------------------------------------------------------------------------
