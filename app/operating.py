@@ -9,13 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 from flask.cli import AppGroup, with_appcontext
 
 from app.errors import Refusal
-from app.services import backup_folders, backups, housekeeping, key_files, keys, restores, takebacks
+from app.services import backup_folders, backups, housekeeping, imports, key_files, keys, restores, takebacks
 from app.services.backup_folders import Backup
 from app.services.keys import Tell
 from app.services.ledgers import LEDGERS, Ledger
@@ -222,4 +222,26 @@ def withdraw_again(file: Path) -> None:
     sys.exit(1 if again.left else 0)
 
 
-COMMANDS = (backup, restore, keys_group, withdraw_again)
+# --- people of CPMS 1 ------------------------------------------------------------------------------------------------
+
+people_group = AppGroup("people", help="People of CPMS 1.")
+
+
+@people_group.command("import")
+@click.argument("file", type=click.File("rb"))
+def import_people(file: BinaryIO) -> None:
+    """Make the accounts and memberships of FILE, a CSV in UTF-8; all of it, or nothing.
+
+    Columns: email, first_name, last_name, hospital, network, and if there are any job_title, country, centre. Taken again, a
+    file changes nothing. The people sign in with EU Login under their verified address.
+    """
+    try:
+        taken = imports.take(file.read())
+    except imports.Faulty as faulty:
+        click.echo("\n".join(faulty.faults), err=True)
+        message = f"{len(faulty.faults)} faults: nothing is written"
+        raise click.ClickException(message) from faulty
+    click.echo(f"{taken.people} accounts, {taken.memberships} memberships made; {taken.known} were there already")
+
+
+COMMANDS = (backup, restore, keys_group, withdraw_again, people_group)

@@ -62,7 +62,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "job": ("all", "what the job does"),
     "mail": ("Mail, MailOff, Person", "the mail itself, to its receiver; how many wait, to the operator"),
     "reminders": (
-        "ConsentForm, Patient, Letter, ExportRelease, Grant, Mandate, Job",
+        "ConsentForm, Patient, Letter, ExportRelease, MembershipRequest, Grant, Mandate, Job",
         "who is concerned today; how much waits, counted under each one's own rights, into that person's mail",
     ),
     "proofs": ("ConsentForm, ArchivedDocument, DocumentKey, Patient", "how many proofs of consent a hospital keeps"),

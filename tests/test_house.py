@@ -37,6 +37,8 @@ BESIDE = {
     "person.set-password",
     "person.forget-password",
     "person.make-operator",
+    "person.import",
+    "membership.import",
 }
 """Words of the log for what happens before there is somebody who acts, or at the operator's command line."""
 

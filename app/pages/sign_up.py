@@ -24,7 +24,7 @@ from app.pages.mandates import territories
 from app.pages.people import email_field
 from app.pages.request_words import title
 from app.pages.security import acting
-from app.services import finder, requests
+from app.services import finder, request_drafts, requests
 from app.services.spells import not_over
 from app.words import RequestKind, RequestState, _
 
@@ -223,7 +223,7 @@ class SignUpPage(Page):
 
     def _begin(self, form: StartForm) -> MembershipRequest:
         me = db.session.get_one(Person, acting().user_id)
-        made: MembershipRequest = requests.begin(acting(), me, kind=form.kind.data, once=form.words()["once"])
+        made: MembershipRequest = request_drafts.begin(acting(), me, kind=form.kind.data, once=form.words()["once"])
         return made
 
     @expose("/<key>", methods=["GET", "POST"])
@@ -246,7 +246,7 @@ class SignUpPage(Page):
         if request.method == "POST":
             try:
                 found = find(Hospital, request.form.get("hospital", ""))
-                requests.write(acting(), draft, hospital=found, seen=sent_version())
+                request_drafts.write(acting(), draft, hospital=found, seen=sent_version())
                 return self._onwards(draft, "hospital")
             except NotFound:
                 problem = str(_("Choose one of the list."))
@@ -267,7 +267,9 @@ class SignUpPage(Page):
 
     def _answers(self, draft: MembershipRequest, step: str) -> Any:
         form = _filled(draft, step)
-        saved = submitted(form, lambda: requests.write(acting(), draft, **_given(form), seen=form.words()["seen"]))
+        saved = submitted(
+            form, lambda: request_drafts.write(acting(), draft, **_given(form), seen=form.words()["seen"])
+        )
         if saved is None:
             return self._shown(draft, step, form=form)
         return self._onwards(draft, step)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from app.actors import Actor
 from app.models import Centre, Hospital, MembershipRequest, Network, Person, db
-from app.services import admissions, requests
+from app.services import admissions, request_drafts, requests
 from app.services.stories import Stage, Turn
 from app.words import RequestKind
 
@@ -77,17 +77,17 @@ def _sending(story: Asked, stage: Stage) -> Callable[[Actor], None]:
     host = next(person.email for person in stage.world.people if person.key == HOST)
 
     def send(actor: Actor) -> None:
-        draft = requests.begin(actor, db.session.get_one(Person, actor.user_id), kind=story.kind)
+        draft = request_drafts.begin(actor, db.session.get_one(Person, actor.user_id), kind=story.kind)
         if story.hospital:
             hospital = db.session.get_one(Hospital, stage.hospitals[story.hospital])
-            requests.write(actor, draft, hospital=hospital)
+            request_drafts.write(actor, draft, hospital=hospital)
         if story.kind is RequestKind.CLINICIAN:
             found = select(Centre).join(Centre.network).where(Network.code == "metabern")
             centre = db.session.scalars(found.where(Centre.hospital_id == draft.hospital_id)).unique().one()
-            requests.write(actor, draft, centres=[centre], **story.answers)
+            request_drafts.write(actor, draft, centres=[centre], **story.answers)
             requests.submit(actor, draft)
             return
-        requests.write(actor, draft, emails=[host], **story.answers)
+        request_drafts.write(actor, draft, emails=[host], **story.answers)
         (requests.submit_as_guest if story.kind is RequestKind.GUEST else requests.submit)(actor, draft)
 
     return send

@@ -174,6 +174,14 @@ def _letters(told: Mapping[str, Any]) -> object:
     )
 
 
+def _requests(told: Mapping[str, Any]) -> object:
+    return told["requests"] and n_(
+        "%(num)s request for access waits for you.",
+        "%(num)s requests for access wait for you.",
+        told["requests"],
+    )
+
+
 def _releases(told: Mapping[str, Any]) -> object:
     return told["releases"] and n_(
         "%(num)s export of the consent archive waits for your release.",
@@ -273,8 +281,8 @@ KINDS: dict[str, MailKind] = {
     "digest": MailKind(
         label=_("Reminders: at most one mail a day"),
         subject=_("Work waits for you"),
-        body=(_renewals, _drafts, _letters, _releases),
-        facts=dict.fromkeys(("renewals", "drafts", "letters", "releases"), Shape.COUNT),
+        body=(_requests, _renewals, _drafts, _letters, _releases),
+        facts=dict.fromkeys(("requests", "renewals", "drafts", "letters", "releases"), Shape.COUNT),
         button=_("Open Home"),
         path="/",
         optional=True,

@@ -27,14 +27,15 @@ from app.models import (
     LetterRecord,
     Mail,
     Mandate,
+    MembershipRequest,
     Patient,
     today,
 )
 from app.premises import premises
 from app.services import messages
 from app.services.jobs import Every, job, report
-from app.services.worklist import RENEWALS_DAYS
-from app.words import ExportState, FormState, JobState, MandateKind, PatientState, ReleaseState
+from app.services.worklist import RENEWALS_DAYS, requests_for
+from app.words import ExportState, FormState, JobState, MandateKind, PatientState, ReleaseState, RequestState
 
 REMIND = "reminders.write"
 RENEWALS = (RENEWALS_DAYS, 30)
@@ -44,6 +45,8 @@ LETTERS = (7, 14, 21)
 """Days after a patient's letter came."""
 RELEASES = (1, 7, 21)
 """Days after an export was asked for."""
+REQUESTS = (1, 3, 7)
+"""Days after a request for a place was sent; it is to be decided within one."""
 LONGEST_PAUSE = 14
 """Days that are caught up on when the job did not run."""
 
@@ -80,8 +83,9 @@ def _concerned(session: Session, since: dt.date, on: dt.date) -> set[int]:
 
     clinicians = set(session.scalars(_of_renewals(comes))) | set(session.scalars(_of_drafts(comes)))
     clinicians |= set(session.scalars(_of_releases(since, on)))
+    deciders = set(session.scalars(_of_requests(since, on)))
     helpers = select(Grant.assistant_id).where(Grant.clinician_id.in_(clinicians), actors.in_force(Grant.__table__, on))
-    return clinicians | set(session.scalars(helpers)) | set(session.scalars(_of_letters(comes, on)))
+    return clinicians | deciders | set(session.scalars(helpers)) | set(session.scalars(_of_letters(comes, on)))
 
 
 def _of_renewals(comes: Any) -> Select[Any]:
@@ -113,12 +117,31 @@ def _unanswered() -> Select[Any]:
 
 
 def _of_releases(since: dt.date, on: dt.date) -> Select[Any]:
-    asked = []
-    for days in RELEASES:
-        first, last = (dt.datetime.combine(day - dt.timedelta(days=days - 1), dt.time(), dt.UTC) for day in (since, on))
-        asked.append(and_(Export.asked_at >= first, Export.asked_at < last))
     waits = (ExportRelease.state == ReleaseState.ASKED, Export.state == ExportState.RELEASING)
-    return select(ExportRelease.person_id).join(Export).where(*waits, or_(*asked))
+    return select(ExportRelease.person_id).join(Export).where(*waits, _ago(Export.asked_at, RELEASES, since, on))
+
+
+def _of_requests(since: dt.date, on: dt.date) -> Select[Any]:
+    """Who represents a hospital somebody asks for, and every coordinator: what waits for each their rights count."""
+    old = _ago(MembershipRequest.submitted_at, REQUESTS, since, on)
+    waits = and_(old, MembershipRequest.state.in_([RequestState.AT_HOSPITAL, RequestState.AT_NETWORK]))
+    hospitals = select(MembershipRequest.hospital_id).where(waits, MembershipRequest.hospital_id.is_not(None))
+    some = select(MembershipRequest.id).where(waits).limit(1).scalar_subquery().is_not(None)
+    represents = and_(
+        Mandate.kind == MandateKind.HOSPITAL_REPRESENTATIVE, Mandate.hospital_id.in_(hospitals.correlate(None))
+    )
+    coordinates = and_(Mandate.kind == MandateKind.ERN_COORDINATOR, some)
+    in_force = actors.in_force(Mandate.__table__, on)
+    return select(Mandate.person_id).where(or_(represents, coordinates), in_force)
+
+
+def _ago(moment: Any, after: tuple[int, ...], since: dt.date, on: dt.date) -> ColumnElement[bool]:
+    """Whether a moment lies one of these numbers of days back, on a day after ``since`` and until ``on``."""
+    windows = []
+    for days in after:
+        first, last = (dt.datetime.combine(day - dt.timedelta(days=days - 1), dt.time(), dt.UTC) for day in (since, on))
+        windows.append(and_(moment >= first, moment < last))
+    return or_(*windows)
 
 
 # --- what each one is told -------------------------------------------------------------------------------------------
@@ -153,6 +176,7 @@ def counts(session: Session, actor: Actor) -> dict[str, int]:
             and_(ConsentForm.state == FormState.ARCHIVED, ConsentForm.renewal_due_on <= near),
         ),
         "drafts": (Patient, "patient.open", and_(Patient.state == PatientState.DRAFT, Patient.draft_ends_on <= late)),
+        "requests": (MembershipRequest, "request.open", requests_for(actor)),
         "letters": (Letter, "letter.open", and_(Letter.id.in_(_unanswered()), Letter.open_until >= actor.on)),
         "releases": (
             ExportRelease,

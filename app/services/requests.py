@@ -1,4 +1,4 @@
-"""Requests for a place, as the applicant makes them: begin, fill in, send, answer, correct, withdraw.
+"""Requests for a place, as the applicant makes them: send, answer, correct, withdraw. Filling one in is ``request_drafts``.
 
 One row a place: whoever asks for several centres of a hospital sends as many requests at once, since each network decides
 for itself. Confirming and deciding are ``admissions``.
@@ -7,9 +7,6 @@ for itself. Confirming and deciding are ``admissions``.
 from __future__ import annotations
 
 import datetime as dt
-import re
-from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import joinedload
@@ -19,11 +16,9 @@ from app.actors import Actor
 from app.errors import Incomplete, WrongStep
 from app.models import (
     Centre,
-    Hospital,
     Membership,
     MembershipRequest,
     Person,
-    RequestConfirmation,
     db,
     now,
 )
@@ -38,7 +33,6 @@ OPEN = (
     RequestState.ASKED_BY_NETWORK,
 )
 MOST_OPEN = 12
-_ORPHA = re.compile(r"(?:orpha:?\s*)?(\d{1,7})", re.IGNORECASE)
 COPIED = (
     "hospital_id",
     "centre_id",
@@ -66,122 +60,15 @@ def note(request: MembershipRequest, what: str, by: str, text: str | None = None
     request.history = [*request.history, {"what": what, "at": now().isoformat(), "by": by, "text": text}]
 
 
-# --- begin and fill in -----------------------------------------------------------------------------------------------
-
-
-@act("request.begin", creates=MembershipRequest)
-def begin(actor: Actor, person: Person, *, kind: RequestKind) -> MembershipRequest:
-    """Begin a request; what the last one of this kind said is taken over if it was refused or withdrawn.
-
-    Raises:
-        WrongStep: another one is begun and not sent.
-    """
-    if draft_of(actor) is not None:
-        raise WrongStep(_("You have begun a request already. Go on with it, or withdraw it first."))
-    request = MembershipRequest(person_id=person.id, kind=kind, begun_at=now(), more_centres=[], areas=[], history=[])
-    for name in COPIED if (last := _last(actor, kind)) is not None else ():
-        setattr(request, name, getattr(last, name))
-    request.job_title = request.job_title or person.job_title
-    request.institution = request.institution or person.institution
-    request.country_code = request.country_code or person.country_code
-    return request
-
-
 def draft_of(actor: Actor) -> MembershipRequest | None:
     """The request one has begun and not sent."""
-    found = select(MembershipRequest).where(_mine(actor), MembershipRequest.state == RequestState.DRAFT)
+    found = select(MembershipRequest).where(mine(actor), MembershipRequest.state == RequestState.DRAFT)
     return db.session.scalars(found).unique().one_or_none()
 
 
-def _mine(actor: Actor) -> ColumnElement[bool]:
+def mine(actor: Actor) -> ColumnElement[bool]:
+    """One's own requests."""
     return MembershipRequest.person_id == actor.user_id
-
-
-def _last(actor: Actor, kind: RequestKind) -> MembershipRequest | None:
-    over = MembershipRequest.state.in_([RequestState.REFUSED, RequestState.WITHDRAWN])
-    found = select(MembershipRequest).where(_mine(actor), over, MembershipRequest.kind == kind)
-    return db.session.scalars(found.order_by(MembershipRequest.id.desc()).limit(1)).unique().first()
-
-
-@act("request.write")
-def write(
-    actor: Actor,
-    request: MembershipRequest,
-    *,
-    hospital: Hospital | None = None,
-    centres: Sequence[Centre] | None = None,
-    emails: Sequence[str] | None = None,
-    **answers: Any,
-) -> None:
-    """Keep the answers of one page of the wizard.
-
-    Raises:
-        Incomplete: an answer cannot be right, with the sentence by its field.
-        WrongStep: the hospital or centre takes part no more.
-    """
-    if hospital is not None:
-        _place(request, hospital)
-    if centres is not None:
-        _choose(request, centres)
-    if emails is not None:
-        _name(actor, request, emails)
-    if answers.get("registration_number") and not any(sign.isalnum() for sign in answers["registration_number"]):
-        raise wrong("registration_number", _("A registration number has at least one letter or digit."))
-    if answers.get("orpha_codes"):
-        answers["orpha_codes"] = _codes(answers["orpha_codes"])
-    for name, value in answers.items():
-        setattr(request, name, value)
-
-
-def _place(request: MembershipRequest, hospital: Hospital) -> None:
-    spells.refuse_over(hospital, _("This hospital takes part no more."))
-    if request.hospital_id != hospital.id:
-        request.centre_id, request.more_centres, request.areas = None, [], []
-    request.hospital_id = hospital.id
-
-
-def _choose(request: MembershipRequest, centres: Sequence[Centre]) -> None:
-    if not centres:
-        raise wrong("centres", _("Choose at least one centre."))
-    for centre in centres:
-        if centre.hospital_id != request.hospital_id:
-            raise wrong("centres", _("Choose centres of the hospital you named."))
-        spells.refuse_over(centre, _("This centre has left its network."))
-    request.centre_id = centres[0].id
-    request.more_centres = [centre.public_id for centre in centres[1:]]
-
-
-def _name(actor: Actor, request: MembershipRequest, emails: Sequence[str]) -> None:
-    """Name colleagues by their e-mail addresses; whether anybody has one is not asked, so nobody learns it."""
-    wanted = list(dict.fromkeys(email.strip().lower() for email in emails))
-    if not wanted:
-        raise wrong("email", _("Type at least one e-mail address."))
-    own = db.session.get_one(Person, actor.user_id).email.lower()
-    for email in wanted:
-        try:
-            accounts.check_email(email)
-        except Incomplete as fault:
-            raise wrong("email", fault.sentence) from fault
-        if email == own:
-            raise wrong("email", _("This is your own address. Type that of a colleague."))
-    kept = [one for one in request.confirmations if one.email in wanted]
-    known = {one.email for one in kept}
-    asked = ConfirmationState.ASKED
-    request.confirmations = kept + [
-        RequestConfirmation(email=email, state=asked) for email in wanted if email not in known
-    ]
-
-
-def _codes(typed: str) -> str:
-    """ORPHAcodes as numbers with commas between them.
-
-    Raises:
-        Incomplete: one is none.
-    """
-    found = [_ORPHA.fullmatch(code.strip()) for code in re.split(r"[,;]", typed) if code.strip()]
-    if not all(found):
-        raise wrong("orpha_codes", _("Write the numbers with commas between them, such as 558, 730."))
-    return ", ".join(dict.fromkeys(match[1].lstrip("0") for match in found if match))
 
 
 # --- send ------------------------------------------------------------------------------------------------------------
@@ -300,7 +187,7 @@ def refuse_member(person_id: int, centre_id: int | None) -> None:
 
 def _refuse_asked(actor: Actor, request: MembershipRequest, centre_id: int | None) -> None:
     waiting = select(MembershipRequest.id).where(
-        _mine(actor), MembershipRequest.state.in_(OPEN), MembershipRequest.id != request.id
+        mine(actor), MembershipRequest.state.in_(OPEN), MembershipRequest.id != request.id
     )
     same = waiting.where(
         MembershipRequest.kind == request.kind,
@@ -310,7 +197,7 @@ def _refuse_asked(actor: Actor, request: MembershipRequest, centre_id: int | Non
     if db.session.scalar(same.limit(1)) is not None:
         raise WrongStep(_("You have asked for this already. That request still waits."))
     lately = MembershipRequest.begun_at > now() - dt.timedelta(days=1)
-    many = select(MembershipRequest.id).where(_mine(actor), or_(MembershipRequest.state.in_(OPEN), lately))
+    many = select(MembershipRequest.id).where(mine(actor), or_(MembershipRequest.state.in_(OPEN), lately))
     if len(db.session.scalars(many).all()) > MOST_OPEN:  # each may write mails to colleagues
         raise WrongStep(_("You have made many requests. Withdraw those you do not need, and go on tomorrow."))
 
@@ -366,5 +253,5 @@ def withdraw(_actor: Actor, request: MembershipRequest) -> None:
 def of_person(actor: Actor) -> list[MembershipRequest]:
     """One's own requests, the newest first."""
     load = (joinedload(MembershipRequest.hospital), joinedload(MembershipRequest.centre).joinedload(Centre.network))
-    found = select(MembershipRequest).where(_mine(actor)).order_by(MembershipRequest.id.desc()).limit(50)
+    found = select(MembershipRequest).where(mine(actor)).order_by(MembershipRequest.id.desc()).limit(50)
     return list(db.session.scalars(found.options(*load)).unique())

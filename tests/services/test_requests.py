@@ -24,7 +24,7 @@ from app.models import (
     now,
     today,
 )
-from app.services import admissions, entries, patients, requests
+from app.services import admissions, entries, patients, request_drafts, requests
 from app.words import GrantScope, MandateKind, RequestKind, RequestState, Sex
 from tests import factories as make
 from tests.factories import DAY
@@ -80,13 +80,13 @@ def clinic(house: Any) -> Clinic:
 def begun(house: Any, who: int, kind: RequestKind, hospital: int | None = None, **answers: Any) -> int:
     """A draft with answers."""
     with house.acting(who) as actor:
-        draft = requests.begin(actor, db.session.get_one(Person, who), kind=kind)
+        draft = request_drafts.begin(actor, db.session.get_one(Person, who), kind=kind)
         centres = answers.pop("centres", None)
         if hospital is not None:
-            requests.write(actor, draft, hospital=db.session.get_one(Hospital, hospital))
+            request_drafts.write(actor, draft, hospital=db.session.get_one(Hospital, hospital))
         if centres is not None:
-            requests.write(actor, draft, centres=[db.session.get_one(Centre, key) for key in centres])
-        requests.write(actor, draft, **answers)
+            request_drafts.write(actor, draft, centres=[db.session.get_one(Centre, key) for key in centres])
+        request_drafts.write(actor, draft, **answers)
         return draft.id
 
 
@@ -303,7 +303,7 @@ def test_a_corrected_request_is_confirmed_anew(house: Any, clinic: Clinic) -> No
         did(house, clinic.coordinator, admissions.accept, key)
     with house.acting(clinic.newcomer) as actor:
         draft = db.session.get_one(MembershipRequest, key)
-        requests.write(actor, draft, registration_number="REG 8")
+        request_drafts.write(actor, draft, registration_number="REG 8")
         requests.submit(actor, draft)
     assert state(house, key) == "at_hospital"
     assert house.value("SELECT confirmed_by FROM membership_request WHERE id = :key", key=key) is None
@@ -313,10 +313,10 @@ def test_after_a_refusal_one_begins_anew_with_what_one_said(house: Any, clinic: 
     key = sent(house, clinic)
     did(house, clinic.representative, admissions.refuse, key, reason="Nobody knows you")
     with house.acting(clinic.newcomer) as actor:
-        draft = requests.begin(actor, db.session.get_one(Person, clinic.newcomer), kind=RequestKind.CLINICIAN)
+        draft = request_drafts.begin(actor, db.session.get_one(Person, clinic.newcomer), kind=RequestKind.CLINICIAN)
         assert (draft.registration_number, draft.centre_id, draft.decision_reason) == ("REG 7", clinic.centre, None)
         with pytest.raises(WrongStep):
-            requests.begin(actor, db.session.get_one(Person, clinic.newcomer), kind=RequestKind.GUEST)
+            request_drafts.begin(actor, db.session.get_one(Person, clinic.newcomer), kind=RequestKind.GUEST)
         requests.submit(actor, draft)
 
 
@@ -337,7 +337,7 @@ def test_what_is_missing_or_cannot_be_right_is_said(house: Any, clinic: Clinic) 
         assert set(refused.value.fields) == {name}
     with house.acting(clinic.newcomer) as actor, pytest.raises(Incomplete):
         foreign = db.session.get_one(Centre, clinic.lonely_centre)
-        requests.write(actor, db.session.get_one(MembershipRequest, key), centres=[foreign])
+        request_drafts.write(actor, db.session.get_one(MembershipRequest, key), centres=[foreign])
     did(house, clinic.newcomer, requests.write, key, orpha_codes="ORPHA:558, 0730,558")
     assert house.value("SELECT orpha_codes FROM membership_request WHERE id = :key", key=key) == "558, 730"
 
