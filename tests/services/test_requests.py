@@ -333,12 +333,12 @@ def test_what_is_missing_or_cannot_be_right_is_said(house: Any, clinic: Clinic) 
         did(house, clinic.newcomer, requests.submit, key)
     for name, value in {"registration_number": "---", "orpha_codes": "558, x"}.items():
         with pytest.raises(Incomplete) as refused:
-            did(house, clinic.newcomer, requests.write, key, **{name: value})
+            did(house, clinic.newcomer, request_drafts.write, key, **{name: value})
         assert set(refused.value.fields) == {name}
     with house.acting(clinic.newcomer) as actor, pytest.raises(Incomplete):
         foreign = db.session.get_one(Centre, clinic.lonely_centre)
         request_drafts.write(actor, db.session.get_one(MembershipRequest, key), centres=[foreign])
-    did(house, clinic.newcomer, requests.write, key, orpha_codes="ORPHA:558, 0730,558")
+    did(house, clinic.newcomer, request_drafts.write, key, orpha_codes="ORPHA:558, 0730,558")
     assert house.value("SELECT orpha_codes FROM membership_request WHERE id = :key", key=key) == "558, 730"
 
 
