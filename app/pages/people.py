@@ -193,7 +193,8 @@ class OwnLoginPage(Page):
         this = login.id == here().login_id
         logins.end(acting(), login)
         if this:
+            left = here().get("by")
             here().sign_out()
             flash(str(_("You are signed out.")), "good")
-            return redirect(url_for("LoginPage.login"))
+            return redirect(url_for("LoginPage.login", left=left))
         return self.done(_("Ended."), ".list")

@@ -59,7 +59,7 @@ def test_somebody_new_comes_in_with_two_factors_and_leaves(
     expect(page.get_by_role("heading", level=1)).to_have_text("Where you are signed in")
     assert page.url == f"{gate.address}/my-logins/"
     hand.go("/")
-    expect(page.get_by_role("heading", name="You have no place here yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="You have no place here")).to_be_visible()
     assert axe(page) == []
     page.locator("header details.drop").nth(1).locator("summary").click()
     page.get_by_role("button", name="Sign out").click()
