@@ -33,11 +33,18 @@ ANSWER_SECONDS = 5.0
 REST_SECONDS = 5.0
 """How long nobody asks again after discovery has failed: a provider that is down must not hold our threads."""
 
+LINES, TURN_SECONDS = 6, 0.4
+"""How many talk with the provider at a time, and how long one waits for a turn: each holds a thread of the web server."""
+
 LONGEST_SUBJECT = 255
 
 
 class Unreachable(Exception):
     """The provider does not answer, or not with what a provider says."""
+
+
+class Crowded(Exception):
+    """Many are being asked about at this moment; nothing has happened yet."""
 
 
 class Untrue(Exception):
@@ -78,8 +85,25 @@ class EuLogin:
 
     def __init__(self, client: Any, issuer: str, factors: Sequence[tuple[str, str]]) -> None:
         self.client, self.issuer, self.factors = client, issuer, factors
-        self._discovering = threading.Lock()
+        self._discovering, self._lines = threading.Lock(), threading.BoundedSemaphore(LINES)
         self._failed_at = -REST_SECONDS
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Inside, one is among the few who talk with the provider. When it falls silent, nobody asks for a while.
+
+        Raises:
+            Crowded: the turn did not come.
+        """
+        if not self._lines.acquire(timeout=TURN_SECONDS):
+            raise Crowded
+        try:
+            yield
+        except Unreachable:
+            self._failed_at = time.monotonic()
+            raise
+        finally:
+            self._lines.release()
 
     def address(self, trip: Trip, back: str, *, anew: bool) -> str:
         """Where to send a browser that is to come to ``back``; ``anew``: asked again, with two factors.

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from flask import Response, current_app, redirect, request, url_for
 
 from app.errors import NotFound
-from app.outside.eu_login import NAME, EuLogin, Trip, Unreachable, Untrue
+from app.outside.eu_login import NAME, Crowded, EuLogin, Trip, Unreachable, Untrue
 from app.pages.base import Page, expose, inside
 from app.pages.browsers import here
 from app.services import arrivals, logins, trips
@@ -26,6 +26,7 @@ NOT_PROVED = _(
     "the time it happened."
 )
 SILENT = _("EU Login does not answer at this moment. Wait a few minutes and try again.")
+CROWDED = _("Many people are signing in at this moment. This page goes on by itself in two seconds.")
 ONE_FACTOR = _(
     "Patients’ data is behind this door, so EU Login must know you by two factors: your password and, for example, the "
     "EU Login app on your phone or a security key. This time it was one."
@@ -82,15 +83,23 @@ class EuLoginPage(Page):
         there = _provider()
         if here().person is not None:
             return redirect(url_for("HomePage.index"))
-        found = trips.end(request.cookies.get(_cookie(), ""), request.args.get("state", ""))
-        if found is None:
-            return self._failed(400, TOO_OLD)
-        trip, wanted = found
         try:
-            answer = self._arrive(there, trip, wanted)
+            with there.turn():
+                found = trips.end(request.cookies.get(_cookie(), ""), request.args.get("state", ""))
+                if found is None:
+                    return self._failed(400, TOO_OLD)
+                answer = self._arrive(there, *found)
+        except Crowded:
+            return self._in_a_moment()
         except (Unreachable, Untrue) as fault:
             answer = self._fault(fault)
         self._mark(answer, "")
+        return answer
+
+    def _in_a_moment(self) -> Response:
+        """Many come at once: the browser asks again by itself, and no thread waits meanwhile."""
+        answer = self._failed(503, CROWDED, on=request.full_path)
+        answer.headers["Refresh"] = "2"
         return answer
 
     def _arrive(self, there: EuLogin, trip: Trip, wanted: str | None) -> Any:
@@ -122,7 +131,7 @@ class EuLoginPage(Page):
         return self._failed(502, NOT_PROVED)
 
     def _failed(self, status: int, sentence: object, *, again: bool = False, **given: Any) -> Response:
-        answer = self.page("eu_login.html", sentence=sentence, again=again, next=given.get("next"))
+        answer = self.page("eu_login.html", sentence=sentence, again=again, next=given.get("next"), on=given.get("on"))
         answer.status_code = status
         return answer
 

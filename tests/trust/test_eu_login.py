@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import threading
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from sqlalchemy import select
 
 from app.errors import NotAllowed
 from app.models import LoginIdentity, Person, db, now
+from app.outside.eu_login import LINES
 from app.services import accounts, links, logins, trips
 from tests import factories as make
 from tests.houses import House
@@ -376,6 +378,21 @@ def test_from_one_address_not_everybody_can_set_out_at_once(
     statuses = [eu_house.visitor().get("/login/eu/").status_code for _ in range(5)]
     elsewhere = eu_house.visitor().get("/login/eu/", environ_overrides={"REMOTE_ADDR": "192.0.2.9"})
     assert (statuses, elsewhere.status_code) == ([302] * 3 + [429] * 2, 302)
+
+
+def test_when_many_come_at_once_one_is_asked_to_wait_and_nothing_is_lost(eu_house: House, eu_login: Provider) -> None:
+    visitor = eu_house.visitor()
+    back = path(eu_login.choose(visitor.get("/login/eu/").location, "nora"))
+    there = eu_house.app.extensions["eu_login"]
+    with ExitStack() as others:
+        for _one in range(LINES):
+            others.enter_context(there.turn())
+        waiting = visitor.get(back)
+        assert visitor.get("/login/").status_code == 200
+    assert (waiting.status_code, waiting.headers["Refresh"]) == (503, "2")
+    assert "This page goes on by itself" in waiting.text
+    assert visitor.get(back).status_code == 302
+    assert inside(visitor)
 
 
 # --- leaving ----------------------------------------------------------------------------------------------------------

@@ -224,6 +224,8 @@ def test_a_provider_that_falls_ill_in_the_middle_is_a_sentence(
     assert answer.status_code in (502, 503)
     assert re.search("Wait a few minutes|could not be checked", answer.text)
     assert nobody_is_in(lied_to, visitor)
+    silent = answer.status_code == 503
+    assert lied_to.visitor().get("/login/eu/").status_code == (503 if silent else 302)  # nobody waits for it meanwhile
 
 
 LYING = {
