@@ -59,6 +59,15 @@ def test_somebody_unknown_comes_in_with_an_account_that_has_no_place(eu_house: H
     assert eu_house.value("SELECT count(*) FROM login_trip") == 0
 
 
+@pytest.mark.parametrize("who", ["nora", "nobody"])
+def test_from_home_somebody_new_comes_to_the_wizard(eu_house: House, eu_login: Provider, who: str) -> None:
+    visitor, _answer = eu_login.walk(eu_house, who)
+    (wizard,) = re.findall(r'class="button primary" href="([^"]+)"', visitor.get("/").text)
+    page = visitor.get(wizard)
+    assert page.status_code == 200
+    assert accounts.NOWHERE not in page.text
+
+
 def test_the_same_person_comes_back_to_the_same_account(eu_house: House, eu_login: Provider) -> None:
     first, _answer = eu_login.walk(eu_house, "nora")
     second, _answer = eu_login.walk(eu_house, "nora")
