@@ -235,6 +235,11 @@ SETTINGS: dict[str, Setting] = {
         "10",
         "years after a consent's end for which its proof is kept: claims for damages lapse after ten in most countries",
     ),
+    "ACCEPTANCE_YEARS": Setting(
+        _number(1, 50),
+        "3",
+        "years after an account's end for which it is kept who accepted the privacy policy: the limitation period",
+    ),
     "REMIND_DAYS": Setting(_number(1, 90), "14", "days after printing until Home reminds of the form"),
     "BLANK_DAYS": Setting(_number(7, 730), "180", "days after printing until a blank form can no longer be bound"),
     "OPERATOR_NAME": Setting(str, "", "who runs the platform, on every consent form"),

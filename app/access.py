@@ -45,6 +45,8 @@ from app.models import (
     PatientIdentity,
     Person,
     PhoneLink,
+    PolicyAcceptance,
+    PolicyVersion,
     PrintItem,
     PrintRun,
     Registry,
@@ -222,6 +224,15 @@ ACCESS: dict[str, Row] = {
     "mandate.enter-assistant": (Hospital,       nobody, nobody, nobody, nobody, nobody, consequence, nobody, nobody),
     "mandate.enter-guest":     (Person,         nobody, nobody, nobody, nobody, nobody, consequence, nobody, nobody),
     "grant.enter":             (Hospital,       nobody, nobody, consequence, nobody, nobody, consequence, nobody, nobody),
+    # the privacy policy
+    "policy_version.see":      (PolicyVersion,  nobody, everybody, nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "policy_version.find":     (PolicyVersion,  nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "policy.publish":          (Person,         nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           own),
+    "policy_acceptance.see":   (PolicyAcceptance, nobody, own,     nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "policy_acceptance.find":  (PolicyAcceptance, nobody, nobody,  nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
+    "policy_acceptance.open":  (Person,         nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "policy.accept":           (Person,         nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "policy.withdraw":         (Person,         nobody, own,       nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
     # patients
     "patient.see":             (Patient,        nobody, nobody,    treating,     on_behalf,        nobody, (written_about, checked_for),     nobody,           nobody),
     "patient.open":            (Patient,        nobody, nobody,    treating,     on_behalf,        nobody, nobody,                          nobody,           nobody),
@@ -351,6 +362,15 @@ ACCESS: dict[str, Row] = {
 # fmt: on
 
 
+ROLES = (*COLUMNS, Role.HELD)
+"""Every role. ``HELD`` has no column: it has what anyone signed in has of ``BEFORE_THE_POLICY``, and nothing else."""
+
+BEFORE_THE_POLICY = frozenset(
+    {"policy.accept", "policy_version.see", "policy_acceptance.see", "person.see", "person.prefer"}
+)
+"""What a person may do before accepting the privacy policy in force: read it in any language, and accept it."""
+
+
 def on(act: str) -> type[Any]:
     """The table an act's right is asked on."""
     return ACCESS[act][0]
@@ -358,6 +378,8 @@ def on(act: str) -> type[Any]:
 
 def cells(act: str, role: Role) -> tuple[Scope, ...]:
     """The scopes a role has for an act."""
+    if role is Role.HELD:
+        return cells(act, Role.ANY) if act in BEFORE_THE_POLICY else (nobody,)
     cell = ACCESS[act][1 + COLUMNS.index(role)]
     return cell if isinstance(cell, tuple) else (cell,)
 
@@ -400,7 +422,7 @@ def covers_sight(roles: frozenset[Role], act: str) -> bool:
 
 
 def _scopes(roles: frozenset[Role], act: str) -> set[Scope]:
-    return {scope for role in COLUMNS if role in roles for scope in cells(act, role)}
+    return {scope for role in ROLES if role in roles for scope in cells(act, role)}
 
 
 def _reaches(actor: Actor, act: str) -> Iterator[Reach | bool]:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from app.models import Centre, Hospital, Mandate, Membership, today
+from app.models import Centre, Hospital, Mandate, Membership, PolicyAcceptance, PolicyVersion, today
 from app.words import MandateKind, Role
 
 ROLE_OF_MANDATE = {
@@ -133,10 +133,37 @@ def _places() -> CompoundSelect[Any]:
     )
 
 
-def load(session: Session, user_id: int, origin: str = "") -> Actor:
-    """The person's actor for today, in one statement."""
+def policy_in_force(on: dt.date) -> Select[tuple[int]]:
+    """The id of the privacy policy in force: the one that came into force last."""
+    policy = known_as("policy", PolicyVersion)
+    newest_first = (policy.c.from_on.desc(), policy.c.number.desc())
+    return select(policy.c.id).where(policy.c.from_on <= on).order_by(*newest_first).limit(1)
+
+
+@functools.cache
+def _places_and_policy() -> CompoundSelect[Any]:
+    """The same, and one row more for a person who has not accepted the privacy policy in force."""
+    accepted, current = known_as("accepted", PolicyAcceptance), policy_in_force(TODAY).subquery()
+    mine = select(accepted.c.version_id).where(accepted.c.person_id == ME, accepted.c.withdrawn_at.is_(None))
+    held = select(literal("held"), literal("")).select_from(current).where(current.c.id.not_in(mine))
+    return union_all(*_places().selects, held)
+
+
+def load(session: Session, user_id: int, origin: str = "", *, signed_in: bool = False) -> Actor:
+    """The person's actor for today, in one statement.
+
+    Args:
+        session: a wide one.
+        user_id: of the person.
+        origin: where the request comes from, or the job's reason.
+        signed_in: a person before a screen: without the privacy policy accepted there is the role ``HELD`` and no other.
+            What the person asked for before (a job, a phone's link) goes on.
+    """
     on = today()
-    rows = session.execute(_places(), {ME.key: user_id, TODAY.key: on}).all()
+    statement = _places_and_policy() if signed_in else _places()
+    rows = session.execute(statement, {ME.key: user_id, TODAY.key: on}).all()
+    if any(what == "held" for what, _ in rows):
+        return Actor(user_id=user_id, roles=frozenset({Role.HELD}), on=on, origin=origin)
     kinds = frozenset(MandateKind(name) for what, name in rows if what == "mandate")
     roles = {Role.ANY} | {ROLE_OF_MANDATE[kind] for kind in kinds}
     if any(what == "membership" for what, _ in rows):

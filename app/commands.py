@@ -37,6 +37,7 @@ from app.services import (
     logins,
     mail_rounds,  # noqa: F401  its job
     own_texts,  # noqa: F401  its jobs
+    policies,  # noqa: F401  its job
     reference,
     reminders,  # noqa: F401  its job
     stack_filings,  # noqa: F401  its jobs

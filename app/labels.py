@@ -74,6 +74,7 @@ LABELS = Labels(
         (Role.COORDINATOR, _("Coordinator")),
         (Role.UA_HUB, _("UA Hub")),
         (Role.ADMIN, _("Admin")),
+        (Role.HELD, _("Privacy policy not accepted")),
         (Procedure.EU, _("EU procedure")),
         (Procedure.UA, _("Ukrainian procedure")),
         (MandateKind.ERN_COORDINATOR, _("ERN coordinator")),

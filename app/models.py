@@ -23,6 +23,7 @@ from app.tables.people import (
     PasswordLink,
     Person,
 )
+from app.tables.policies import PolicyAcceptance, PolicyVersion
 from app.tables.prints import PrintItem, PrintRun
 from app.tables.requests import MembershipRequest, RequestConfirmation
 from app.tables.stacks import Stack, StackPage
@@ -53,6 +54,8 @@ TABLES = (
     MailOff,  # a kind of mail a person does not want
     MembershipRequest,  # what a newcomer asks for
     RequestConfirmation,  # a colleague asked to confirm it
+    PolicyVersion,  # a published privacy policy
+    PolicyAcceptance,  # who accepted it when
     # patients
     Patient,  # a patient under a nickname
     PatientIdentity,  # who the patient is, sealed
@@ -120,6 +123,8 @@ __all__ = [
     "PatientIdentity",
     "Person",
     "PhoneLink",
+    "PolicyAcceptance",
+    "PolicyVersion",
     "PrintItem",
     "PrintRun",
     "Record",

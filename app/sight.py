@@ -65,6 +65,10 @@ REASONS: dict[str, tuple[str, str]] = {
         "ConsentForm, Patient, Letter, ExportRelease, MembershipRequest, Grant, Mandate, Job",
         "who is concerned today; how much waits, counted under each one's own rights, into that person's mail",
     ),
+    "policy": (
+        "PolicyVersion, PolicyAcceptance, Person, Patient, Mandate, Grant",
+        "the texts, which are public; what hangs on one's own account, in numbers, and whom to ask",
+    ),
     "proofs": ("ConsentForm, ArchivedDocument, DocumentKey, Patient", "how many proofs of consent a hospital keeps"),
     "expiry": ("Patient, ConsentForm, BlankForm", "what is due"),
     "log-names": ("Person", "the names of who opened a record one may audit"),

@@ -49,6 +49,8 @@ class Role(StrEnum):
     COORDINATOR = "Coordinator"
     UA_HUB = "UA Hub"
     ADMIN = "Admin"
+    HELD = "Policy not accepted"
+    """In place of all others, for a person who has signed in and not accepted the privacy policy in force."""
 
 
 class Procedure(StrEnum):

@@ -30,6 +30,8 @@ from app.models import (
     Network,
     Patient,
     Person,
+    PolicyAcceptance,
+    PolicyVersion,
     Registry,
     RequestConfirmation,
     ThematicArea,
@@ -154,6 +156,18 @@ def admin(who: Person) -> Person:
     role = db.session.scalars(select(FabRole).where(FabRole.name == Role.ADMIN.value)).one_or_none()
     who.roles.append(role or FabRole(name=Role.ADMIN.value))
     return _kept(who)
+
+
+def policy_version(number: int = 1, **given: Any) -> PolicyVersion:
+    """A privacy policy, in force."""
+    texts = {"en": {"title": "Policy of tests", "body": "One word."}, "de": {"title": "Regeln", "body": "Ein Wort."}}
+    known = {"from_on": today() - DAY, "texts": texts, "sha256": f"{number}", "published_at": now()}
+    return _kept(PolicyVersion(number=number, **known | given))
+
+
+def policy_acceptance(who: Person, of: PolicyVersion, **given: Any) -> PolicyAcceptance:
+    """A person has accepted a version."""
+    return _kept(PolicyAcceptance(person=who, policy=of, language="en", **{"accepted_at": now()} | given))
 
 
 def member(who: Person, of: Centre, **given: Any) -> Membership:

@@ -27,7 +27,7 @@ from app import access, steps
 from app.errors import NotAllowed, NotFound, Refusal
 from app.models import db
 from app.pages.security import acting
-from app.words import _
+from app.words import Role, _
 
 __all__ = [
     "ActForm",
@@ -97,7 +97,8 @@ def inside(address: str | None) -> str:
 def has_access(method: Callable[..., Any]) -> Callable[..., Any]:
     """Open a page's method to the roles that hold its act, as Flask-AppBuilder's decorator of this name does.
 
-    A visitor is sent to sign in and back, without a word of refusal; a person whose role lacks it gets 403.
+    A visitor is sent to sign in and back, without a word of refusal; one who has not accepted the privacy policy in force
+    to the policy and back; a person whose role lacks it gets 403.
     """
     method._permission_name = method.__name__  # type: ignore[attr-defined]  # noqa: SLF001  Flask-AppBuilder reads it
 
@@ -108,6 +109,10 @@ def has_access(method: Callable[..., Any]) -> Callable[..., Any]:
         if not acting().user_id:
             back = request.full_path.rstrip("?") if request.method == "GET" else None
             return redirect(url_for("LoginPage.login", next=back))
+        if acting().is_(Role.HELD):
+            if request.method == "GET":
+                return redirect(url_for("PolicyPage.show", next=request.full_path.rstrip("?")))
+            raise NotAllowed(_("Accept the privacy policy first: it is on the page Privacy policy."))
         raise NotAllowed(_("Your role does not open this page."))
 
     return opened

@@ -17,7 +17,7 @@ from app.pages.browsers import here
 from app.pages.renewals import due
 from app.pages.security import acting
 from app.premises import premises
-from app.services import accounts, arrivals, links, messages, renewals, worklist
+from app.services import accounts, arrivals, links, messages, policies, renewals, worklist
 from app.words import FormState, MailState, MandateKind, RequestState, Role, RunState, _
 
 LAST_DAYS = 7
@@ -371,10 +371,19 @@ def _operating() -> list[Group]:
         for name in worklist.empty_settings()
     ]
     return [
+        Group(_("Privacy policy"), _policy()),
         Group(_("Mail that does not go"), _post()),
         Group(_("Settings to fill in"), settings),
         Group(_("Countries to check"), countries),
     ]
+
+
+def _policy() -> list[dict[str, object]]:
+    """None in force: then nobody is asked to accept one."""
+    if policies.current() is not None:
+        return []
+    note = _("None is in force, so nobody is asked to accept one.")
+    return [{"title": _("Privacy policy"), "note": note, "url": url_for("PolicyVersionPage.list"), "act": _("Publish")}]
 
 
 def _post() -> list[dict[str, object]]:

@@ -106,7 +106,7 @@ def fab_roles(pages: Iterable[type[Any]], menus: Iterable[tuple[str, str, type[A
         pages: every page class, with its ``acts``.
         menus: (category, title, page class) of every entry of the menu.
     """
-    roles: dict[str, list[list[str]]] = {role.value: [] for role in access.COLUMNS}
+    roles: dict[str, list[list[str]]] = {role.value: [] for role in access.ROLES}
     for page in pages:
         for method, act in page.acts.items():
             for role in _openers(act):
@@ -118,7 +118,7 @@ def fab_roles(pages: Iterable[type[Any]], menus: Iterable[tuple[str, str, type[A
 
 
 def _openers(act: str) -> list[str]:
-    return [role.value for role in access.COLUMNS if access.held(role, act)]
+    return [role.value for role in access.ROLES if access.held(role, act)]
 
 
 def _exactly(name: str) -> str:

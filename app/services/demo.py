@@ -24,11 +24,21 @@ from app.models import (
     Hospital,
     Mandate,
     Person,
+    PolicyAcceptance,
     db,
 )
-from app.outside.reference.shapes import Day
+from app.outside.reference.shapes import Day, PersonStory
 from app.premises import premises
-from app.services import blanks, demo_papers, demo_requests, demo_stacks, demo_texts, exports, texts
+from app.services import (
+    blanks,
+    demo_papers,
+    demo_requests,
+    demo_stacks,
+    demo_texts,
+    exports,
+    policies,
+    texts,
+)
 from app.services.demo_stages import set_stage
 from app.services.reference import load_reference
 from app.services.stories import Life, Stage, Turn
@@ -69,6 +79,7 @@ def seed(
     load_reference()
     stage = set_stage(scans=scans)
     _publish_texts(stage)
+    _settle_the_policy(stage)
     lives = [Life(story, stage) for story in stage.world.patients if only is None or story.key in only]
     turns = sorted((turn for life in lives for turn in life.turns()), key=lambda turn: turn.moment)
     done = 0
@@ -117,6 +128,29 @@ def _publish_texts(stage: Stage) -> None:
     with clock_at(stage.start + dt.timedelta(days=TEXTS_PUBLISHED)):
         texts.publish_new(actor)
     db.session.remove()
+
+
+def _settle_the_policy(stage: Stage) -> None:
+    """The privacy policy is in force, and all have accepted it but the newcomer of the login page, who is asked there."""
+    sight.bind(db.session(), actors.system("seed"))
+    day = stage.start + dt.timedelta(days=TEXTS_PUBLISHED)
+    with clock_at(day):
+        version = policies.publish(actors.system("seed"), None, number=1, from_on=day.date())
+    texts = {key: policies.text_in(version, story.language) for key, story in _accepting(stage).items()}
+    version_id = version.id
+    db.session.remove()
+    with sight.wide("seed") as session:
+        session.connection(execution_options={"writes": True})
+        for key, text in texts.items():
+            accepted = PolicyAcceptance(person_id=stage.people[key], version_id=version_id, accepted_at=day)
+            accepted.language = text.language
+            session.add(accepted)
+        session.commit()
+
+
+def _accepting(stage: Stage) -> dict[str, PersonStory]:
+    asked = ("newcomer", True)
+    return {story.key: story for story in stage.world.people if (story.role, story.demo_login) != asked}
 
 
 def _print_blanks(stage: Stage) -> None:

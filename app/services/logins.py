@@ -84,7 +84,7 @@ def visit(token: str, address: str) -> Visit | None:
         idle = dt.timedelta(minutes=settings["IDLE_MINUTES"])
         if login.seen_at + idle < moment or not person.active or person.disabled_at is not None:
             return None
-        actor = actors.load(session, person.id, address)
+        actor = actors.load(session, person.id, address, signed_in=True)
         found, stale = Visit(login.id, person, actor, dict(login.contents)), login.seen_at + SEEN_EVERY < moment
         session.expunge_all()  # before anything expires them: the page reads them without a session
         session.rollback()
@@ -232,6 +232,12 @@ def end_where(session: Session, where: Any) -> None:
     """End the logins a clause names."""
     table = Login.__table__
     session.execute(update(table).where(where, table.c.ended_at.is_(None)).values(ended_at=now()))
+
+
+def count_of(person_id: int, session: Session) -> int:
+    """In how many browsers a person is signed in."""
+    open_ones = (Login.person_id == person_id, Login.ended_at.is_(None), Login.expires_at > now())
+    return session.scalar(select(func.count(Login.id)).where(*open_ones)) or 0
 
 
 def end_all(person_id: int, but: int | None = None) -> None:

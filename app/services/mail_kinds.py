@@ -207,6 +207,24 @@ def _requested(subject: object, sentence: object, label: object) -> MailKind:
     )
 
 
+def _records_stay(told: Mapping[str, Any]) -> object:
+    return told["records"] and n_(
+        "%(num)s record you treated stays with the hospital, which decides who takes it over.",
+        "%(num)s records you treated stay with the hospital, which decides who takes them over.",
+        told["records"],
+    )
+
+
+def _to_hand_over(told: Mapping[str, Any]) -> object:
+    return n_(
+        "%(person)s closed their account. %(num)s record at %(place)s hangs on it.",
+        "%(person)s closed their account. %(num)s records at %(place)s hang on it.",
+        told["records"],
+        person=told["person"],
+        place=told["place"],
+    )
+
+
 _PLACE = {"role": Shape.WORD, "place": Shape.TEXT, "day": Shape.DAY}
 
 KINDS: dict[str, MailKind] = {
@@ -275,6 +293,30 @@ KINDS: dict[str, MailKind] = {
             _("If you know this person, confirm it on Home. If not, you need do nothing."),
         ),
         facts={"name": Shape.TEXT, "role": Shape.WORD},
+        button=_("Open Home"),
+        path="/",
+    ),
+    "account.ended": MailKind(
+        label=_("Your account ended"),
+        subject=_("Your account is closed"),
+        body=(
+            _("You withdrew your consent to the privacy policy. Your places have ended and your account is closed."),
+            _records_stay,
+            _("If this was not you, tell the operator at once."),
+        ),
+        facts={"records": Shape.COUNT},
+        button=_("Read the privacy policy"),
+        path="/policy/",
+        also_locked=True,
+    ),
+    "records.to-hand-over": MailKind(
+        label=_("Records wait for another clinician"),
+        subject=_("Records wait for another clinician"),
+        body=(
+            _to_hand_over,
+            _("Decide who takes them over. Until then only the assistants of that account open them."),
+        ),
+        facts={"person": Shape.TEXT, "place": Shape.TEXT, "records": Shape.COUNT},
         button=_("Open Home"),
         path="/",
     ),

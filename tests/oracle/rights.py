@@ -139,6 +139,15 @@ RIGHTS: dict[str, Right] = {
     "mandate.enter-assistant": no_one,
     "mandate.enter-guest": no_one,
     "grant.enter": no_one,
+    # the privacy policy: read by all, published by the operator, accepted by each for oneself
+    "policy_version.see": anyone,
+    "policy_version.find": admin,
+    "policy.publish": lambda o, me, row: me in o.admins and row.id == me,
+    "policy_acceptance.see": either(about_oneself, admin),
+    "policy_acceptance.find": admin,
+    "policy_acceptance.open": oneself,
+    "policy.accept": oneself,
+    "policy.withdraw": oneself,
     # patients: who treats them, and who assists
     "patient.see": either(who_cares, who_reads_the_letter, who_checks_a_paper),
     "patient.open": who_cares,

@@ -15,6 +15,7 @@ from app import access, actors, steps
 from app.actors import Actor
 from app.models import TABLES, Attempt, AuditEntry, Login
 from app.views import PUBLIC
+from app.words import Role
 
 NOWHERE = "0123456789abcdef" * 2
 """A key like any other, of nothing."""
@@ -151,7 +152,7 @@ class Desk:
         self.world = world
         self.clients = {who: world.client(who) for who in ("anonymous", *world.people)}
         with world.house.everything() as session:
-            self.actors = {who: actors.load(session, key) for who, key in world.people.items()}
+            self.actors = {who: actors.load(session, key, signed_in=True) for who, key in world.people.items()}
         self.seen: dict[tuple[str, str], set[int]] = {}
         self.missing: dict[tuple[str, str], Any] = {}
 
@@ -186,12 +187,12 @@ class Desk:
         return self.missing[who, str(route)]
 
     def verdict(self, who: str, route: Route, record: Record | None) -> str:
-        """What the table says: login, forbidden, hidden or open."""
+        """What the table says: login, policy, forbidden, hidden or open."""
         if who in OUT:
             return "login"
         actor: Actor = self.actors[who]
         if not holds(actor, route.act):
-            return "forbidden"
+            return "policy" if Role.HELD in actor.roles and route.verb == "GET" else "forbidden"
         if record is None:
             return "open"
         if record.id not in self.may(who, access.see(route.table)):
@@ -230,6 +231,11 @@ def plain(response: Any, *keys: str) -> tuple[int, list[tuple[str, str]], str]:
             part = part.replace(key, "KEY")
         parts[n] = part
     return response.status_code, [(name, value) for (name, _), value in zip(headers, parts[1:], strict=True)], parts[0]
+
+
+def asks_to_accept(response: Any) -> bool:
+    """Whether a person was sent to the privacy policy."""
+    return response.status_code == 302 and response.location.startswith("/policy/")
 
 
 def asks_to_sign_in(response: Any) -> bool:

@@ -16,6 +16,7 @@ from tests.trust.routes import (
     Desk,
     Record,
     Route,
+    asks_to_accept,
     asks_to_sign_in,
     digest,
     few,
@@ -62,6 +63,8 @@ def check_closed(desk: Desk, who: str, route: Route, record: Record | None, want
     if wanted == "login":
         stale = who != "anonymous" and route.verb == "POST" and answer.status_code == 400  # keeps what was typed
         tally.check(asks_to_sign_in(answer) or stale, say(who, route, record, answer, "the login page"))
+    elif wanted == "policy":
+        tally.check(asks_to_accept(answer), say(who, route, record, answer, "the privacy policy"))
     elif wanted == "forbidden":
         tally.check(answer.status_code == 403, say(who, route, record, answer, "403"))
     else:

@@ -91,6 +91,11 @@ def places_and_people(world: World) -> None:
     make.mandate(person("hub"), MandateKind.UA_HUB)
     make.admin(person("admin"))
     person("bystander")  # an account and nothing else
+    make.member(person("unaccepted"), centres["home"])  # has not accepted the privacy policy in force
+    version = make.policy_version()
+    for name, one in people.items():
+        if name != "unaccepted":
+            make.policy_acceptance(one, version)
 
     for text in (("eu", "en", "adult"), ("eu", "en", "representative"), ("eu", "el", "adult"), ("ua", "uk", "adult")):
         make.consent_text(*text)

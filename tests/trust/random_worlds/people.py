@@ -106,6 +106,18 @@ def people(dice: Dice) -> None:
         **moments,
     )
     dice.make("mail_off", person_id=lambda n: n, kind="digest")
+    texts = {"en": {"title": "t", "body": "b"}}
+    dice.make(
+        "policy_version",
+        number=lambda n: n,
+        from_on=today(),
+        texts=texts,
+        sha256="",
+        published_at=now(),
+        published_by_id=1,
+    )
+    version = {"version_id": lambda _n: dice.any_of("policy_version")}
+    dice.make("policy_acceptance", person_id=who, language="en", accepted_at=now(), withdrawn_at=None, **version)
 
 
 def _pair(dice: Dice) -> tuple[int, int, int]:
