@@ -34,6 +34,7 @@ PEOPLE = {
     "data-protection contact": "Drakou",
     "UA Hub": "Savchenko",
     "Admin": "Maes",
+    "newcomer": "Lindqvist",
 }
 PAPERS = {
     "ConsentPage.preview",

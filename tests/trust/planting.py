@@ -35,6 +35,7 @@ NOT_TYPED = {
     "*": {"public_id", "language", "consent_language", "country_code", "time_zone", "storage_key", "sha256"},
     "ab_user": {"username", "password", "email", "demo_role"},  # who signs in; the password is a hash; of our demo
     "country": {"code", "languages"},  # of a list; the pages refuse what is not a code
+    "membership_request": {"languages"},  # the same
     "network": {"code"},  # of reference data, read from our own files
     "consent_text": "all",  # published from files of ours, and never changed; hospitals' own: test_own_text_attacks
     "consent_form": {"code"},  # drawn by lot
