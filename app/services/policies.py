@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from flask_appbuilder.security.sqla.models import Role as FabRole
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from app import actors, sight
@@ -21,6 +21,7 @@ from app.act import act
 from app.actors import Actor
 from app.errors import Conflict, Incomplete, NotAllowed
 from app.models import (
+    Centre,
     Grant,
     Hospital,
     Mandate,
@@ -185,16 +186,21 @@ class Consequences(NamedTuple):
 
 
 def consequences(person_id: int) -> Consequences:
-    """What hangs on a person's account today."""
+    """What withdrawing would end today; a place on which records hang, and the grants given from it, stay."""
     with sight.wide("policy") as session:
-        places = sum(
-            session.scalar(select(func.count(table.id)).where(table.person_id == person_id, spells.not_over(table)))
-            or 0
-            for table in (Membership, Mandate)
-        )
-        both = or_(Grant.clinician_id == person_id, Grant.assistant_id == person_id)
-        grants = session.scalar(select(func.count(Grant.id)).where(both, spells.not_over(Grant))) or 0
-        return Consequences(places, grants, logins.count_of(person_id, session), tuple(_hanging(session, person_id)))
+        hanging = tuple(_hanging(session, person_id))
+        kept = [one.hospital_id for one in hanging]
+        stay = select(Centre.id).where(Centre.hospital_id.in_(kept))
+        given_there = and_(Grant.clinician_id == person_id, Grant.hospital_id.in_(kept))
+        members = (Membership.person_id == person_id, spells.not_over(Membership), Membership.centre_id.not_in(stay))
+        mandates = (Mandate.person_id == person_id, spells.not_over(Mandate))
+        mine = or_(Grant.clinician_id == person_id, Grant.assistant_id == person_id)
+        grants = (mine, spells.not_over(Grant), not_(given_there))
+        counted = [
+            session.scalar(select(func.count(table.id)).where(*where)) or 0
+            for table, where in ((Membership, members), (Mandate, mandates), (Grant, grants))
+        ]
+        return Consequences(counted[0] + counted[1], counted[2], logins.count_of(person_id, session), hanging)
 
 
 def _hanging(session: Session, person_id: int) -> list[Hanging]:

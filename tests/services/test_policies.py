@@ -164,7 +164,7 @@ def test_withdrawing_says_in_numbers_what_ends_and_orphans_no_record(house: Any,
     house.client_for(person_id)
     with house.app.app_context():
         told = policies.consequences(person_id)
-    assert (told.places, told.grants, told.logins) == (3, 1, 1)
+    assert (told.places, told.grants, told.logins) == (2, 0, 1)  # the place with records stays, and its grant
     (hanging,) = told.hanging
     assert (hanging.hospital, hanging.records, hanging.ask) == ("Home", 2, ("representative Tester",))
 
