@@ -163,6 +163,17 @@ def test_a_scan_sent_by_a_double_click_is_stored_once(world: World, tally: Tally
     tally.check(len(new) == rows, f"{len(new)} files for {rows} rows")
 
 
+def test_a_request_accepted_by_several_at_one_moment_makes_one_member(world: World, tally: Tally) -> None:
+    key, _public = world.requests["at the network"]
+    address = f"/requests/{world.requests['at the network'][1]}/accept"
+    seen = str(world.house.value("SELECT version FROM membership_request WHERE id = :key", key=key))
+    before = counted(world)
+    answers = at_once([world.client("coordinator") for _ in range(MANY)], address, {"seen": seen})
+    statuses, grown = Counter(answer.status_code for answer in answers), more(world, before)
+    tally.check(statuses[302] == 1 and set(statuses) <= {302, 409}, str(statuses))
+    tally.check(grown == {"membership": 1, "mail": 1}, str(grown))
+
+
 def test_people_of_one_role_who_come_at_one_moment_after_a_start_are_all_served(world: World, tally: Tally) -> None:
     """What is made once for a role is made by whoever comes first, while the others wait or make their own."""
     address = f"/consents/{world.forms['printed'][1]}"
