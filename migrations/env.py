@@ -18,18 +18,20 @@ def run() -> None:
     """Migrate as the role that owns the tables."""
     settings = current_app.config["SETTINGS"]
     engine = create_engine(settings["DATABASE_OWNER_URL"])
-    with engine.connect() as connection:
-        context.configure(
-            connection=connection,
-            target_metadata=target_metadata,
-            render_as_batch=True,
-            compare_type=True,
-            transaction_per_migration=True,
-        )
-        with context.begin_transaction():
-            context.run_migrations()
-        grant(connection, make_url(settings["DATABASE_URL"]).username)
-    engine.dispose()
+    try:
+        with engine.connect() as connection:
+            context.configure(
+                connection=connection,
+                target_metadata=target_metadata,
+                render_as_batch=True,
+                compare_type=True,
+                transaction_per_migration=True,
+            )
+            with context.begin_transaction():
+                context.run_migrations()
+            grant(connection, make_url(settings["DATABASE_URL"]).username)
+    finally:
+        engine.dispose()
 
 
 def grant(connection: Connection, role: str | None) -> None:

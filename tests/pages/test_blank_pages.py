@@ -73,7 +73,7 @@ def test_an_assistant_prints_for_the_one_clinician(world: World) -> None:
 
 
 def test_the_patient_is_found_compared_and_bound(world: World) -> None:
-    client, blank = world.client("owner"), world.blanks["out"][1]
+    client, blank = world.client("owner"), world.blanks["assistant's"][1]  # no scan of it waits in a stack
     who, key = world.identities["draft"], world.patients["draft"][1]
     found = client.post(f"/blanks/{blank}/choose", data={"typed": who.file_number})
     link = f"/patients/{key}/blank?form={blank}"

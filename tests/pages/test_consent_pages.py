@@ -362,7 +362,7 @@ def test_home_shows_a_clinician_the_open_work_nearest_to_its_end_first(world: An
     shown = Screen(world.client("owner").get("/"))
     work = {
         "Signed, the scan is missing": ("signed", "represented"),
-        "Printed and not yet back": ("printed",),
+        "Printed and not yet back": ("printed", "bound"),
         "Prepared, not printed": ("prepared",),
         "Drafts without a form": ("draft", "cancelled"),
     }

@@ -111,5 +111,5 @@ def test_pages_of_a_bound_blank_form_go_with_the_erased_record(world: World) -> 
         stack = db.session.scalars(select(Stack).where(Stack.public_id == key)).one()
         assert stacks.pages_of(stack) == []
     jobs.run_due(world.house.app.app_context)
-    left = "SELECT count(*) FROM stack_page WHERE blank_id IS NOT NULL AND storage_key IS NOT NULL"
-    assert world.house.value(left) == 0
+    left = "SELECT count(*) FROM stack_page WHERE blank_id = :blank AND storage_key IS NOT NULL"
+    assert world.house.value(left, blank=world.blanks["out"][0]) == 0

@@ -191,7 +191,7 @@ def test_pages_without_a_code_of_ours_are_placed_by_hand(world: World) -> None:
 def test_a_page_is_not_placed_in_a_form_of_somebody_else(world: World) -> None:
     again = another(world, "colleague", "colleague's")
     with world.house.acting(world.people["owner"]) as actor:
-        scan = next(page for page in db.session.scalars(select(StackPage)) if page.form_id is None)
+        scan = next(page for page in db.session.scalars(select(StackPage)) if page.code is None)
         with world.house.everything() as session:
             foreign = session.get(ConsentForm, world.forms[again][0])
         with pytest.raises((NotFound, Incomplete)):

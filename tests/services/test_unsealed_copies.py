@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import pytest
+
 from app.outside.seals import Seal
 from app.services import copies, housekeeping
 from tests.outside.test_seals import certified
@@ -19,6 +21,8 @@ from tests.services.copy_words import (
     run_due,
     sealing,
 )
+
+pytestmark = pytest.mark.usefixtures("no_mail")
 
 
 def findings(world: Any) -> list[str]:

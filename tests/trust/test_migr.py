@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import flask_migrate
@@ -21,10 +23,21 @@ from app.services import patients
 from tests.conftest import Tally
 from tests.houses import House, migrate
 from tests.trust.routes import stored
-from tests.world import World
+from tests.world import World, build
 
 pytestmark = pytest.mark.t_migr
 FOLDER = str(config.ROOT / "migrations")
+OWN_PAPER = "0009"
+"""Before this revision every form was printed here; papers from elsewhere are not taken back beyond it."""
+
+
+@pytest.fixture
+def ours(houses: Callable[[str], Any], dialect: str) -> World:
+    """The world without papers from elsewhere: its migrations go all the way down."""
+    house = houses(dialect)
+    made: World = house.snapshot("world of our own paper", partial(build, elsewhere=False))
+    made.house = house
+    return made
 
 
 def revisions() -> list[str]:
@@ -107,8 +120,8 @@ def test_up_down_and_up_again_from_nothing(house: House, tally: Tally) -> None:
     tally.check(house.visitor().get("/login/").status_code == 200, "the login page does not answer")
 
 
-def test_each_step_down_and_up_keeps_the_data(world: World, tally: Tally) -> None:
-    house, known = world.house, revisions()
+def test_each_step_down_and_up_keeps_the_data(ours: World, tally: Tally) -> None:
+    house, known = ours.house, revisions()
     with house.everything() as session:
         before = stored(session)
         verdict = audit_chain.verify(session)
@@ -124,8 +137,23 @@ def test_each_step_down_and_up_keeps_the_data(world: World, tally: Tally) -> Non
             tally.check(after.first_bad is None, f"down to {revision} and up again breaks the chain: {after.reason}")
 
 
-def test_a_house_with_data_goes_all_the_way_down_and_comes_back_empty(world: World, tally: Tally) -> None:
-    house = world.house
+def test_papers_from_elsewhere_are_kept_by_every_step_and_not_taken_back_beyond_them(
+    world: World, tally: Tally
+) -> None:
+    house, known = world.house, revisions()
+    with house.everything() as session:
+        before = stored(session)
+    down(house, OWN_PAPER)
+    old = columns(house)
+    with pytest.raises(SystemExit):
+        down(house, known[known.index(OWN_PAPER) - 1])
+    migrate(house.app)
+    with house.everything() as session:
+        tally.check(only(stored(session), old) == only(before, old), "what is stored has changed")
+
+
+def test_a_house_with_data_goes_all_the_way_down_and_comes_back_empty(ours: World, tally: Tally) -> None:
+    house = ours.house
     down(house, "base")
     left = tables(house)
     tally.check(left <= {"alembic_version"}, f"left behind: {sorted(left)}")
@@ -133,12 +161,12 @@ def test_a_house_with_data_goes_all_the_way_down_and_comes_back_empty(world: Wor
     tally.check(house.value("SELECT count(*) FROM patient") == 0, "patients are left")
 
 
-def test_after_a_step_down_and_up_the_guards_stand(world: World, tally: Tally) -> None:
-    house = world.house
+def test_after_a_step_down_and_up_the_guards_stand(ours: World, tally: Tally) -> None:
+    house = ours.house
     down(house, revisions()[0])
     migrate(house.app)
-    with house.acting(world.people["owner"]) as actor:
-        patients.delete(actor, db.session.get(Patient, world.patients["draft"][0]))
+    with house.acting(ours.people["owner"]) as actor:
+        patients.delete(actor, db.session.get(Patient, ours.patients["draft"][0]))
     with house.everything() as session:
         tally.check(audit_chain.verify(session).first_bad is None, "the chain is broken")
     for statement in ("UPDATE audit_entry SET act = 'x'", "DELETE FROM archived_document", "DELETE FROM consent_text"):

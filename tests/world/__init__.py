@@ -38,13 +38,14 @@ __all__ = [
 ]
 
 
-def build(house: Any) -> World:
-    """Fill an empty house."""
+def build(house: Any, *, elsewhere: bool = True) -> World:
+    """Fill an empty house, with papers from elsewhere or without."""
     world = World()
     with house.system():
         places_and_people(world)
     patients_and_forms(house, world)
-    papers_from_elsewhere(house, world)
+    if elsewhere:
+        papers_from_elsewhere(house, world)
     blank_forms(house, world)
     what_happened(house, world)
     texts_of_hospitals(house, world)
