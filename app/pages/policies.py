@@ -215,8 +215,8 @@ class AcceptancePage(ListPage):
         "person": _("Who"),
         "policy": p_("of a policy", "Version"),
         "language": _("Read in"),
-        "accepted_at": _("Accepted"),
-        "withdrawn_at": _("Withdrawn"),
+        "accepted_at": _("Accepted on"),
+        "withdrawn_at": _("Withdrawn on"),
     }
     formatters_columns: ClassVar[dict[str, Any]] = {"language": language_name}
     search_in: ClassVar[tuple[Any, ...]] = (Person.first_name + " " + Person.last_name,)

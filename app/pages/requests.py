@@ -59,7 +59,7 @@ def _age(value: str) -> ColumnElement[bool]:
     return old if value == "old" else ~old
 
 
-WAITS: list[tuple[str, object]] = [("me", _("For you")), ("open", _("Open")), ("over", _("Decided"))]
+WAITS: list[tuple[str, object]] = [("me", _("For you")), ("open", _("Undecided")), ("over", _("Decided"))]
 AGES: list[tuple[str, object]] = [("old", _("More than a day")), ("young", _("Up to a day"))]
 ORDERS: list[tuple[str, object]] = [("oldest", _("Oldest first")), ("name", _("By name"))]
 SORTED = {"oldest": (MembershipRequest.submitted_at,), "name": (MembershipRequest.applicant,)}
@@ -88,7 +88,7 @@ class RequestPage(ListPage):
     show_columns: ClassVar[list[str]] = ["applicant", "kind"]
     label_columns: ClassVar[dict[str, object]] = {
         "applicant": _("Name"),
-        "kind": _("As"),
+        "kind": _("Place asked for"),
         "place": _("Where"),
         "state": _("State"),
         "submitted_at": _("Sent"),
@@ -97,7 +97,7 @@ class RequestPage(ListPage):
     filters = {  # noqa: RUF012
         "waits": Filter(_("Waits"), lambda: WAITS, _waits),
         "state": words_filter(_("State"), MembershipRequest.state, SENT),
-        "kind": words_filter(_("As"), MembershipRequest.kind, RequestKind),
+        "kind": words_filter(_("Place asked for"), MembershipRequest.kind, RequestKind),
         "age": Filter(_("Age"), lambda: AGES, _age),
         "sort": Filter(_("Order"), lambda: ORDERS, lambda _value: true(), _("Newest first")),
     }
