@@ -23,6 +23,8 @@ def filled_forms(page: bytes, address: str) -> Iterator[tuple[str, dict[str, str
     ):
         sent = {name: value or "" for name, value in form.form_values() if name != "csrf_token"}
         for field in form.xpath(".//input[@name] | .//textarea[@name] | .//select[@name] | .//button[@name]"):
+            if field.get("type") == "checkbox" and "required" in field.attrib:
+                sent[field.get("name")] = field.get("value") or "y"
             if not sent.get(field.get("name"), "").strip() and field.get("type") not in ("hidden", "checkbox"):
                 sent[field.get("name")] = _some_answer(field)
         yield form.get("action") or address, sent

@@ -32,9 +32,9 @@ class Log:
         self.last = house.value("SELECT coalesce(max(seq), 0) FROM audit_entry")
 
     def new(self) -> list[Any]:
-        """(act, outcome, actor, patient, fields) of each new entry."""
+        """(act, outcome, actor, patient, thing, fields) of each new entry."""
         found = self.house.rows(
-            "SELECT act, outcome, actor_id, patient_id, details FROM audit_entry WHERE seq > :n ORDER BY seq",
+            "SELECT act, outcome, actor_id, patient_id, thing, thing_id, details FROM audit_entry WHERE seq > :n ORDER BY seq",
             n=self.last,
         )
         self.last = self.house.value("SELECT coalesce(max(seq), 0) FROM audit_entry")
@@ -157,7 +157,8 @@ def test_each_page_that_shows_who_a_patient_is_leaves_exactly_one_entry(
             where = f"{route} {record and record.keys} ({answer.status_code})"
             if shows and answer.mimetype == "text/html":
                 tally.check(len(entries) >= 1, f"{where} shows who it is and leaves no entry")
-            twice = len(entries) - len({row.patient_id for row in entries})  # a stack, or a run, is of several patients
+            opened = {row.patient_id or (row.thing, row.thing_id) for row in entries}  # a stack, or a run, is of several
+            twice = len(entries) - len(opened)
             tally.check(twice == 0, f"{where} leaves {twice} entries too many")
             tally.check(all(row.actor_id == world.people["owner"] for row in entries), f"{where}: {entries}")
 

@@ -66,12 +66,12 @@ def code_of(world: World, name: str) -> str:
 
 
 def bound(world: World) -> list[tuple[str, str]]:
-    """Blank forms that are bound: their patient's nickname, and how many forms have the code."""
+    """Blank forms that a test bound: their patient's nickname, and how many forms have the code."""
     statement = (
         "SELECT p.nickname, (SELECT count(*) FROM consent_form f WHERE f.code = b.code) FROM blank_form b"
-        " JOIN consent_form f ON f.id = b.form_id JOIN patient p ON p.id = f.patient_id"
+        " JOIN consent_form f ON f.id = b.form_id JOIN patient p ON p.id = f.patient_id WHERE b.id <> :before"
     )
-    return [tuple(row) for row in world.house.rows(statement)]
+    return [tuple(row) for row in world.house.rows(statement, before=world.blanks["bound"][0])]
 
 
 def address(world: World, name: str) -> str:

@@ -12,7 +12,7 @@ from app.words import Answer, Relation, Sex
 from tests.papers import document
 from tests.world.names import World, identity
 
-FIRST = 40
+FIRST = 50
 """The number of the first identity: below are those of ``records``."""
 
 PAPERS = {

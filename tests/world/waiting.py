@@ -97,8 +97,9 @@ def _page(world: World, position: int, name: str | None) -> StackPage:
     if name is None:
         return page
     if name.startswith("blank "):
-        page.blank = db.session.get(BlankForm, world.blanks[name.removeprefix("blank ")][0])
-        page.code = page.blank.code
+        blank = db.session.get(BlankForm, world.blanks[name.removeprefix("blank ")][0])
+        page.code = blank.code
+        page.form, page.blank = blank.form, None if blank.form else blank  # once bound it is that form's page
     else:
         page.form = db.session.get(ConsentForm, world.forms[name][0])
         page.code = page.form.code
