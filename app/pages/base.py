@@ -88,7 +88,10 @@ def once_key() -> str:
 
 def inside(address: str | None) -> str:
     """An address of ours to go to; anything else is home."""
-    parts = urlsplit((address or "").replace("\\", "/"))
+    try:
+        parts = urlsplit((address or "").replace("\\", "/"))
+    except ValueError:  # half an IPv6 address
+        return str(url_for("HomePage.index"))
     if not address or parts.scheme or parts.netloc or not address.startswith("/") or address.startswith("//"):
         return str(url_for("HomePage.index"))
     return address

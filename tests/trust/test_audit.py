@@ -157,7 +157,9 @@ def test_each_page_that_shows_who_a_patient_is_leaves_exactly_one_entry(
             where = f"{route} {record and record.keys} ({answer.status_code})"
             if shows and answer.mimetype == "text/html":
                 tally.check(len(entries) >= 1, f"{where} shows who it is and leaves no entry")
-            opened = {row.patient_id or (row.thing, row.thing_id) for row in entries}  # a stack, or a run, is of several
+            opened = {
+                row.patient_id or (row.thing, row.thing_id) for row in entries
+            }  # a stack, or a run, is of several
             twice = len(entries) - len(opened)
             tally.check(twice == 0, f"{where} leaves {twice} entries too many")
             tally.check(all(row.actor_id == world.people["owner"] for row in entries), f"{where}: {entries}")
