@@ -46,7 +46,6 @@ from app.services import (
     identities,
     keys,
     limits,
-    messages,
     papers,
     patients,
     print_runs,
@@ -136,7 +135,6 @@ def fsck(*, deep: bool = False) -> Iterator[Finding]:
         yield from file_findings.documents(session, deep=deep)
         yield from _copies(session)
         yield from _prints(session)
-        yield from _mails()
         yield from _exports(session)
         yield from file_findings.waiting_scans(session, deep=deep)
         yield from file_findings.orphans(session)
@@ -161,15 +159,6 @@ def _copies(session: Session) -> Iterator[Finding]:
         return
     for key in late:
         yield Finding("copy", key, "the form's sealed copy is missing", partial(copies.ask, key))
-
-
-def _mails() -> Iterator[Finding]:
-    """Mails nobody takes."""
-    outbox = messages.outbox()
-    if outbox.waiting and not outbox.has_server and not premises().settings.demo:
-        yield Finding("setting", "MAIL_SERVER", f"it is not set, so {outbox.waiting} mails wait")
-    if outbox.undelivered:
-        yield Finding("mail", "outbox", f"{outbox.undelivered} mails were not delivered: the page Mail says why")
 
 
 def _exports(session: Session) -> Iterator[Finding]:

@@ -33,16 +33,3 @@ def kinds() -> Iterator[None]:
 
     with own_kinds():
         yield
-
-
-@pytest.fixture
-def no_mail(world: Any) -> None:
-    """The world without its mails: those that wait or failed are findings of their own."""
-    from sqlalchemy import delete
-
-    from app.models import Mail
-
-    with world.house.everything() as session:
-        session.connection(execution_options={"writes": True})
-        session.execute(delete(Mail))
-        session.commit()

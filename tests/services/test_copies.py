@@ -212,7 +212,6 @@ WORKER = """
 
 
 @pytest.mark.t_crash
-@pytest.mark.usefixtures("no_mail")
 def test_a_worker_killed_between_the_file_and_the_row_leaves_nothing_wrong(sealed: Any) -> None:
     house = sealed.house
     archive(sealed)

@@ -13,8 +13,6 @@ from app import actors, sight
 from app.models import db
 from app.services import housekeeping, jobs
 
-pytestmark = pytest.mark.usefixtures("no_mail")
-
 HOURS = 3600
 SQLITE = pytest.mark.parametrize("dialect", ["sqlite"])
 """Where what must not happen can be done at all: PostgreSQL's role of the application may not take the guards down."""

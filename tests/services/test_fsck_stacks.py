@@ -11,7 +11,7 @@ from app.services import archives, stack_drops
 from tests.papers import document
 from tests.services.test_fsck import found, run
 
-pytestmark = [pytest.mark.one_database, pytest.mark.usefixtures("no_mail")]
+pytestmark = pytest.mark.one_database
 
 
 def a_page(world: Any) -> tuple[str, Path]:

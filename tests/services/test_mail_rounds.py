@@ -120,7 +120,7 @@ def test_a_subject_is_readable_in_every_alphabet(house: Any, office: PostOffice,
     (mail,) = office.mails
     with house.app.app_context(), messages.spoken_in(language):
         wanted = str(KINDS["place.given"].subject) % {"role": str(LABELS[MandateKind.ASSISTANT])}
-    assert mail["Subject"] == wanted
+    assert mail["Subject"].lstrip() == wanted  # a long word in letters of its own begins on the next line
     assert mail["Content-Language"] == language
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-import pytest
-
 from app.outside.seals import Seal
 from app.services import copies, housekeeping
 from tests.outside.test_seals import certified
@@ -21,8 +19,6 @@ from tests.services.copy_words import (
     run_due,
     sealing,
 )
-
-pytestmark = pytest.mark.usefixtures("no_mail")
 
 
 def findings(world: Any) -> list[str]:
