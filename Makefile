@@ -15,7 +15,7 @@ help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 setup: $(DONE)/python $(DONE)/front $(DONE)/words  ## install everything; quick the second time
-	@$(PY) -c "import config; print('wrote', config.SETTINGS_FILE) if config.set_up() else None"
+	@$(PY) -m tools.first_settings
 
 run: setup  ## the platform on http://127.0.0.1:8000, with the demo when the database is empty; EU_LOGIN=demo: with an EU Login
 	@$(FLASK) prepare

@@ -8,6 +8,7 @@ from typing import Any
 
 from gunicorn.http import wsgi
 
+from app.doors import WAITING
 from config import load
 
 _settings = load()
@@ -17,7 +18,7 @@ ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)  # a heap for every thread would hold 
 
 bind = _settings["BIND"]
 workers = _settings["WEB_WORKERS"]
-threads = _settings["WEB_THREADS"]
+threads = _settings["WEB_THREADS"] + WAITING
 worker_class = "gthread"
 preload_app = True  # the workers share the program's memory
 umask = 0o077  # files and database are ours alone

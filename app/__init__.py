@@ -17,8 +17,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
 from app import premises
+from app.doors import PASSING, Doors
 from app.models import db
-from app.outside import eu_login
+from app.outside import eu_login, providers
 from app.words import LANGUAGES
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, template_folder="templates", static_folder="static")
     app.config.update(_flask_config(settings))
     app.extensions["premises"] = premises.furnish(settings)
+    app.wsgi_app = Doors(app.wsgi_app, settings["WEB_THREADS"])  # type: ignore[method-assign]
     if settings["PROXY_HOPS"]:
         hops = settings["PROXY_HOPS"]
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
@@ -77,7 +79,8 @@ def _flask_config(settings: Settings) -> dict[str, object]:
         "SQLALCHEMY_ENGINE_OPTIONS": {
             "pool_pre_ping": True,
             "hide_parameters": True,
-            "max_overflow": 2 * settings["WEB_THREADS"],  # a request holds two at most: its own and a wide one
+            "max_overflow": 2
+            * (settings["WEB_THREADS"] + PASSING),  # a request holds two at most: its own and a wide one
         },
         "TRUSTED_HOSTS": settings["TRUSTED_HOSTS"],
         "SESSION_COOKIE_NAME": "__Host-cpms" if secure else "cpms",
@@ -121,7 +124,7 @@ def _eu_login(settings: Settings) -> dict[str, object]:
             "client_kwargs": {
                 "scope": eu_login.SCOPE,
                 "code_challenge_method": "S256",
-                "default_timeout": eu_login.ANSWER_SECONDS,
+                "default_timeout": providers.ANSWER_SECONDS,
             },
         },
     }

@@ -18,10 +18,10 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
-from app import access, audit, steps
+from app import audit, rights, steps
 from app.actors import Actor
 from app.errors import Conflict, NotAllowed, Refusal
-from app.models import OnceKey, Patient, db, now
+from app.models import MembershipRequest, OnceKey, Patient, RequestConfirmation, db, now
 from app.premises import premises
 from app.tables import engines
 from app.words import _
@@ -29,6 +29,21 @@ from app.words import _
 R = TypeVar("R")
 
 NOT_HERE = _("Your role does not allow this here.")
+HAS_LEFT = _(
+    "This hospital takes part in no network any more. Its records can be read and exported, and withdrawals recorded; "
+    "nothing else can be changed."
+)
+
+
+class ReadOnly(NotAllowed):
+    """The record's hospital takes part in no network any more."""
+
+    heading = _("This hospital is read only")
+
+    def __init__(self) -> None:
+        super().__init__(HAS_LEFT)
+
+
 CHANGED_MEANWHILE = _("Somebody else changed this meanwhile. Compare both versions and save again.")
 NOT_SEEN = _("What was sent does not say what was on the screen. Open the page again, check what it shows and send it.")
 
@@ -106,7 +121,7 @@ class Call:
 
     def _refuse_unless_consequence(self) -> None:
         """Inside another act nobody's right is asked: only what the access table calls a consequence may stand there."""
-        if not self.actor.system and not access.is_consequence(self.name):
+        if not self.actor.system and not rights.is_consequence(self.name):
             message = f"{self.name} is no consequence: it cannot happen inside another act"
             raise RuntimeError(message)
 
@@ -121,18 +136,22 @@ class Call:
         """The record as the database has it now, locked; refused without the right.
 
         A patient's row is locked before anything that is the patient's, so that two acts about one patient come one after
-        the other and none waits for the other in a circle. The right is asked after the lock: it may have ended meanwhile.
+        the other and none waits for the other in a circle; so it is with what one person asks for (a place), whose every
+        word counts in the others. The right is asked after the lock: it may have ended meanwhile.
         """
         session, table, key = self.session, type(thing), thing.id
         patient = audit.patient_of(thing)
         if patient is not None:
             session.execute(select(Patient.id).where(Patient.id == patient.id).with_for_update())
+        applicant = _applicant_of(thing)
+        if applicant is not None:
+            engines.alone(session, engines.PLACES, applicant)
         session.expire_all()  # what was read before the lock may be old
         statement: Select[Any] = select(table).where(table.id == key).with_for_update(of=table)
         stored = session.execute(statement.execution_options(populate_existing=True)).unique().scalar_one_or_none()
-        allowed = select(table.id).where(table.id == key, access.right(self.actor, self.name))
+        allowed = select(table.id).where(table.id == key, rights.right(self.actor, self.name))
         if stored is None or session.execute(allowed).first() is None:
-            raise NotAllowed(NOT_HERE)
+            raise why_not(self.actor, self.name, key)
         return stored
 
     def _step(self, stored: Any) -> None:
@@ -151,11 +170,27 @@ class Call:
         """Ask the right again on what will be stored."""
         if self.actor.system or self.gives_away or (nested and made is None):
             return
-        thing, name = (made, access.see(type(made))) if made is not None else (stored, self.name)
+        thing, name = (made, rights.see(type(made))) if made is not None else (stored, self.name)
         table = type(thing)
-        found = self.session.execute(select(table.id).where(table.id == thing.id, access.right(self.actor, name)))
+        found = self.session.execute(select(table.id).where(table.id == thing.id, rights.right(self.actor, name)))
         if found.first() is None:
             raise NotAllowed(_("This would take the record out of your reach."))
+
+
+def why_not(actor: Actor, name: str, key: int) -> NotAllowed:
+    """Why the actor may not do this to the record of this id: it may be that its hospital has left."""
+    table, stopped = rights.on(name), rights.stopped(actor, name)
+    if stopped is not None:
+        found = select(table.id).where(table.id == key, stopped)
+        if db.session.execute(found).first() is not None:
+            return ReadOnly()
+    return NotAllowed(NOT_HERE)
+
+
+def _applicant_of(thing: Any) -> int | None:
+    """Who asks for a place, if the thing is a request for one or a word about it."""
+    request = thing.request if isinstance(thing, RequestConfirmation) else thing
+    return request.person_id if isinstance(request, MembershipRequest) else None
 
 
 def ask_versions(session: Session) -> None:

@@ -1,7 +1,8 @@
 """The audit log: one entry for each act, for each refusal, for each opening of a record.
 
 Entries are written last in the transaction of their act; the database numbers, dates and chains them (migration
-``audit_chain``), so nobody can change one unseen. An entry holds names of fields, never values. ``audit_chain`` checks it.
+``audit_chain``), so nobody can change one unseen. An entry holds names of fields and
+how many rows were downloaded, never values. ``audit_chain`` checks it.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app import sight
+from app import rights, sight
 from app.actors import Actor
-from app.models import AuditEntry, ConsentForm, Hospital, Membership, Patient, db, now
+from app.models import AuditEntry, BlankForm, ConsentForm, ExportRelease, Hospital, Membership, Patient, db, now
+from app.scopes import grants
 from app.words import Role
 
 REFUSALS_A_MINUTE = 10
@@ -54,8 +56,9 @@ class Entry:
         patient, hospital_id = _whose(thing)
         self.patient_id = patient.id if patient is not None else self.patient_id
         self.hospital_id = hospital_id or self.hospital_id
-        if patient is not None and Role.ASSISTANT in actor.roles and patient.clinician_id != actor.user_id:
-            self.on_behalf_of_id = patient.clinician_id
+        clinician_id = _clinician_of(thing, patient)
+        if clinician_id is not None and _assists(actor, self.act, clinician_id, hospital_id):
+            self.on_behalf_of_id = clinician_id
 
     def row(self) -> dict[str, Any]:
         """The columns to insert."""
@@ -95,6 +98,26 @@ def _whose(thing: Any) -> tuple[Patient | None, int | None]:
     return None, getattr(thing, "hospital_id", None)
 
 
+def _clinician_of(thing: Any, patient: Patient | None) -> int | None:
+    """On whose behalf an assistant acts on a record: of a patient, printed for patients to come, or to be released."""
+    if patient is not None:
+        return patient.clinician_id
+    if isinstance(thing, BlankForm):
+        return thing.clinician_id
+    return thing.person_id if isinstance(thing, ExportRelease) else None
+
+
+def _assists(actor: Actor, act: str, clinician_id: int, hospital_id: int | None) -> bool:
+    """Whether this is done on the clinician's behalf, and not by a right of another role the same person has."""
+    if Role.ASSISTANT not in actor.roles or clinician_id == actor.user_id or not rights.opens(Role.ASSISTANT, act):
+        return False
+    if actor.roles <= {Role.ANY, Role.ASSISTANT}:
+        return True
+    g, granted = grants(actor)
+    given = select(g.c.id).where(granted, g.c.clinician_id == clinician_id, g.c.hospital_id == hospital_id)
+    return db.session.execute(given.limit(1)).first() is not None
+
+
 def write(session: Session, entries: list[Entry]) -> None:
     """Write the entries of an act, last in its transaction."""
     for entry in entries:
@@ -104,6 +127,11 @@ def write(session: Session, entries: list[Entry]) -> None:
 def note(actor: Actor, act: str, thing: Any) -> None:
     """Note that ``actor`` opened ``thing``, in a short transaction of its own, before the answer is sent."""
     _alone([Entry.of(act, actor, thing, outcome="read")], "reading")
+
+
+def note_entry(entry: Entry) -> None:
+    """Note an opening that concerns no single record, such as a list that was downloaded."""
+    _alone([entry], "reading")
 
 
 def note_each(actor: Actor, act: str, things: Iterable[Any]) -> None:

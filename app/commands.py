@@ -30,13 +30,19 @@ from app.services import (
     accounts,
     blanks,  # noqa: F401  its jobs
     export_files,  # noqa: F401  its jobs
+    factors,
+    farewells,  # noqa: F401  its job
+    guests,  # noqa: F401  its jobs
+    handovers,  # noqa: F401  its job
     housekeeping,
+    idle,  # noqa: F401  its jobs
     installs,
     jobs,
+    leavings,  # noqa: F401  its job
     links,
-    logins,
     mail_rounds,  # noqa: F401  its job
     own_texts,  # noqa: F401  its jobs
+    passwords,
     policies,  # noqa: F401  its job
     reference,
     reminders,  # noqa: F401  its job
@@ -127,7 +133,7 @@ def add_user(email: str, first_name: str, last_name: str, *, password: bool) -> 
         typed = accounts.Typed(email=email, first_name=first_name, last_name=last_name)
         chosen = click.prompt("Password", hide_input=True, confirmation_prompt=True) if password else ""
         if password:
-            logins.check_password(chosen, chosen)
+            passwords.check(chosen, chosen, (email, first_name, last_name))
         person_id = accounts.found_or_made(actor, typed)
         accounts.make_operator(person_id, chosen)
         click.echo(f"{email} is an operator now.")
@@ -156,9 +162,22 @@ def forget_password(emails: tuple[str, ...]) -> None:
             click.echo(f"{email} has no password any more.")
 
 
+@user.command("reset-factors")
+@click.argument("email", metavar="E-MAIL")
+def reset_factors(email: str) -> None:
+    """Take away the second factors somebody has lost; their logins end, and the next one sets up anew."""
+    with operating() as actor:
+        factors.reset(actor, db.session.get(Person, accounts.matching(email) or 0) or _nobody())
+        click.echo(f"{email} has no second factor any more.")
+
+
+def _nobody() -> NoReturn:
+    fail("There is no account with this e-mail address.")
+
+
 def _print_link(actor: Actor, person: Person | None) -> None:
     if person is None:
-        fail("There is no account with this e-mail address.")
+        _nobody()
     token = links.offer(actor, person)
     with current_app.test_request_context(base_url=_settings()["PUBLIC_URL"]):
         address = url_for("LoginPage.link", token=token, _external=True)

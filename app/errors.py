@@ -21,6 +21,8 @@ class Refusal(Exception):
     """Whether it does already."""
     uncertain = False
     """Whether the database may have kept the act all the same: the connection broke while it was committed."""
+    heading: object = ""
+    """What stands over the sentence on a page; empty: what is said of the status."""
 
     def __init__(
         self, sentence: object = "", *, fields: Mapping[str, object] | None = None, noted: bool | None = None

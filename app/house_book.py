@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 import config
-from app import access, sight, steps
+from app import access, rights, sight, steps
 from app.models import TABLES
 from app.scopes import consequence, nobody
 from app.services.jobs import KINDS
@@ -42,17 +42,17 @@ def _rights() -> str:
     """Who may do what, one section for each thing."""
     parts = ["## Who may do what\n\nWhat is not here, nobody may. Rights of several roles add up."]
     for thing, acts in groupby(access.ACCESS, key=lambda act: act.partition(".")[0]):
-        rows = ((f"`{act}`", access.on(act).__name__, "<br>".join(_who(act)) or "No one.") for act in acts)
+        rows = ((f"`{act}`", rights.on(act).__name__, "<br>".join(_who(act)) or "No one.") for act in acts)
         parts.append(f"### {thing.replace('_', ' ')}\n\n" + _table(("act", "on", "who: which"), rows))
     return "\n\n".join(parts)
 
 
 def _who(act: str) -> Iterator[str]:
-    if access.is_consequence(act):
+    if rights.is_consequence(act):
         yield _sentence(consequence)
         return
     for role in access.COLUMNS:
-        scopes = [scope for scope in access.cells(act, role) if scope is not nobody]
+        scopes = [scope for scope in rights.cells(act, role) if scope is not nobody]
         if scopes:
             yield f"**{role.value}**: " + " ".join(_sentence(scope) for scope in scopes)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from app.tables.base import Moment, Record, Spell, db, now, today
+from app.tables.absences import Absence
+from app.tables.base import Moment, Record, Spell, Winding, db, now, today
 from app.tables.blanks import BlankForm
 from app.tables.consents import ArchivedDocument, ConsentDecision, ConsentForm, ConsentText, DocumentKey, PhoneLink
 from app.tables.exports import Export, ExportRelease
+from app.tables.factors import PasskeyQuestion, RecoveryCode, SecondFactor
+from app.tables.groups import ExpertGroup, ExpertGroupMember
+from app.tables.handovers import Handover
 from app.tables.letters import Letter, LetterRecord
 from app.tables.mails import Mail, MailOff
+from app.tables.name_words import NameWord
 from app.tables.networks import Authorisation, Centre, Country, Hospital, Network, Registry, ThematicArea
 from app.tables.own_texts import OwnText, OwnTextWriter
 from app.tables.patients import Patient, PatientIdentity
@@ -23,8 +28,10 @@ from app.tables.people import (
     PasswordLink,
     Person,
 )
+from app.tables.photos import Photo
 from app.tables.policies import PolicyAcceptance, PolicyVersion
 from app.tables.prints import PrintItem, PrintRun
+from app.tables.profiles import Expertise, Profile
 from app.tables.requests import MembershipRequest, RequestConfirmation
 from app.tables.stacks import Stack, StackPage
 from app.tables.text_changes import TextChange
@@ -39,8 +46,15 @@ TABLES = (
     Hospital,  # a healthcare provider (HCP)
     Authorisation,  # a hospital's permission to enrol
     Centre,  # a unit of a hospital in a network
+    ExpertGroup,  # experts of a network on a topic, and when they meet
+    ExpertGroupMember,  # somebody's place in such a group
     # people
     Person,  # an account (Flask-AppBuilder's user, widened)
+    Photo,  # how a person looks
+    Profile,  # what a person says of themselves
+    Expertise,  # one thing a person knows about
+    NameWord,  # a word of a person's name, to find people by
+    Absence,  # days a person is away
     Membership,  # a clinician's place in a centre
     Mandate,  # what a person may do where
     Grant,  # a clinician lets an assistant act for them
@@ -49,6 +63,9 @@ TABLES = (
     LoginIdentity,  # an account elsewhere that opens one here
     LoginTrip,  # a browser on its way to EU Login and back
     Attempt,  # a failed login
+    SecondFactor,  # an app that makes codes, or a passkey
+    RecoveryCode,  # for whoever has lost it
+    PasskeyQuestion,  # what a passkey was asked to sign
     PasswordLink,  # a one-time link to set a password
     Mail,  # what the platform writes to a person
     MailOff,  # a kind of mail a person does not want
@@ -59,6 +76,7 @@ TABLES = (
     # patients
     Patient,  # a patient under a nickname
     PatientIdentity,  # who the patient is, sealed
+    Handover,  # a record offered to a colleague
     # consent
     ConsentText,  # a published text, never changed
     OwnText,  # a version of a hospital's own text
@@ -86,6 +104,7 @@ TABLES = (
 
 __all__ = [
     "TABLES",
+    "Absence",
     "ArchivedDocument",
     "Attempt",
     "AuditEntry",
@@ -97,10 +116,14 @@ __all__ = [
     "ConsentText",
     "Country",
     "DocumentKey",
+    "ExpertGroup",
+    "ExpertGroupMember",
+    "Expertise",
     "Export",
     "ExportRelease",
     "Grant",
     "GrantedPatient",
+    "Handover",
     "Hospital",
     "Job",
     "Letter",
@@ -114,27 +137,34 @@ __all__ = [
     "Membership",
     "MembershipRequest",
     "Moment",
+    "NameWord",
     "Network",
     "OnceKey",
     "OwnText",
     "OwnTextWriter",
+    "PasskeyQuestion",
     "PasswordLink",
     "Patient",
     "PatientIdentity",
     "Person",
     "PhoneLink",
+    "Photo",
     "PolicyAcceptance",
     "PolicyVersion",
     "PrintItem",
     "PrintRun",
+    "Profile",
     "Record",
+    "RecoveryCode",
     "Registry",
     "RequestConfirmation",
+    "SecondFactor",
     "Spell",
     "Stack",
     "StackPage",
     "TextChange",
     "ThematicArea",
+    "Winding",
     "db",
     "now",
     "today",

@@ -1,7 +1,7 @@
 """Seeing something: which rows a session of the ORM may read, and for whom.
 
 A session is bound to one actor, once. Every SELECT of the ORM, relationship loads included, then carries the ``x.see``
-clauses of ``access``: a forgotten filter shows nothing instead of everything, and a session without an actor sees no row.
+clauses of ``rights``: a forgotten filter shows nothing instead of everything, and a session without an actor sees no row.
 Reads that must be wider have a reason in ``REASONS`` and a session of their own (``wide``).
 """
 
@@ -20,16 +20,20 @@ from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.orm.interfaces import CriteriaOption
 from sqlalchemy.sql.visitors import ExtendedInternalTraversal
 
-from app import access, actors
+from app import actors, rights
 from app.actors import Actor
-from app.models import Attempt, LoginTrip, OnceKey, PasswordLink, Person, db
+from app.models import Attempt, LoginTrip, NameWord, OnceKey, PasskeyQuestion, PasswordLink, Person, RecoveryCode, db
 from app.words import Role
 
 REASONS: dict[str, tuple[str, str]] = {
     # reason              tables it reads                          what may leave
-    "login": ("Login, Person, Mandate, Membership", "the signed-in person"),
+    "login": ("Login, Person, Mandate, Membership, Photo", "the signed-in person"),
     "limits": ("Attempt", "a count"),
     "password-link": ("PasswordLink, Person", "the person the link was made for, and to that person when"),
+    "second-factor": (
+        "SecondFactor, RecoveryCode, PasskeyQuestion, Person",
+        "whose passkey signed; whether a code is right; how many recovery codes a person has left",
+    ),
     "eu-login": ("LoginTrip, LoginIdentity, Person", "who came back from EU Login; the page the browser wanted"),
     "phone-link": ("PhoneLink, Person", "the form's code and the person who showed the QR"),
     "refusal": ("AuditEntry", "a count"),
@@ -45,33 +49,60 @@ REASONS: dict[str, tuple[str, str]] = {
     "scan-rest": ("StackPage", "whether pages wait in one's own stack that one may no longer see"),
     "export": (
         "Patient, ConsentForm, ExportRelease, Job",
-        "how many forms each clinician would release; what others decided; how far the file is made",
+        "how many forms each clinician would release, and of erased records; what others decided; how far the file is made",
     ),
+    "leaving": (
+        "all of a place",
+        "what hangs on people and places that end, in numbers; whom to tell; whose place was held for records that are gone",
+    ),
+    "guests": ("Mandate, Membership, Person", "who is warned that a guest's stay ends; whose host has left"),
+    "idle": (
+        "Person, Mail, Mandate, Patient",
+        "who has not signed in for long, to who minds them; whether one of them alone keeps something",
+    ),
+    "handover": ("Person", "the name of who treats a patient, into the offer of the record"),
     "nickname": ("Patient", "whether the nickname is taken"),
     "duplicate-check": ("PatientIdentity", "whether one exists in the hospital"),
     "letter": ("PatientIdentity", "ids of the patients of exactly this identity, into the letter's own rows"),
     "account-match": (
-        "Person",
-        "the account of a typed e-mail address, inside the act that appoints it or writes to it",
+        "Person, LoginIdentity",
+        "the account of a typed e-mail address, inside the act that appoints it or writes to it; whether it is still its own",
     ),
+    "operators": ("Person", "whether anybody else operates the platform"),
     "request-deciders": (
-        "Mandate",
+        "Mandate, Person",
         "whether anybody represents the hospital of one's request, and coordinates the network",
+    ),
+    "applicant": (
+        "Person, Membership, Patient",
+        "whether the account of who asks for a place is open, and whether they worked in the hospital before",
     ),
     "demo-logins": ("Person", "name and role of demo accounts, in demo mode only"),
     "job": ("all", "what the job does"),
     "mail": ("Mail, MailOff, Person", "the mail itself, to its receiver; how many wait, to the operator"),
     "reminders": (
-        "ConsentForm, Patient, Letter, ExportRelease, MembershipRequest, Grant, Mandate, Job",
+        "ConsentForm, Patient, Letter, ExportRelease, MembershipRequest, Grant, Mandate, Absence, Job",
         "who is concerned today; how much waits, counted under each one's own rights, into that person's mail",
     ),
     "policy": (
-        "PolicyVersion, PolicyAcceptance, Person, Patient, Mandate, Grant",
+        "PolicyVersion, PolicyAcceptance, Person, Patient, Mandate, Grant, Centre",
         "the texts, which are public; what hangs on one's own account, in numbers, and whom to ask",
     ),
+    "own-data": (
+        "every table that names a person",
+        "to that person: rows about themselves, numbers of the others; no patient's data, nobody else's",
+    ),
     "proofs": ("ConsentForm, ArchivedDocument, DocumentKey, Patient", "how many proofs of consent a hospital keeps"),
-    "expiry": ("Patient, ConsentForm, BlankForm", "what is due"),
+    "expiry": ("Patient, ConsentForm, BlankForm, PolicyAcceptance, Mail, LoginIdentity, Person", "what is due"),
     "log-names": ("Person", "the names of who opened a record one may audit"),
+    "place-history": (
+        "AuditEntry, MembershipRequest",
+        "what happened to one membership or mandate the reader sees, and when; never what a request says",
+    ),
+    "directory": (
+        "Person, NameWord, Membership, Mandate, Hospital, Network, Profile, Expertise, Absence, Photo",
+        "name, job title, places, expertise, the last day away and the photo’s name of those who are found; no address",
+    ),
     "fsck": ("all", "findings with keys, no contents"),
     "health": ("none", "whether the database answers"),
     "text-change": ("ConsentForm, ConsentDecision, Patient", "how many forms a hospital's own text makes due"),
@@ -83,7 +114,10 @@ REASONS: dict[str, tuple[str, str]] = {
 FEW = 1000
 """Rows that are quicker found and sorted than met one by one in a list's order."""
 
-HIDDEN = (FabRole, Permission, PermissionView, ViewMenu, Group, RegisterUser, Attempt, LoginTrip, PasswordLink, OnceKey)
+HIDDEN = (
+    *(FabRole, Permission, PermissionView, ViewMenu, Group, RegisterUser),
+    *(Attempt, LoginTrip, PasswordLink, PasskeyQuestion, RecoveryCode, OnceKey, NameWord),
+)
 """Tables no page ever shows."""
 
 
@@ -104,12 +138,6 @@ def bind(session: Session, actor: Actor) -> None:
     session.info["actor"] = actor
 
 
-def actor_of(session: Session) -> Actor | None:
-    """The actor a session is bound to."""
-    actor: Actor | None = session.info.get("actor")
-    return actor
-
-
 @contextmanager
 def wide(reason: str) -> Iterator[Session]:
     """A separate session that sees every row, for one of ``REASONS``. Closed, and rolled back, at the end."""
@@ -118,6 +146,14 @@ def wide(reason: str) -> Iterator[Session]:
         raise KeyError(message)
     with Session(db.engine, expire_on_commit=False) as session:
         session.info["wide"] = reason
+        yield session
+
+
+@contextmanager
+def beside(actor: Actor) -> Iterator[Session]:
+    """A separate session that sees what ``actor`` may see: for an answer that is still sent when the request is over."""
+    with Session(db.engine) as session:
+        bind(session, actor)
         yield session
 
 
@@ -154,13 +190,13 @@ class Start(NamedTuple):
 @functools.cache
 def _start(roles: frozenset[Role], act: str) -> Start | None:
     """For actors of these roles; ``None``: every row."""
-    actor, table = actors.anybody(roles), access.on(act)
-    keys = access.reached(actor, act)
+    actor, table = actors.anybody(roles), rights.on(act)
+    keys = rights.reached(actor, act)
     if keys is None:
         return None
     counting = select(func.count()).select_from(keys.limit(FEW + 1).subquery())
-    sights = access.covers_sight(roles, act)  # these are asked of each row anyhow
-    return Start(counting, table.id.in_(keys), true() if sights else access.right_here(actor, act))
+    sights = rights.covers_sight(roles, act)  # these are asked of each row anyhow
+    return Start(counting, table.id.in_(keys), true() if sights else rights.right_here(actor, act))
 
 
 class Sight(CriteriaOption):
@@ -207,9 +243,9 @@ def _sight(roles: frozenset[Role] | None) -> Sight:
 @functools.cache
 def _make_sight(roles: frozenset[Role] | None) -> Sight:
     options = [with_loader_criteria(table, false(), include_aliases=True) for table in HIDDEN]
-    for act, table in access.sights():
+    for act, table in rights.sights():
         entity = User if table is Person else table
-        where = false() if roles is None else access.right_here(actors.anybody(roles), act)
+        where = false() if roles is None else rights.right_here(actors.anybody(roles), act)
         options.append(with_loader_criteria(entity, where, include_aliases=True))
     return Sight(tuple(options))
 

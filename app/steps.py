@@ -15,6 +15,7 @@ from app.models import (
     ConsentForm,
     Export,
     ExportRelease,
+    Handover,
     Job,
     Mail,
     MembershipRequest,
@@ -31,6 +32,7 @@ from app.words import (
     ConfirmationState,
     ExportState,
     FormState,
+    HandoverState,
     JobState,
     MailState,
     OwnTextState,
@@ -50,6 +52,8 @@ X, L, M = ExportState, ReleaseState, MailState
 ENDS = (("export.stop", X.STOPPED), ("export.lapse", X.LAPSED))
 
 Q, C = RequestState, ConfirmationState
+H = HandoverState
+ON_ITS_WAY = (P.DRAFT, P.ENROLLED, P.RESTRICTED)
 ASKED = (Q.ASKED_BY_HOSPITAL, Q.ASKED_BY_NETWORK)
 SENT = (Q.AT_HOST, Q.AT_HOSPITAL, Q.AT_NETWORK, *ASKED)
 
@@ -83,8 +87,16 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (P.RESTRICTED, "patient.keep", P.RESTRICTED),
         (P.RESTRICTED, "patient.erase", P.ERASED),
         (P.RESTRICTED, "patient.erase-when-due", P.ERASED),
+        *((state, act, state) for act in ("handover.propose", "patient.hand-over") for state in ON_ITS_WAY),
         (P.DRAFT, "patient.delete", P.ERASED),
         (P.DRAFT, "patient.expire", P.ERASED),
+    ),
+    Handover: (
+        (None, "handover.propose", H.PROPOSED),
+        (H.PROPOSED, "handover.accept", H.ACCEPTED),
+        (H.PROPOSED, "handover.decline", H.DECLINED),
+        (H.PROPOSED, "handover.take-back", H.TAKEN_BACK),
+        (H.PROPOSED, "handover.lapse", H.LAPSED),
     ),
     ConsentForm: (
         (None, "consent.prepare", F.PREPARED),
@@ -115,6 +127,7 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (F.ARCHIVED, "consent.keep-copy", F.ARCHIVED),
         (F.SUPERSEDED, "consent.keep-copy", F.SUPERSEDED),  # a job makes the copy: the form's life goes on meanwhile
         (F.WITHDRAWN, "consent.keep-copy", F.WITHDRAWN),
+        (F.ARCHIVED, "consent.confirm-explained", F.ARCHIVED),
         (F.ARCHIVED, "consent.keep-scan", F.ARCHIVED),  # of a refusal, which its signature alone has archived
         (F.ARCHIVED, "consent.end-proof", F.ARCHIVED),  # a refusal, of a record that is erased
         (F.SUPERSEDED, "consent.end-proof", F.SUPERSEDED),
@@ -205,6 +218,7 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (Q.DRAFT, "request.withdraw", Q.WITHDRAWN),
         *((state, "request.take-back", Q.DRAFT) for state in SENT),  # to correct it; all who confirmed do so anew
         *((state, "request.withdraw", Q.WITHDRAWN) for state in SENT),
+        *((state, "request.close", Q.WITHDRAWN) for state in (Q.DRAFT, *SENT)),  # of a closed account, or not answered
         (Q.ASKED_BY_HOSPITAL, "request.answer", Q.AT_HOSPITAL),
         (Q.ASKED_BY_NETWORK, "request.answer", Q.AT_NETWORK),
         (Q.AT_HOST, "request.host", Q.AT_NETWORK),
@@ -221,6 +235,7 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (C.ASKED, "request_confirmation.give", C.GIVEN),
         (C.DECLINED, "request_confirmation.give", C.GIVEN),  # whoever declined may think again
         (C.ASKED, "request_confirmation.decline", C.DECLINED),
+        (C.GIVEN, "request_confirmation.decline", C.DECLINED),  # while the request waits
     ),
     Job: (
         (None, "job.ask", J.QUEUED),
@@ -272,6 +287,8 @@ REFUSALS: dict[tuple[Any, str], Any] = {
         (state, "request.accept"): _("A question to the applicant is open. Decide when it is answered.")
         for state in ASKED
     },
+    (H.TAKEN_BACK, "handover.accept"): _("This offer was taken back meanwhile."),
+    (H.LAPSED, "handover.accept"): _("This offer is no longer possible."),
     (A.WITHDRAWN, "decision.withdraw"): _("This consent is withdrawn already."),
 }
 """What to say for a wrong step; any other says which state the record is in."""

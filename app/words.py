@@ -17,6 +17,9 @@ from markupsafe import Markup, escape
 LANGUAGES = {"en": "English", "bg": "Български", "de": "Deutsch", "el": "Ελληνικά", "uk": "Українська"}
 """Languages of screens and mails, each by its own name."""
 
+SPOKEN = "bg cs da de el en es et fi fr ga hr hu is it lb lt lv mt nb nl pl pt ro ru sk sl sv tr uk".split()  # noqa: SIM905
+"""Languages people work in."""
+
 FORMATS = {"en": "en_GB"}
 """Where dates are written as in another country than a language's largest: 22 November 2026."""
 
@@ -49,8 +52,18 @@ class Role(StrEnum):
     COORDINATOR = "Coordinator"
     UA_HUB = "UA Hub"
     ADMIN = "Admin"
+    READER = "Clinician of a hospital that has left"
+    """Of a clinician whose hospital takes part in no network any more: some acts of a clinician, there (``access.READING``)."""
+    KEEPER = "Coordinator of a hospital that has left"
+    """The same, of who represents such a hospital or is its data-protection contact."""
     HELD = "Policy not accepted"
     """In place of all others, for a person who has signed in and not accepted the privacy policy in force."""
+    UNPROVED = "No second factor"
+    """The same, for a person whose account needs a second factor and has none."""
+    LOCKED = "Locked"
+    """The same, for a person whose login was idle, or who locked it, until they show again who they are."""
+    ASKED = "Second factor asked"
+    """The same, for a person whose password was right and whose second factor is still to come."""
 
 
 class Procedure(StrEnum):
@@ -69,6 +82,21 @@ class MandateKind(StrEnum):
     ASSISTANT = "assistant"
     GUEST = "guest"
     UA_HUB = "ua_hub"
+
+
+class FactorKind(StrEnum):
+    """What somebody has beside a password."""
+
+    APP = "app"
+    PASSKEY = "passkey"
+
+
+class Rhythm(StrEnum):
+    """How often an expert group meets."""
+
+    WEEKLY = "weekly"
+    FORTNIGHTLY = "fortnightly"
+    MONTHLY = "monthly"
 
 
 class CentreKind(StrEnum):
@@ -310,6 +338,16 @@ class ConfirmationState(StrEnum):
     ASKED = "confirmation_asked"
     GIVEN = "confirmation_given"
     DECLINED = "confirmation_declined"
+
+
+class HandoverState(StrEnum):
+    """The life of an offer to take over a record."""
+
+    PROPOSED = "handover_proposed"
+    ACCEPTED = "handover_accepted"
+    DECLINED = "handover_declined"
+    TAKEN_BACK = "handover_taken_back"
+    LAPSED = "handover_lapsed"
 
 
 class JobState(StrEnum):

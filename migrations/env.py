@@ -39,7 +39,8 @@ def grant(connection: Connection, role: str | None) -> None:
     if connection.dialect.name != "postgresql" or role in (None, connection.engine.url.username):
         return
     name = connection.dialect.identifier_preparer.quote_identifier(role)
-    kept = ", ".join(("audit_entry", *APPEND_ONLY, "alembic_version"))
+    later = [table for table in ("policy_version",) if connection.dialect.has_table(connection, table)]
+    kept = ", ".join(("audit_entry", *APPEND_ONLY, *later, "alembic_version"))
     statements = [
         f"GRANT USAGE ON SCHEMA public TO {name}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -27,7 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The controller of the workers makes the folder they share."""
+    """The controller of the workers makes the folder they share; garbage is looked for less often, there is memory enough."""
+    gc.set_threshold(20_000, 20, 20)
     if "XDG_RUNTIME_DIR" not in os.environ:
         RUNTIME.mkdir(mode=0o700, exist_ok=True)
         os.environ["XDG_RUNTIME_DIR"] = str(RUNTIME)

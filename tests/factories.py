@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,9 +22,12 @@ from app.models import (
     ConsentForm,
     ConsentText,
     Country,
+    ExpertGroup,
+    ExpertGroupMember,
     Grant,
     GrantedPatient,
     Hospital,
+    LoginIdentity,
     Mandate,
     Membership,
     MembershipRequest,
@@ -34,17 +38,19 @@ from app.models import (
     PolicyVersion,
     Registry,
     RequestConfirmation,
+    SecondFactor,
     ThematicArea,
     db,
     now,
     today,
 )
 from app.outside import paper
-from app.services import papers
+from app.services import factors, papers, policies
 from app.words import (
     Answer,
     CentreKind,
     ConfirmationState,
+    FactorKind,
     FormState,
     GrantScope,
     MandateKind,
@@ -147,8 +153,16 @@ def centre(of: Hospital, inside: Network, **given: Any) -> Centre:
 def person(first_name: str, last_name: str = "Tester", **given: Any) -> Person:
     """An account without a password (sign in by a row: ``house.client_for``)."""
     email = f"{first_name.lower()}.{next(_numbers)}@people.example"
-    known = {"username": email, "email": email, "active": True}
+    known = {"username": email, "email": email, "active": True, "welcomed_at": now()}
     return _kept(Person(first_name=first_name, last_name=last_name, **known | given))
+
+
+def identity(holder: Person, email: str | None, *, verified: bool = True, used_at: dt.datetime | None = None) -> Any:
+    """An account of EU Login that opens this person's account, with what EU Login said of it last."""
+    subject = uuid.uuid4().hex
+    known = {"issuer": f"https://{subject}.example", "subject": subject, "email": email, "email_verified": verified}
+    moment = used_at or now()
+    return _kept(LoginIdentity(person=holder, bound_at=moment, used_at=moment, **known))
 
 
 def admin(who: Person) -> Person:
@@ -161,7 +175,7 @@ def admin(who: Person) -> Person:
 def policy_version(number: int = 1, **given: Any) -> PolicyVersion:
     """A privacy policy, in force."""
     texts = {"en": {"title": "Policy of tests", "body": "One word."}, "de": {"title": "Regeln", "body": "Ein Wort."}}
-    known = {"from_on": today() - DAY, "texts": texts, "sha256": f"{number}", "published_at": now()}
+    known = {"from_on": today() - DAY, "texts": texts, "sha256": policies.digest(texts), "published_at": now()}
     return _kept(PolicyVersion(number=number, **known | given))
 
 
@@ -180,10 +194,27 @@ def mandate(who: Person, kind: MandateKind, **given: Any) -> Mandate:
     return _kept(Mandate(person=who, kind=kind, **{"from_on": today() - 50 * DAY} | given))
 
 
+def expert_group(of: Network, chair: Person, *members: Person) -> ExpertGroup:
+    """An expert group with its chair and other members."""
+    made = _kept(ExpertGroup(network=of, name=f"Group of {of.name}", chair_id=chair.id, from_on=today() - 40 * DAY))
+    for who in (chair, *members):
+        _kept(ExpertGroupMember(group=made, person=who, from_on=today() - 40 * DAY))
+    return made
+
+
 def grant(by: Person, to: Person, at: Hospital, *chosen: Patient, **given: Any) -> Grant:
-    """A clinician's grant: of all records, or of the chosen ones."""
+    """A clinician's grant: of all records, or of the chosen ones; given while both were there."""
     scope = GrantScope.CHOSEN if chosen else GrantScope.ALL
-    known = {"from_on": today() - 10 * DAY, "scope": scope}
+    stays = select(Membership.stay).join(Membership.centre).where(Centre.hospital_id == at.id)
+    mandates = select(Mandate.id).where(Mandate.kind == MandateKind.ASSISTANT, Mandate.hospital_id == at.id)
+    known = {
+        "from_on": today() - 10 * DAY,
+        "scope": scope,
+        "stay": db.session.scalars(stays.where(Membership.person_id == by.id).order_by(Membership.id.desc())).first(),
+        "mandate_id": db.session.scalars(
+            mandates.where(Mandate.person_id == to.id).order_by(Mandate.id.desc())
+        ).first(),
+    }
     rows = [GrantedPatient(patient_id=one.id) for one in chosen]
     return _kept(Grant(clinician=by, assistant=to, hospital=at, chosen=rows, **known | given))
 
@@ -277,3 +308,10 @@ def form(of: Patient, text: ConsentText, **given: Any) -> ConsentForm:
     )
     made.decisions = [ConsentDecision(procedure=of.procedure, purpose=Purpose.CARE, answer=answer)]
     return _kept(made)
+
+
+def app_factor(person_id: int, name: str = "Phone") -> tuple[SecondFactor, str]:
+    """An app that makes codes, not yet stored, and its secret."""
+    secret = factors.new_secret()
+    factor = factors.sealed(person_id, FactorKind.APP, name, secret.encode(), counter=0)
+    return factor, secret

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import email
 import email.policy
@@ -26,7 +27,11 @@ DAY = dt.timedelta(days=1)
 
 @dataclass
 class PostOffice:
-    """What the server was handed, and how it answers. ``hang_up``: it takes a mail and closes the line unanswered."""
+    """What the server was handed, and how it answers.
+
+    ``hang_up``: it takes a mail and closes the line unanswered. ``mute``: it takes a mail and says nothing for so many
+    seconds. ``a_line``: so many mails a line. ``feared``: the receiver at whose name it closes the line.
+    """
 
     mails: list[EmailMessage] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
@@ -36,6 +41,9 @@ class PostOffice:
     answer_to: str = ""
     answer_data: str = ""
     hang_up: bool = False
+    mute: float = 0
+    a_line: int = 1000
+    feared: str = ""
     port: int = 0
 
     async def handle_EHLO(self, _server: Any, session: Session, _envelope: Envelope, hostname: str, words: Any) -> Any:  # noqa: N802  aiosmtpd asks for it so
@@ -45,8 +53,20 @@ class PostOffice:
         self.greeted.append(hostname)
         return words
 
-    async def handle_RCPT(self, _s: Any, _session: Session, envelope: Envelope, address: str, _options: Any) -> str:  # noqa: N802  aiosmtpd asks for it so
+    async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:  # noqa: N802  aiosmtpd asks for it so
+        """Another mail over this line."""
+        session.mails = getattr(session, "mails", 0) + 1
+        if session.mails > self.a_line:
+            await server.push("421 too many mails over this line")
+            server.transport.close()
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
+
+    async def handle_RCPT(self, server: SMTP, _s: Session, envelope: Envelope, address: str, _o: Any) -> str:  # noqa: N802  aiosmtpd asks for it so
         """Whether the receiver is known."""
+        if address == self.feared:
+            server.transport.abort()
         if self.answer_to:
             return self.answer_to
         envelope.rcpt_tos.append(address)
@@ -60,6 +80,8 @@ class PostOffice:
         self.raw.append(content)
         self.receivers.append(list(envelope.rcpt_tos))
         self.mails.append(email.message_from_bytes(content, policy=email.policy.default))
+        if self.mute:
+            await asyncio.sleep(self.mute)
         if self.hang_up:
             server.transport.abort()
         return "250 taken"

@@ -149,7 +149,7 @@ class Liar:
                 {"keys": [self.key.as_dict(private=False) | {"use": "sig", "alg": "RS256"}]}
             ).encode()
         if address == "/token":
-            token = {"access_token": "of no use", "token_type": "Bearer", "expires_in": 60, "id_token": self.token()}
+            token = {"access_token": "of no use", "token_type": "Bearer", "expires_in": 300, "id_token": self.token()}
             return 200, json.dumps(token).encode()
         return 404, b"nothing here"
 

@@ -64,7 +64,8 @@ class Screen:
     @property
     def notices(self) -> list[str]:
         """What the page tells above its content, errors' summary included."""
-        return self.texts("//*[contains(concat(' ', @class, ' '), ' notice ')]")
+        told = self.texts("//*[contains(concat(' ', @class, ' '), ' notice ')]")
+        return [one for one in told if one]  # the warning before the lock is empty until it warns
 
     @property
     def errors(self) -> dict[str, str]:

@@ -20,6 +20,7 @@ from tests import factories as make
 from tests.houses import migrate
 
 FLASK = Path(sys.executable).parent / "flask"
+SERVICES = config.ROOT / "app" / "services"
 ALONE = {"PATH": os.environ["PATH"], "VAR_DIR": "/nowhere"}
 
 
@@ -57,7 +58,7 @@ def test_the_first_operator_sets_a_password_by_the_printed_link_and_may_enter(ho
     person_id = house.value("SELECT id FROM ab_user WHERE email = 'op@platform.example'")
     with house.acting(person_id) as actor:
         assert sorted(role.value for role in actor.roles) == ["Admin", "Any signed-in"]
-    assert browser.get("/").status_code == 200
+    assert browser.get("/").location == "/my-logins/?next=/"  # the second factor first
     assert house.visitor().post(link[1], data=secret).status_code == 404  # it works once
     noted = {tuple(row) for row in house.rows("SELECT act, origin FROM audit_entry WHERE origin = 'command'")}
     assert noted == {("person.make", "command"), ("person.make-operator", "command"), ("person.offer-link", "command")}
@@ -79,6 +80,17 @@ def test_what_is_no_address_makes_no_account(house: Any) -> None:
 
     assert result.exit_code == 1
     assert house.value("SELECT count(*) FROM ab_user") == 0
+
+
+def test_an_address_that_is_not_its_account_s_any_more_makes_no_operator(house: Any) -> None:
+    with house.system():
+        make.identity(make.person("Anna", email="anna@platform.example"), "anna@moved.example")
+        db.session.commit()
+    result = run(house, "user", "add", "--email", "anna@platform.example", "--first-name", "O", "--last-name", "P")
+
+    assert result.exit_code == 1
+    assert "somebody else’s today" in result.output
+    assert house.value("SELECT count(*) FROM ab_user_role") == 0
 
 
 def test_a_link_for_somebody_unknown_is_refused(house: Any) -> None:
@@ -270,6 +282,18 @@ def test_a_web_server_never_gets_the_application_without_settings(monkeypatch: p
 
 def test_the_house_s_book_is_up_to_date() -> None:
     assert commands.HOUSE_BOOK.read_text("utf-8") == house_book.written()
+
+
+def test_the_job_worker_knows_every_job() -> None:
+    """A job whose module nobody imports is never done; in tests somebody always has."""
+    with_jobs = {
+        f"app.services.{one.stem}"
+        for one in SERVICES.glob("*.py")
+        if re.search(r"^@job\(", one.read_text(), re.MULTILINE)
+    }
+    loaded = "import sys, app.commands; print(*(name for name in sys.modules if name.startswith('app.services.')))"
+    known = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True, cwd=config.ROOT)
+    assert with_jobs - set(known.stdout.split()) == set()
 
 
 def test_a_stale_book_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, house: Any) -> None:

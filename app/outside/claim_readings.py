@@ -29,25 +29,25 @@ ATTACHED: Final = re.compile(rf"consent-([{CROCKFORD}]{{16}})(?:-signed\.pdf|\.f
 WRITTEN: Final = re.compile(rf"(?<![0-9A-Z-])[{CROCKFORD}]{{4}}(?:-[{CROCKFORD}]{{4}}){{3}}(?![0-9A-Z-])")
 
 
-def read(content: bytes) -> tuple[str, Any]:
-    """``("codes", the form codes)`` or ``("refused", code)``."""
+def read(content: bytes) -> tuple[str, list[str]] | tuple[str, str, str]:
+    """``("codes", the form codes)`` or ``("refused", code, detail)``."""
     try:
         found = _of_pdf(content) if b"%PDF-" in content[:1024] else _of_pictures(content)
         return ("codes", [code for code in dict.fromkeys(found) if code != BLANK_CODE])
     except ScanRefused as refused:
-        return ("refused", refused.code)
+        return ("refused", refused.code, refused.detail)
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001  whatever a stranger's file makes the parser say, it cannot be read
-        return ("refused", "damaged")
+        return ("refused", "damaged", "")
 
 
-def on_pages(content: bytes) -> list[str]:
-    """The form codes on the pages of a PDF, drawn as people see them: with what was filled in and put over them."""
+def on_pages(content: bytes) -> list[list[tuple[str, int]]]:
+    """The form codes and their page numbers on each page of a PDF, drawn as people see it: with what was put over it."""
     document = pypdfium2.PdfDocument(content)
     document.init_forms()
-    found = (code for number in range(len(document)) for code in _codes(stack_marks.drawn_page(document, number)))
-    return [code for code in dict.fromkeys(found) if code != BLANK_CODE]
+    found = (_marks(stack_marks.drawn_page(document, number)) for number in range(len(document)))
+    return [[mark for mark in marks if mark[0] != BLANK_CODE] for marks in found]
 
 
 def _of_pdf(content: bytes) -> list[str]:
@@ -90,5 +90,9 @@ def _pictures(content: bytes) -> Iterator[Image.Image]:
 
 
 def _codes(picture: Image.Image) -> list[str]:
+    return [code for code, _number in _marks(picture)]
+
+
+def _marks(picture: Image.Image) -> list[tuple[str, int]]:
     found = (parse_qr(code.text) for code in stack_marks.find_codes(picture, enough=1))
-    return [one[0] for one in found if one]
+    return [one for one in found if one]

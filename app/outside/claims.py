@@ -7,7 +7,7 @@ hash (``services/verifications``). Does not live here: what may be archived (``s
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from app.outside import scans
 from app.outside.children import Child
@@ -34,20 +34,14 @@ def read(content: bytes) -> list[str]:
             be read within the limits).
         ChildFault: ``busy``; the file is not to blame.
     """
-    if not content:
-        raise ScanRefused("empty")
-    if len(content) > MOST_BYTES:
-        raise ScanRefused("too_large")
-    match scans.asked(_child, _read, content):
+    match scans.verdict(_child, MOST_BYTES, _read, content):
         case ("codes", list(codes)):
             return [str(code) for code in codes]
-        case ("refused", str(code)):
-            raise ScanRefused(code)
     raise ScanRefused("damaged", "no verdict")
 
 
-def on_pages(content: bytes) -> list[str]:
-    """The form codes printed on the pages of a PDF, of all of them, each once, the first found first.
+def on_pages(content: bytes) -> list[list[tuple[str, int]]]:
+    """For each page of a PDF the form codes printed on it, each with the number of the form's page; mostly one or none.
 
     Args:
         content: one that passed ``scans.inspect``: it has twenty pages at most, and each can be drawn.
@@ -56,16 +50,16 @@ def on_pages(content: bytes) -> list[str]:
         ScanRefused: ``damaged``: the pages cannot be looked through within the limits.
         ChildFault: ``busy``; the file is not to blame.
     """
-    return [str(code) for code in scans.asked(_child, _on_pages, content)]
+    return [[(str(code), int(number)) for code, number in page] for page in scans.asked(_child, _on_pages, content)]
 
 
-def _read(content: bytes) -> tuple[str, Any]:
+def _read(content: bytes) -> tuple[str, list[str]] | tuple[str, str, str]:
     from app.outside import claim_readings  # noqa: PLC0415  imports the parsers, which only the child may
 
     return claim_readings.read(content)
 
 
-def _on_pages(content: bytes) -> list[str]:
+def _on_pages(content: bytes) -> list[list[tuple[str, int]]]:
     from app.outside import claim_readings  # noqa: PLC0415  the same
 
     return claim_readings.on_pages(content)

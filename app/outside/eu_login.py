@@ -6,20 +6,28 @@ to us is ``services/arrivals``; which browser was sent is ``services/trips``.
 
 from __future__ import annotations
 
-import ipaddress
+import datetime as dt
 import re
 import threading
-import time
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from authlib.integrations.base_client import OAuthError
 from joserfc.errors import JoseError
-from requests import RequestException
+
+from app.outside.providers import (
+    LONGEST_SUBJECT,
+    TURN_SECONDS,
+    Arrival,
+    Crowded,
+    Provider,
+    Trip,
+    Unreachable,
+    Untrue,
+    talking,
+    words_of,
+)
 
 NAME = "eu_login"
 SCOPE = "openid email profile"
@@ -29,51 +37,11 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 LEEWAY = 60
 """Seconds two clocks may differ."""
 
-ANSWER_SECONDS = 5.0
-REST_SECONDS = 5.0
-"""How long nobody asks again after discovery has failed: a provider that is down must not hold our threads."""
-
-LINES, TURN_SECONDS = 6, 0.4
-"""How many talk with the provider at a time, and how long one waits for a turn: each holds a thread of the web server."""
-
-LONGEST_SUBJECT = 255
+CODE = re.compile(r"[\x21-\x7e]{1,512}")
+"""What a code looks like; anything else is not handed on."""
 
 
-class Unreachable(Exception):
-    """The provider does not answer, or not with what a provider says."""
-
-
-class Crowded(Exception):
-    """Many are being asked about at this moment; nothing has happened yet."""
-
-
-class Untrue(Exception):
-    """What came back does not prove who the person is. ``str(error)`` is a word for the operator."""
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """Who came back, proved: the issuer's name for the person, and what the issuer says about them."""
-
-    issuer: str
-    subject: str
-    email: str | None
-    email_verified: bool
-    first_name: str
-    last_name: str
-    two_factors: bool
-
-
-@dataclass(frozen=True)
-class Trip:
-    """What one way there and back is bound by: each is random, and known to us and the provider alone."""
-
-    state: str
-    nonce: str
-    verifier: str
-
-
-class EuLogin:
+class EuLogin(Provider):
     """The provider.
 
     Args:
@@ -84,37 +52,24 @@ class EuLogin:
     """
 
     def __init__(self, client: Any, issuer: str, factors: Sequence[tuple[str, str]]) -> None:
-        self.client, self.issuer, self.factors = client, issuer, factors
-        self._discovering, self._lines = threading.Lock(), threading.BoundedSemaphore(LINES)
-        self._failed_at = -REST_SECONDS
+        super().__init__(issuer)
+        self.client, self.factors = client, factors
+        self._discovering = threading.Lock()
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Inside, one is among the few who talk with the provider. When it falls silent, nobody asks for a while.
-
-        Raises:
-            Crowded: the turn did not come.
-        """
-        if not self._lines.acquire(timeout=TURN_SECONDS):
-            raise Crowded
-        try:
-            yield
-        except Unreachable:
-            self._failed_at = time.monotonic()
-            raise
-        finally:
-            self._lines.release()
+    def _ready(self) -> None:
+        self._discovered()
 
     def address(self, trip: Trip, back: str, *, anew: bool) -> str:
         """Where to send a browser that is to come to ``back``; ``anew``: asked again, with two factors.
 
         Raises:
             Unreachable, Untrue: there is no such place at this moment.
+            Crowded: somebody else is just asking where.
         """
         self._discovered()
         asked = {"acr_values": " ".join(value for claim, value in self.factors if claim == "acr")}
         if anew:
-            asked["prompt"] = "login"
+            asked |= {"prompt": "login", "max_age": "0"}  # then the ID token says when it was
         words = {"state": trip.state, "nonce": trip.nonce, "code_verifier": trip.verifier}
         with _talking():
             made = self.client.create_authorization_url(
@@ -122,48 +77,55 @@ class EuLogin:
             )
         return str(made["url"])
 
-    def arrival(self, trip: Trip, back: str, code: str) -> Arrival:
-        """Who came back to ``back`` with a code.
+    def arrival(self, trip: Trip, back: str, code: str, since: dt.datetime | None) -> Arrival:
+        """Who came back to ``back`` with a code; with ``since`` they must have shown who they are after this moment.
 
         Raises:
             Unreachable: the provider is down at this moment.
             Untrue: the code or the ID token is not what it should be.
         """
+        if not CODE.fullmatch(code):
+            raise Untrue("code")
         metadata = self._discovered()
         with _talking():
             token = self.client.fetch_access_token(redirect_uri=back, code=code, code_verifier=trip.verifier)
             claims = self._claims(token, trip.nonce)
+            _check_fresh(claims, since)
+            twice = two_factors(claims, self.factors)  # userinfo says nothing about this login
             if "email" not in claims and "userinfo_endpoint" in metadata:
                 told = self.client.userinfo(token=token)
                 if told.get("sub") != claims["sub"]:
                     raise Untrue("userinfo")
                 claims = {**told, **claims}
-        return self._arrived(claims)
+        return self._arrived(claims, twice=twice)
 
     def leaving(self) -> str | None:
         """Where one leaves the provider itself, if it names such a place."""
         try:
             found = self._discovered().get("end_session_endpoint")
-        except (Unreachable, Untrue):
+        except (Unreachable, Untrue, Crowded):
             return None
         return found if isinstance(found, str) and self._trusted(found) else None
 
     def _discovered(self) -> Mapping[str, Any]:
-        """What the provider says of itself, asked once."""
-        with self._discovering:
-            if time.monotonic() - self._failed_at < REST_SECONDS:
-                raise Unreachable
+        """What the provider says of itself, asked once; while one asks, nobody waits long."""
+        if not self._discovering.acquire(timeout=TURN_SECONDS):
+            raise Crowded
+        try:
+            super()._ready()
             try:
                 with _talking():
                     metadata: dict[str, Any] = self.client.load_server_metadata()
                 self._check(metadata)
             except (Unreachable, Untrue):
                 self.client.server_metadata.clear()
-                self._failed_at = time.monotonic()
+                self._fails()
                 raise
             offered = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
             metadata["id_token_signing_alg_values_supported"] = [one for one in ALGORITHMS if one in offered]
             return metadata
+        finally:
+            self._discovering.release()
 
     def _check(self, metadata: Mapping[str, Any]) -> None:
         if metadata.get("issuer") != self.issuer:
@@ -171,10 +133,6 @@ class EuLogin:
         for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
             if not isinstance(metadata.get(name), str) or not self._trusted(metadata[name]):
                 raise Untrue(name)
-
-    def _trusted(self, address: str) -> bool:
-        """Whether an address is as safe as the issuer's: https, or on this machine as the issuer is."""
-        return address.startswith("https://") or (on_this_machine(self.issuer) and on_this_machine(address))
 
     def _claims(self, token: Mapping[str, Any], nonce: str) -> Mapping[str, Any]:
         """The ID token's claims, once its signature, issuer, audience, times and nonce are right."""
@@ -188,7 +146,7 @@ class EuLogin:
             raise Untrue("no ID token")
         return dict(claims)
 
-    def _arrived(self, claims: Mapping[str, Any]) -> Arrival:
+    def _arrived(self, claims: Mapping[str, Any], *, twice: bool) -> Arrival:
         subject, email = claims.get("sub"), claims.get("email")
         if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT:
             raise Untrue("subject")
@@ -196,12 +154,19 @@ class EuLogin:
         return Arrival(
             issuer=self.issuer,
             subject=subject,
-            email=_words(email, 320) or None,
+            email=words_of(email, 320) or None,
             email_verified=known and claims.get("email_verified") is True,
-            first_name=_words(claims.get("given_name"), 64),
-            last_name=_words(claims.get("family_name"), 64),
-            two_factors=two_factors(claims, self.factors),
+            first_name=words_of(claims.get("given_name"), 64),
+            last_name=words_of(claims.get("family_name"), 64),
+            two_factors=twice,
         )
+
+
+def _check_fresh(claims: Mapping[str, Any], since: dt.datetime | None) -> None:
+    """See that the person was asked anew: whoever sits at the browser can leave the asking out of the address."""
+    moment = claims.get("auth_time")
+    if since is not None and (not isinstance(moment, int | float) or moment < since.timestamp() - LEEWAY):
+        raise Untrue("auth_time")
 
 
 def two_factors(claims: Mapping[str, Any], factors: Sequence[tuple[str, str]]) -> bool:
@@ -214,22 +179,6 @@ def two_factors(claims: Mapping[str, Any], factors: Sequence[tuple[str, str]]) -
     )
 
 
-def on_this_machine(address: str) -> bool:
-    """Whether an address is one of this machine's own, where nobody listens on the way."""
-    host = urlsplit(address).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _words(said: object, longest: int) -> str:
-    """A name as it is shown: without signs nobody sees, not longer than its column."""
-    if not isinstance(said, str):
-        return ""
-    return "".join(sign for sign in said if unicodedata.category(sign)[0] != "C").strip()[:longest]
-
-
 def _what(fault: Exception) -> str:
     """What is wrong, in a few words for the operator: the error's name, the claim's; nothing of anybody's values."""
     words = f"{getattr(fault, 'error', '') or type(fault).__name__} {getattr(fault, 'claim', '')}"
@@ -238,12 +187,9 @@ def _what(fault: Exception) -> str:
 
 @contextmanager
 def _talking() -> Iterator[None]:
-    """Turn what can go wrong between two machines into one of our two words."""
-    try:
-        yield
-    except RequestException as fault:
-        raise Unreachable from fault
-    except (OAuthError, JoseError) as fault:
-        raise Untrue(_what(fault)) from fault
-    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as fault:
-        raise Untrue(type(fault).__name__) from fault  # JSON of another shape than a provider's
+    """Turn what can go wrong between two machines, and what the library finds wrong, into one of our two words."""
+    with talking():
+        try:
+            yield
+        except (OAuthError, JoseError) as fault:
+            raise Untrue(_what(fault)) from fault

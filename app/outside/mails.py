@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).resolve().parent.parent / "mail_templates"
 SECONDS = 30.0
 """How long a server may think before it counts as gone."""
+SECONDS_FOR_A_MAIL = 240.0
+"""How long it may think about a mail it has been handed: scanners take their time, and whoever hangs up does not know."""
+GOES = 421
+"""A server's word for closing the line: it goes down, or has taken as many mails over it as it likes."""
 _BREAKS = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 _NO_ADDRESS = re.compile(r"[\s<>,;\x00-\x1f]")
 
@@ -35,7 +39,7 @@ class Certainty(Enum):
 
     LATER = "not taken now, perhaps later"
     NEVER = "refused for good"
-    DOWN = "the server is not there: no other mail goes either"
+    DOWN = "the server is not there, or closed the line before it took the mail"
     UNSURE = "the line broke after the mail was handed over: it may have been taken"
 
 
@@ -153,9 +157,15 @@ class _Line(smtplib.SMTP):
     def data(self, msg: Any) -> tuple[int, bytes]:
         """Hand over the mail's bytes."""
         self.unanswered = True
+        self._wait(SECONDS_FOR_A_MAIL)
         answer = super().data(msg)
+        self._wait(SECONDS)
         self.unanswered = False
         return answer
+
+    def _wait(self, seconds: float) -> None:
+        if self.sock is not None:
+            self.sock.settimeout(seconds)
 
 
 class _TlsLine(smtplib.SMTP_SSL, _Line):
@@ -181,7 +191,8 @@ class Post:
             code = next(iter(fault.recipients.values()))[0]
             raise _answered("to", code) from fault
         except smtplib.SMTPSenderRefused as fault:
-            raise PostFault(f"from {fault.smtp_code}", Certainty.LATER) from fault  # ours to mend, whatever it says
+            down = Certainty.DOWN if fault.smtp_code == GOES else Certainty.LATER  # else ours to mend, whatever it says
+            raise PostFault(f"from {fault.smtp_code}", down) from fault
         except smtplib.SMTPDataError as fault:
             raise _answered("data", fault.smtp_code) from fault
         except (OSError, smtplib.SMTPException) as fault:
@@ -191,7 +202,7 @@ class Post:
 
 def _answered(at: str, code: int) -> PostFault:
     """What the server's own answer means: 421 says that it goes, 5xx that it will never take this mail."""
-    certainty = Certainty.DOWN if code == 421 else Certainty.NEVER if code >= 500 else Certainty.LATER
+    certainty = Certainty.DOWN if code == GOES else Certainty.NEVER if code >= 500 else Certainty.LATER
     return PostFault(f"{at} {code}", certainty)
 
 

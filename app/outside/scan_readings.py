@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
@@ -102,15 +103,26 @@ def _ends_as_zip(data: bytes) -> bool:
 
 def _check_picture(data: bytes, kind: str) -> int:
     """Decode the picture to its last line; the answer is its number of pages."""
+    with decoded(data, kind):
+        return 1
+
+
+@contextmanager
+def decoded(data: bytes, kind: str) -> Iterator[Image.Image]:
+    """A picture of this type and no other, decoded to its last line; of several the first.
+
+    Raises:
+        ScanRefused: ``too_many_pixels``, before it is decoded; ``damaged``.
+    """
     Image.MAX_IMAGE_PIXELS = None  # our own limit below; in the child only
     try:
         with Image.open(io.BytesIO(data), formats=(kind.upper(),)) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise ScanRefused("too_many_pixels", f"{picture.width} x {picture.height}")
             picture.load()
+            yield picture
     except (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, zlib.error) as fault:
         raise ScanRefused("damaged", type(fault).__name__) from None
-    return 1
 
 
 def _pages_of_pdf(data: bytes, most_pages: int) -> int:

@@ -74,14 +74,11 @@ def inspect(content: bytes | Path, filename: str) -> Scan:
         ChildFault: ``busy``, too many files at once; the file is not to blame.
     """
     data = _read(content)
-    verdict = asked(_child, _examine, data, PurePath(filename).suffix.lower())
-    match verdict:
+    match verdict(_child, MAX_BYTES, _examine, data, PurePath(filename).suffix.lower()):
         case ("scan", str(kind), int(pages)):
             if kind == "pdf":
                 asked(_child, _draw, data)
             return Scan(kind, pages, MEDIA_TYPES[kind])
-        case ("refused", str(code), str(detail)):
-            raise ScanRefused(code, detail)
     raise ScanRefused("damaged", "no verdict")
 
 
@@ -109,12 +106,32 @@ def combine(images: Sequence[bytes]) -> bytes:
 
 
 def _read(content: bytes | Path) -> bytes:
-    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    if isinstance(content, bytes):
+        return content
+    _refuse_size(content.stat().st_size, MAX_BYTES)
+    return content.read_bytes()
+
+
+def _refuse_size(size: int, most: int) -> None:
     if not size:
         raise ScanRefused("empty")
-    if size > MAX_BYTES:
+    if size > most:
         raise ScanRefused("too_large")
-    return content if isinstance(content, bytes) else content.read_bytes()
+
+
+def verdict(child: Child, most: int, function: Any, content: bytes, *more: object) -> Any:
+    """What a child process says of a file of at most ``most`` bytes, when it does not refuse it.
+
+    Raises:
+        ScanRefused: ``empty``, ``too_large``, what the child says, or ``damaged`` when it dies of the file.
+        ChildFault: ``busy``.
+    """
+    _refuse_size(len(content), most)
+    answer = asked(child, function, content, *more)
+    match answer:
+        case ("refused", str(code), str(detail)):
+            raise ScanRefused(code, detail)
+    return answer
 
 
 def asked(child: Child, function: Any, *args: object) -> Any:

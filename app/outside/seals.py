@@ -14,6 +14,7 @@ import contextlib
 import datetime as dt
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -77,6 +78,8 @@ class Signature:
     stamped: bool
     fingerprint: str
     """SHA-256 of the certificate, hex."""
+    beside: Sequence[int] = ()
+    """Pages of the file that are not of the form it is kept for, where somebody looked; with the first signature."""
 
 
 def check(content: bytes) -> tuple[Signature, ...]:

@@ -27,7 +27,6 @@ CORNER: Final = (0.42, 0.3)
 CODE_SIDE: Final = 22.0
 CODES: Final = ((172.0, 7.0), (16.0, 268.0))
 """Where the two codes are printed (paper.css): millimetres from the top left corner of the page."""
-MIDDLE: Final = 297 / 2
 DOTS: Final = 8
 """Dots a millimetre in which boxes and lines are looked at."""
 REACH: Final = 2.5

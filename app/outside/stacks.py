@@ -93,16 +93,10 @@ def take_apart(content: bytes, filename: str, room: int = MOST_PAGES) -> Iterato
             ``signed`` for a digitally signed PDF.
         ChildFault: ``busy``; the file is not to blame.
     """
-    if not content:
-        raise ScanRefused("empty")
-    if len(content) > MOST_BYTES:
-        raise ScanRefused("too_large")
-    match scans.asked(_child, _examine, content, PurePath(filename).suffix.lower(), room):
+    match scans.verdict(_child, MOST_BYTES, _examine, content, PurePath(filename).suffix.lower(), room):
         case ("scan", str(kind), int(pages)):
             for first in range(0, pages, AT_ONCE):
                 yield from scans.asked(_child, _pages, content, kind, first, min(AT_ONCE, pages - first))
-        case ("refused", str(code), str(detail)):
-            raise ScanRefused(code, detail)
         case _:
             raise ScanRefused("damaged", "no verdict")
 

@@ -26,6 +26,8 @@ GROUPS: Final = 6
 CHUNK_BYTES: Final = 1 << 20
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 """What a spreadsheet may take for a formula or a command when a cell begins with it (T-CSV)."""
+CSV_BEGIN: Final = b"\xef\xbb\xbf"
+"""By this mark a spreadsheet knows that a table is UTF-8."""
 
 
 class Member(NamedTuple):
@@ -72,11 +74,14 @@ class Reader:
 
 def csv_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     """A table as CSV in UTF-8 with its mark, as Excel wants it; no cell begins a formula."""
+    return CSV_BEGIN + csv_rows([heads]) + csv_rows(rows)
+
+
+def csv_rows(rows: Iterable[Sequence[object]]) -> bytes:
+    """Some rows of such a table, for one that is sent in pieces; the first piece begins with ``CSV_BEGIN``."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(heads)
-    writer.writerows([[_quiet(cell) for cell in row] for row in rows])
-    return out.getvalue().encode("utf-8-sig")
+    csv.writer(out, lineterminator="\r\n").writerows([[_quiet(cell) for cell in row] for row in rows])
+    return out.getvalue().encode()
 
 
 def _quiet(cell: object) -> str:

@@ -10,12 +10,12 @@ is a service's.
 from __future__ import annotations
 
 import functools
+import re
 import secrets
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
-from flask import Response, flash, g, redirect, render_template, request, url_for
+from flask import Response, abort, flash, g, redirect, render_template, request, url_for
 from flask_appbuilder import BaseView
 from flask_appbuilder.baseviews import expose
 from flask_wtf import FlaskForm
@@ -23,7 +23,8 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as Answer
 from wtforms import Field, HiddenField
 
-from app import access, steps
+from app import rights, steps
+from app.act import ReadOnly
 from app.errors import NotAllowed, NotFound, Refusal
 from app.models import db
 from app.pages.security import acting
@@ -50,10 +51,10 @@ def find(table: type[Any], public_id: str, *offered: str, options: Iterable[Any]
     Raises:
         NotFound: there is none, or the actor may not know of it: the two cannot be told apart.
     """
-    if any(access.on(act) is not table for act in offered):
+    if any(rights.on(act) is not table for act in offered):
         message = f"an act asked on {table.__name__} belongs to another table"
         raise ValueError(message)
-    columns = [access.right_here(acting(), act).label(f"may_{n}") for n, act in enumerate(offered)]
+    columns = [rights.right_here(acting(), act).label(f"may_{n}") for n, act in enumerate(offered)]
     statement = select(table, *columns).where(table.public_id == public_id[:40]).options(*options)
     row = db.session.execute(statement).unique().first()
     if row is None:
@@ -77,7 +78,7 @@ def allowed(act: str, record: Any) -> bool:
 def may(act: str, record: Any = None) -> bool:
     """Whether to offer the act: the right was asked with the record, the step is open. Never queries."""
     if record is None:
-        return access.may_anywhere(acting(), act)
+        return rights.may_anywhere(acting(), act)
     return allowed(act, record) and steps.possible(record, act)
 
 
@@ -86,22 +87,35 @@ def once_key() -> str:
     return secrets.token_urlsafe(24)
 
 
+_INSIDE = re.compile(r"/(?!/)[^\\?#\x00-\x1f\x7f]*([?#][^\x00-\x1f\x7f]*)?")
+"""A path of this host: browsers read a backslash as a slash and drop tabs and line ends, so two slashes may hide there."""
+
+
 def inside(address: str | None) -> str:
     """An address of ours to go to; anything else is home."""
-    try:
-        parts = urlsplit((address or "").replace("\\", "/"))
-    except ValueError:  # half an IPv6 address
-        return str(url_for("HomePage.index"))
-    if not address or parts.scheme or parts.netloc or not address.startswith("/") or address.startswith("//"):
-        return str(url_for("HomePage.index"))
-    return address
+    return address if address and _INSIDE.fullmatch(address) else str(url_for("HomePage.index"))
+
+
+GATES = {
+    Role.LOCKED: ("ProvePage.again", _("This screen is locked. Show who you are.")),
+    Role.ASKED: ("ProvePage.factor", _("Show your second factor first.")),
+    Role.UNPROVED: ("OwnLoginPage.list", _("Set up a second factor first: on the page “My logins and second factor”.")),
+    Role.HELD: ("PolicyPage.show", _("Accept the privacy policy first: it is on the page Privacy policy.")),
+}
+"""The page that opens each gate (``gates.GATES``), and what is said to who sends something before."""
+
+
+class AtGate(NotAllowed):
+    """Something was sent while a gate is shut."""
+
+    heading = _("One step comes first")
 
 
 def has_access(method: Callable[..., Any]) -> Callable[..., Any]:
     """Open a page's method to the roles that hold its act, as Flask-AppBuilder's decorator of this name does.
 
-    A visitor is sent to sign in and back, without a word of refusal; one who has not accepted the privacy policy in force
-    to the policy and back; a person whose role lacks it gets 403.
+    A visitor is sent to sign in and back, without a word of refusal; whoever is at a gate to what opens it and back; a
+    person whose role lacks it gets 403.
     """
     method._permission_name = method.__name__  # type: ignore[attr-defined]  # noqa: SLF001  Flask-AppBuilder reads it
 
@@ -112,10 +126,16 @@ def has_access(method: Callable[..., Any]) -> Callable[..., Any]:
         if not acting().user_id:
             back = request.full_path.rstrip("?") if request.method == "GET" else None
             return redirect(url_for("LoginPage.login", next=back))
-        if acting().is_(Role.HELD):
+        for role in acting().roles & set(GATES):
+            if "HX-Request" in request.headers:
+                abort(401)
             if request.method == "GET":
-                return redirect(url_for("PolicyPage.show", next=request.full_path.rstrip("?")))
-            raise NotAllowed(_("Accept the privacy policy first: it is on the page Privacy policy."))
+                return redirect(url_for(GATES[role][0], next=request.full_path.rstrip("?")))
+            if role is Role.LOCKED:  # what was typed goes along, and comes back
+                return redirect(url_for("ProvePage.keep", to=request.full_path.rstrip("?")), code=307)
+            raise AtGate(GATES[role][1])
+        if rights.stopped(acting(), self.acts.get(method.__name__, "home.open")) is not None:
+            raise ReadOnly
         raise NotAllowed(_("Your role does not open this page."))
 
     return opened

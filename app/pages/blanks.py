@@ -16,7 +16,7 @@ from app import audit
 from app.errors import NotAllowed, NotFound
 from app.models import BlankForm, ConsentForm, Hospital, Patient, Person, db
 from app.outside import paper
-from app.pages import files, names
+from app.pages import doers, files, names
 from app.pages.base import (
     ActForm,
     allowed,
@@ -33,7 +33,7 @@ from app.pages.fields import PickField, text, words
 from app.pages.form_lists import FormListPage
 from app.pages.lists import words_filter
 from app.pages.records import born
-from app.pages.security import acting
+from app.pages.security import acting, me
 from app.services import blanks, papers, stacks, texts
 from app.words import BlankState, Role, Variant, _
 
@@ -91,8 +91,6 @@ class BlankPage(FormListPage):
     add_title = _("Print blank forms")
     list_columns: ClassVar[list[str]] = ["code", "state", "printed_at", "language", "clinician", "printed_by"]
     show_columns: ClassVar[list[str]] = ["code", "state"]
-    add_columns: ClassVar[list[str]] = []
-    edit_columns: ClassVar[list[str]] = []
     label_columns: ClassVar[dict[str, object]] = {
         "code": _("Form code"),
         "state": _("State"),
@@ -115,8 +113,15 @@ class BlankPage(FormListPage):
 
     def cell(self, record: Any, column: str) -> Any:
         """People by their names."""
+        if column == "printed_by":
+            return self.printed_by(record)
         value = super().cell(record, column)
         return str(value) if isinstance(value, Person) else value
+
+    def printed_by(self, blank: BlankForm) -> str:
+        """Who printed it, and for whom."""
+        own = blank.printed_by_id == blank.clinician_id
+        return doers.written(blank.printed_by or "", None if own else blank.clinician)
 
     # --- print ---
 
@@ -240,8 +245,7 @@ def _fitting(blank: BlankForm, typed: str) -> list[Patient]:
 
 def _offer_languages(form: PrintForm) -> None:
     """Those of the hospital; of all one's hospitals where there are several."""
-    person = db.session.get(Person, acting().user_id)
-    last = person.consent_language if person else None
+    last = me().consent_language
     hospitals = list(db.session.scalars(PrintForm().hospital.rows().options(joinedload(Hospital.country))).unique())
     known = (texts.languages_at(hospital, hospital.country.procedure, last) for hospital in hospitals)
     codes = list(dict.fromkeys(code for some in known for code in some))

@@ -6,6 +6,7 @@ Passwords and rows are ``services.logins``.
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 from typing import Any
 
@@ -18,6 +19,8 @@ from app.models import Person
 from app.services import logins
 
 MARK = "login."
+LEFT = "/prove/left"
+"""Where a page asks how long it is until the screen locks."""
 NOBODYS = ("/static/", "/healthz", "/readyz")
 """Addresses that answer without asking who is there: the database may be what is ill."""
 
@@ -29,6 +32,9 @@ class Browser(SecureCookieSession):
     login_id: int | None = None
     person: Person | None = None
     actor: Actor = nobody()
+    proved_at: dt.datetime | None = None
+    locks_at: dt.datetime | None = None
+    photo: str | None = None
     signed_out = False
     fault: OperationalError | None = None
     """Why nobody knows who is there: the first thing of the request raises it, as its page."""
@@ -67,7 +73,7 @@ class Browsers(SecureCookieSessionInterface):
                 browser.actor = nobody(address)
             return browser  # type: ignore[return-value]
         try:
-            visit = logins.visit(cookie.removeprefix(MARK), address)
+            visit = logins.visit(cookie.removeprefix(MARK), address, unasked=_unasked(request))
         except OperationalError as fault:
             unknown = Browser()
             unknown.fault, unknown.actor = fault, nobody(address)
@@ -79,6 +85,8 @@ class Browsers(SecureCookieSessionInterface):
         browser = Browser(visit.contents)
         browser.token, browser.login_id = cookie.removeprefix(MARK), visit.login_id
         browser.person, browser.actor = visit.person, visit.actor
+        browser.proved_at, browser.locks_at = visit.proved_at, visit.locks_at
+        browser.photo = visit.photo
         return browser
 
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
@@ -106,6 +114,11 @@ class Browsers(SecureCookieSessionInterface):
             samesite=self.get_cookie_samesite(app),
             path="/",
         )
+
+
+def _unasked(request: Request) -> bool:
+    """Whether the page asks by itself: parts that load anew every few seconds, and when the screen locks."""
+    return request.method == "GET" and ("HX-Request" in request.headers or request.path == LEFT)
 
 
 def here() -> Browser:

@@ -8,17 +8,17 @@ from flask import request
 from sqlalchemy import select
 from wtforms.fields.choices import SelectChoice
 
-from app import access
+from app import rights
 from app.errors import NotAllowed
-from app.models import Hospital, Person, db
-from app.pages.security import acting
+from app.models import Hospital, db
+from app.pages.security import acting, me
 from app.services import patients
 from app.words import _
 
 
 def form_hospitals() -> Any:
     """The hospitals where the actor may enrol."""
-    return select(Hospital).where(access.right(acting(), "patient.enrol")).order_by(Hospital.name)
+    return select(Hospital).where(rights.right(acting(), "patient.enrol")).order_by(Hospital.name)
 
 
 def offer_clinicians(form: Any) -> None:
@@ -29,7 +29,7 @@ def offer_clinicians(form: Any) -> None:
         del form.clinician
         return
     if any(patients.treats_at(acting(), hospital) for hospital in hospitals):
-        people.insert(0, db.session.get_one(Person, acting().user_id))
+        people.insert(0, me())
     form.clinician.choices = [SelectChoice(person.public_id, str(person)) for person in people]
     if len(people) == 1 and request.method == "GET":
         form.clinician.data = people[0].public_id
@@ -41,7 +41,7 @@ def only_hospital(act: str) -> Hospital:
     Raises:
         NotAllowed: there is none.
     """
-    hospital = db.session.scalars(select(Hospital).where(access.right(acting(), act)).limit(1)).first()
+    hospital = db.session.scalars(select(Hospital).where(rights.right(acting(), act)).limit(1)).first()
     if hospital is None:
         raise NotAllowed(_("You have no hospital where you could do this."))
     return hospital

@@ -20,7 +20,7 @@ from app.models import (
     Registry,
 )
 from app.outside import paper
-from app.pages import files, pictures
+from app.pages import doers, files, pictures
 from app.pages.base import allowed, expose, find, has_access, may, sent_version, submitted
 from app.pages.browsers import here
 from app.pages.consent_forms import AttestForm, ReasonForm, ScanForm, SignForm, question, sign_form
@@ -29,7 +29,7 @@ from app.pages.frame import moment
 from app.pages.renewals import soon
 from app.pages.security import acting
 from app.premises import premises
-from app.services import archives, consents, copies, identities, papers, phones, questions, signers
+from app.services import archives, consents, copies, explanations, identities, papers, phones, questions, signers
 from app.services.days import day_at
 from app.words import Answer, FormState, PatientState, _
 
@@ -43,6 +43,7 @@ OFFERED = (
     "consent.cancel",
     "consent.annul",
     "consent.confirm",
+    "consent.confirm-explained",
     "consent.file-again",
 )
 LOAD = (
@@ -51,9 +52,6 @@ LOAD = (
     joinedload(ConsentForm.hospital).joinedload(Hospital.country),
     joinedload(ConsentForm.text),
     joinedload(ConsentForm.text_change),
-    joinedload(ConsentForm.attested_by),
-    joinedload(ConsentForm.filed_by),
-    joinedload(ConsentForm.checked_by),
     selectinload(ConsentForm.decisions).joinedload(ConsentDecision.named_registry).joinedload(Registry.country),
     selectinload(ConsentForm.documents).joinedload(ArchivedDocument.key),
 )
@@ -95,14 +93,11 @@ class ConsentPage(FormListPage):
         "patient": _("Patient"),
         "state": _("State"),
         "language": _("Language"),
-        "hospital": _("Hospital"),
         "printed_at": _("Printed"),
         "signed_on": _("Signed"),
         "renewal_due_on": _("Renewal due"),
     }
     show_columns: ClassVar[list[str]] = ["code", "state"]
-    add_columns: ClassVar[list[str]] = []
-    edit_columns: ClassVar[list[str]] = []
     search_in: ClassVar[tuple[Any, ...]] = (ConsentForm.code,)
     filters = FILTERS
     load: ClassVar[tuple[Any, ...]] = (joinedload(ConsentForm.patient), joinedload(ConsentForm.hospital))
@@ -162,6 +157,8 @@ class ConsentPage(FormListPage):
             signer=signers.signer_of(consent),
             question=question,
             said=_said(consent),
+            who=doers.of_patient(consent.patient, [consent.explained_by_id]),
+            unexplained=explanations.is_waiting(consent),
             renewal=soon([consent], acting().on),
             copying=premises().seal is not None and copies.is_due(consent),
             grouped=paper.grouped_code(consent.code),

@@ -15,6 +15,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from app import audit
 from app.models import ConsentForm, Export, ExportRelease, Hospital, Patient, db
+from app.pages import doers
 from app.pages.base import ActForm, expose, has_access, once_key, sent_version, submitted
 from app.pages.choices import ask_only_if_several, only_hospital
 from app.pages.consent_forms import ReasonForm
@@ -65,8 +66,6 @@ class ExportPage(ListPage):
     add_title = _("Export the consent archive")
     list_columns: ClassVar[list[str]] = ["asked_at", "state", "hospital", "reason"]
     show_columns: ClassVar[list[str]] = ["asked_at", "state"]
-    add_columns: ClassVar[list[str]] = []
-    edit_columns: ClassVar[list[str]] = []
     label_columns: ClassVar[dict[str, object]] = {
         "asked_at": _("Asked for"),
         "state": _("State"),
@@ -90,12 +89,16 @@ class ExportPage(ListPage):
         made = submitted(form, lambda: self._ask(form))
         if made is None:
             return self.page("exports/ask.html", form=form, shut=several == 0)
-        return self.done(_("The clinicians are asked to release their patients’ forms."), ".show", key=made.public_id)
+        told = _("The clinicians are asked to release their patients’ forms.")
+        if made.state is not ExportState.RELEASING:
+            told = _(
+                "The file is being made: only forms of erased records are archived, and nobody has to release them."
+            )
+        return self.done(told, ".show", key=made.public_id)
 
     def _ask(self, form: AskForm) -> Export:
         hospital = form.hospital.data if "hospital" in form else only_hospital("export.ask")
-        made: Export = exports.ask(acting(), hospital, reason=form.reason.data, once=form.words()["once"])
-        return made
+        return exports.ask_for(acting(), hospital, reason=form.reason.data, once=form.words()["once"])
 
     @expose("/<key>")
     @has_access
@@ -117,6 +120,7 @@ class ExportPage(ListPage):
             "exports/export.html",
             export=export,
             counted=counted,
+            proofs=exports.proofs_of_erased(export.hospital_id) if export.state in exports.UNDER_WAY else 0,
             ending=ending,
             work=exports.work_of(export),
             days=exports.KEPT_DAYS,
@@ -183,8 +187,6 @@ class ReleasePage(ListPage):
     list_title = _("Forms to release")
     list_columns: ClassVar[list[str]] = ["person", "state", "forms", "hospital"]
     show_columns: ClassVar[list[str]] = ["person", "state"]
-    add_columns: ClassVar[list[str]] = []
-    edit_columns: ClassVar[list[str]] = []
     label_columns: ClassVar[dict[str, object]] = {
         "person": _("Clinician"),
         "state": _("State"),
@@ -199,6 +201,10 @@ class ReleasePage(ListPage):
     def show(self, key: str) -> Any:
         """What is asked, by whom, and about which patients."""
         return self._page(self._release(key))
+
+    def by(self, release: ExportRelease) -> str:
+        """Who has looked through it, and for whom."""
+        return doers.written(release.prepared_by, release.person)
 
     def _release(self, key: str, act: str = "export_release.open") -> ExportRelease:
         options = (

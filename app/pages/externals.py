@@ -19,7 +19,7 @@ from app.outside import archive_copies, paper
 from app.outside.archive_copies import CopyFault
 from app.outside.children import ChildFault
 from app.outside.storage import StorageFault
-from app.pages import names
+from app.pages import doers, names
 from app.pages.base import (
     ActForm,
     Page,
@@ -44,6 +44,7 @@ LOAD = (
     joinedload(ConsentForm.patient).joinedload(Patient.clinician),
     joinedload(ConsentForm.hospital).joinedload(Hospital.country),
     joinedload(ConsentForm.filed_by),
+    joinedload(ConsentForm.explained_by),
     selectinload(ConsentForm.decisions).joinedload(ConsentDecision.named_registry).joinedload(Registry.country),
     selectinload(ConsentForm.documents).joinedload(ArchivedDocument.key),
 )
@@ -232,6 +233,7 @@ class CheckPage(Page):
                 identity=identities.identity_of(consent.patient),
                 fixed=False,
                 correcting=consent,
+                checker=doers.of_patient(consent.patient).of(consent, "consent.send-back"),
             )
         return self.done(FILED, "PatientPage.show", key=consent.patient.public_id)
 
@@ -251,12 +253,12 @@ class CheckPage(Page):
             "externals/check.html",
             form=refused or checking,
             consent=consent,
+            filer=doers.filer(consent),
             checking=checking,
             reason=reason,
             identity=identities.identity_of(consent.patient),
             signer=signers.signer_of(consent),
             pictures=pictures,
-            grouped=paper.grouped_code(consent.code),
             language=names.both(consent.language, paper.language_name(consent.language)),
             answers=[(one, question(one), checking[f"right_{key_of(one)}"]) for one in consent.decisions],
             documents=[one for one in proofs.readable(consent) if one.kind == "original"],

@@ -9,12 +9,12 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Select, select
-from wtforms import Field, RadioField, SelectField, StringField
+from wtforms import Field, RadioField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 from wtforms.validators import Optional as Empty
 
-from app import access
+from app import rights
 from app.labels import LABELS
 from app.models import db
 from app.pages import names
@@ -75,6 +75,16 @@ def text(label: object, longest: int, *, required: bool = True, hint: object = "
     return TextField(label, description=hint, validators=checks, **words_)
 
 
+def long_text(label: object, hint: object = "", longest: int = 1000, *, required: bool = True) -> Any:
+    """Some sentences, at most ``longest`` characters."""
+    checks = [
+        DataRequired(_("Fill this in.")) if required else Empty(),
+        Length(max=longest, message=_("Use at most %(count)s characters.", count=longest)),
+    ]
+    filters = [lambda typed: (typed or "").strip() or None]
+    return TextAreaField(label, description=hint, validators=checks, filters=filters)
+
+
 class PickField(SelectField):  # type: ignore[misc]
     """A record, chosen by its public id among those on which the actor may do ``act``."""
 
@@ -107,8 +117,8 @@ class PickField(SelectField):  # type: ignore[misc]
 
     def rows(self) -> Select[Any]:
         """The records that may be chosen."""
-        table = access.on(self.act)
-        statement = select(table).where(access.right(acting(), self.act))
+        table = rights.on(self.act)
+        statement = select(table).where(rights.right(acting(), self.act))
         return self.narrow(statement) if self.narrow else statement.order_by(table.id)
 
     def iter_choices(self) -> Iterator[Any]:
@@ -133,7 +143,7 @@ class PickField(SelectField):  # type: ignore[misc]
         if not key:
             self.data = None
             return
-        table = access.on(self.act)
+        table = rights.on(self.act)
         self.data = db.session.scalars(self.rows().where(table.public_id == key)).unique().one_or_none()
         if self.data is None:
             message = self.gettext("Choose one of the list.")

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 from sqlalchemy import ColumnElement, select
 
-from app import access
+from app import rights
 from app.models import ConsentForm, ConsentText, Hospital, db, now
 from app.outside import paper
 from app.pages.lists import Filter, ListPage, words_filter
@@ -57,7 +57,7 @@ def _printed(value: str) -> ColumnElement[bool]:
 
 def _hospitals() -> list[tuple[str, object]]:
     """The hospitals of the forms one may see, where there are several."""
-    seen = select(ConsentForm.hospital_id).where(access.right(acting(), "consent.see"))
+    seen = select(ConsentForm.hospital_id).where(rights.right(acting(), "consent.see"))
     found = db.session.scalars(select(Hospital).where(Hospital.id.in_(seen)).order_by(Hospital.name).limit(100))
     return [(hospital.public_id, hospital.name) for hospital in found]
 
@@ -70,7 +70,7 @@ FILTERS = {
     "state": words_filter(_("State"), ConsentForm.state, FormState),
     "language": Filter(_("Language"), _languages, lambda code: ConsentForm.language == code),
     "hospital": Filter(_("Hospital"), _hospitals, _of_hospital),
-    "printed": Filter(_("Printed"), lambda: PRINTED, _printed),
+    "printed": Filter(_("Printed"), lambda: PRINTED, _printed, alone=True),
     "renewal": RENEWAL,
 }
 """How the list of consent forms is narrowed."""

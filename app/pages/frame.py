@@ -25,6 +25,7 @@ from app.pages import names
 from app.pages.base import may
 from app.pages.browsers import Browsers, here
 from app.pages.security import acting, enter
+from app.services import days
 from app.tables import engines
 from app.words import FORMATS, _
 
@@ -38,6 +39,7 @@ def hang(app: Flask) -> None:
     app.before_request(_refuse_nul)
     app.after_request(_headers)
     app.extensions["babel"].locale_selector = lambda: FORMATS.get(choose_language(), choose_language())
+    app.extensions["babel"].timezone_selector = choose_zone
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _failed)
     app.register_error_handler(OSError, _no_room)
@@ -47,7 +49,8 @@ def hang(app: Flask) -> None:
     app.context_processor(_words)
     app.add_url_rule("/healthz", "healthz", lambda: ("ok\n", {"Content-Type": "text/plain"}))
     app.add_url_rule("/readyz", "readyz", _ready)
-    app.jinja_env.filters.update(day=day, moment=moment, ago=ago, label=label, country=names.country)
+    app.jinja_env.filters.update(day=day, moment=moment, ago=ago, label=label)
+    app.jinja_env.filters.update(country=names.country, languages=names.languages)
     app.jinja_env.globals.update(may=may, csp_nonce=nonce, signed_in=lambda: here().person)
     app.jinja_env.undefined = StrictUndefined
 
@@ -73,6 +76,12 @@ def choose_language() -> str:
     return request.accept_languages.best_match(offered) or DEFAULT
 
 
+def choose_zone() -> str | None:
+    """The time zone the reader chose; none: UTC."""
+    person = here().person if has_request_context() else None
+    return person.time_zone if person and person.time_zone in days.zones() else None
+
+
 def nonce() -> str:
     """The nonce of this answer's scripts."""
     if "nonce" not in g:
@@ -93,7 +102,7 @@ def _headers(response: Response) -> Response:
     response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     response.headers.setdefault("Permissions-Policy", "camera=(self), microphone=(), geolocation=()")
-    if request.endpoint != "static":
+    if request.endpoint != "static" and not response.cache_control.private:
         response.headers["Cache-Control"] = "no-store"
     if not current_app.config["SETTINGS"].plain_http:
         response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
@@ -116,6 +125,8 @@ def _words() -> dict[str, Any]:
         "passwords": current_app.config["SETTINGS"]["PASSWORD_LOGIN"],
         "languages": current_app.config["LANGUAGES"],
         "locale": choose_language(),
+        "own_photo": here().photo if may("photo.open") else None,
+        "idle_seconds": current_app.config["SETTINGS"]["IDLE_MINUTES"] * 60,
         "menu": _menu() if here().person else [],
         "LABELS": LABELS,
     }
@@ -157,7 +168,7 @@ def _refused(refusal: Refusal) -> Any:
         audit.refuse(actor, act, None)
     if isinstance(refusal, NotFound):
         return _error_page(404, str(refusal) or str(_not_found()))
-    return _error_page(refusal.status, str(refusal))
+    return _error_page(refusal.status, str(refusal), heading=refusal.heading)
 
 
 def _not_found() -> object:
@@ -192,6 +203,7 @@ def _failed(error: HTTPException) -> Any:
         return Response("This address is not served here.\n", 400, content_type="text/plain")
     sentences = {
         400: _("The browser sent something this page does not understand. Go back and try again."),
+        401: _("This screen is locked. Show who you are."),
         403: _("Your role does not open this page."),
         404: _not_found(),
         405: _("This address takes no such request. Go back and try again."),
@@ -215,8 +227,8 @@ def _stale_form(_error: CSRFError) -> Any:
     return _error_page(400, str(sentence), typed=request.form)
 
 
-def _error_page(status: int, sentence: str, **given: Any) -> tuple[str, int]:
-    return render_template("error.html", status=status, sentence=sentence, **given), status
+def _error_page(status: int, sentence: str, heading: object = "", **given: Any) -> tuple[str, int]:
+    return render_template("error.html", status=status, sentence=sentence, heading=heading, **given), status
 
 
 # --- words for templates ---

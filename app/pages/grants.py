@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 from wtforms import SelectMultipleField
 from wtforms.validators import Optional
 
-from app import access
+from app import rights
 from app.models import (
     Grant,
     GrantedPatient,
@@ -41,7 +41,7 @@ class RecordsField(SelectMultipleField):  # type: ignore[misc]
 
     def rows(self) -> Select[Any]:
         """The records one treats."""
-        own = select(Patient).where(Patient.clinician_id == acting().user_id, access.right(acting(), "patient.see"))
+        own = select(Patient).where(Patient.clinician_id == acting().user_id, rights.right(acting(), "patient.see"))
         return own.order_by(Patient.nickname)
 
     def iter_choices(self) -> Any:
@@ -66,7 +66,7 @@ class RecordsField(SelectMultipleField):  # type: ignore[misc]
 
 
 def _my_assistants(rows: Select[Any]) -> Select[Any]:
-    mine = select(Hospital.id).where(access.right(acting(), "grant.give"))
+    mine = select(Hospital.id).where(rights.right(acting(), "grant.give"))
     return (
         rows.join(Mandate.person)
         .where(Mandate.kind == MandateKind.ASSISTANT, Mandate.hospital_id.in_(mine), not_over(Mandate))

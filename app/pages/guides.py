@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from flask_babel import gettext
 
-from app import access
+from app import access, rights
 from app.labels import LABELS
 from app.pages.acts import ACT_WORDS
 from app.pages.base import Page, expose, has_access
@@ -22,7 +22,7 @@ SECTIONS = (
         _("People"),
         ("person", "request", "request_confirmation", "membership", "mandate", "grant", "granted_patient", "login"),
     ),
-    (_("Patients"), ("patient", "identity")),
+    (_("Patients"), ("patient", "identity", "handover")),
     (
         _("Consent"),
         (
@@ -80,7 +80,7 @@ def _of(act: str) -> str:
 
 
 def _cell(act: str, role: Role) -> list[str]:
-    return [sentence(scope) for scope in access.cells(act, role) if scope is not nobody]
+    return [sentence(scope) for scope in rights.cells(act, role) if scope is not nobody]
 
 
 def sentence(scope: Scope) -> str:

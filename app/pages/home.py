@@ -5,20 +5,31 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, ClassVar, NamedTuple
 
-from flask import url_for
+from flask import redirect, url_for
 from flask_babel import format_date, gettext, ngettext
 
 from app.labels import LABELS
 from app.models import ConsentForm, LetterRecord, OwnText
 from app.outside import paper
-from app.pages import exports, names, request_words
+from app.pages import (
+    absences,
+    doers,
+    explanations,
+    exports,
+    figures,
+    guest_stays,
+    handovers,
+    hospitals,
+    operators,
+    request_words,
+    welcomes,
+)
 from app.pages.base import Page, expose, has_access, may, once_key
 from app.pages.browsers import here
 from app.pages.renewals import due
 from app.pages.security import acting
-from app.premises import premises
-from app.services import accounts, arrivals, links, messages, policies, renewals, worklist
-from app.words import FormState, MailState, MandateKind, RequestState, Role, RunState, _
+from app.services import accounts, arrivals, departures, links, renewals, worklist
+from app.words import FormState, MandateKind, RequestState, Role, RunState, _
 
 LAST_DAYS = 7
 
@@ -29,6 +40,7 @@ class Group(NamedTuple):
     title: object
     items: list[dict[str, object]]
     empty: object | None = None
+    more: tuple[str, str] | None = None
 
 
 def _mailbox() -> str | None:
@@ -47,14 +59,17 @@ class HomePage(Page):
     @expose("/")
     @has_access
     def index(self) -> Any:
-        """What waits for me."""
+        """What waits for me; at the first visit the welcome."""
+        if welcomes.waits():
+            return redirect(url_for("WelcomePage.begin"))
         groups = [group for group in self._groups() if group.items or group.empty]
-        made = links.made_for(acting().user_id)
         return self.page(
             "home.html",
             groups=groups,
+            figures=figures.desk(),
+            stay=guest_stays.own_stay(),
             nothing=not any(group.items for group in groups),
-            link_made=made,
+            link_made=links.made_for(acting().user_id),
             newcomer=acting().roles == {Role.ANY},
             mailbox=_mailbox(),
             news=arrivals.news_of(acting().user_id),
@@ -62,9 +77,24 @@ class HomePage(Page):
 
     def _groups(self) -> list[Group]:
         actor = acting()
-        groups: list[Group] = [_own_requests(), _requests()]
+        asked = Group(_("You are asked to stand in"), absences.waiting())
+        groups = [
+            _own_requests(),
+            _requests(),
+            _departures(),
+            Group(_("Records to hand over"), handovers.waiting()),
+            asked,
+        ]
         if may("patient.open"):
-            groups += [_obeyed(worklist.obeyed(actor)), _waiting(), _to_check(), *_desk(), _renewals()]
+            groups += [
+                _obeyed(worklist.obeyed(actor)),
+                _waiting(),
+                _to_check(),
+                Group(*explanations.waiting()),
+                *_desk(),
+                _renewals(),
+            ]
+        groups.append(Group(_("Guests who leave soon"), guest_stays.ending()))
         groups += _archive()
         if MandateKind.HOSPITAL_REPRESENTATIVE in actor.mandates:
             groups += [*_own_texts(), _authorisations(), _obeyed(worklist.obeyed_in_hospital(actor), named=False)]
@@ -75,7 +105,7 @@ class HomePage(Page):
         if MandateKind.ERN_COORDINATOR in actor.mandates:
             groups += [_texts_to_decide(), _unrepresented()]
         if actor.is_(Role.ADMIN):
-            groups += _operating()
+            groups += [Group(*one) for one in operators.work()]
         if actor.is_(Role.UA_HUB):
             groups.append(Group(_("Ukrainian cases"), [], _("Cases appear here once a Ukrainian hospital sends one.")))
         if actor.is_(Role.GUEST):
@@ -85,19 +115,31 @@ class HomePage(Page):
 
 def _own_requests() -> Group:
     """What one has asked for and is not decided; what was refused, until one asks again."""
+    found = worklist.own_requests(acting())
     items: list[dict[str, object]] = [
         {
             "title": request_words.title(one),
             "url": url_for("OwnRequestPage.show", key=one.public_id),
-            "note": one.decision_reason or one.question or request_words.deciding(one),
+            "note": one.decision_reason or one.question or deciding,
             "tag": one.state,
             **(
                 {"act": _("Answer")} if one.question else {"act": _("Go on")} if one.state is RequestState.DRAFT else {}
             ),
         }
-        for one in worklist.own_requests(acting())
+        for one, deciding in zip(found, request_words.deciding_each(found), strict=True)
     ]
     return Group(_("Your access"), items)
+
+
+def _departures() -> Group:
+    """Hospitals of one's own that leave their last network, or have left: whoever may asks for the export."""
+    items: list[dict[str, object]] = []
+    for one in departures.mine(acting()):
+        item: dict[str, object] = {"title": one.hospital.name, "note": hospitals.leaving(one)}
+        there = {"url": url_for("HospitalPage.show", key=one.hospital.public_id)}
+        export = {"url": url_for("ExportPage.add"), "act": _("Ask for the export")}
+        items.append(item | (export if may("export.ask") else there))
+    return Group(_("Your hospital leaves"), items)
 
 
 def _requests() -> Group:
@@ -112,7 +154,8 @@ def _requests() -> Group:
         }
         for one in (worklist.requests(acting()) if may("request.open") else [])
     ]
-    return Group(_("Requests for access"), items)
+    everything = str(_("All requests for you")), url_for("RequestPage.list", waits="me", sort="oldest")
+    return Group(_("Requests for access"), items, more=everything if len(items) == worklist.SHOWN else None)
 
 
 def _archive() -> list[Group]:
@@ -225,7 +268,8 @@ def _print_now(patient: str) -> dict[str, object]:
     return {
         "act": _("Print the form"),
         "post": url_for("PatientPage.print_form", key=patient),
-        "once": once_key(),
+        "icon": "printer",
+        "fields": {"once": once_key()},
     }
 
 
@@ -262,7 +306,7 @@ def _to_check() -> Group:
         {
             "title": form.patient.nickname,
             "url": url_for("CheckPage.check", key=form.public_id),
-            "note": gettext("Filed by %(name)s", name=str(form.filed_by)) if form.filed_by else form.external_reference,
+            "note": gettext("Filed by %(name)s", name=doers.filer(form)),
             "tag": form.state,
             "act": _("Compare"),
         }
@@ -354,46 +398,3 @@ def _unrepresented() -> Group:
         for hospital in worklist.unrepresented(acting())
     ]
     return Group(_("Hospitals without a representative"), items)
-
-
-def _operating() -> list[Group]:
-    countries: list[dict[str, object]] = [
-        {
-            "title": names.country(country.code),
-            "url": url_for("CountryPage.show", key=country.public_id),
-            "note": _("Ages and supervisory authority are as shipped. Check them against the law."),
-            "act": _("Check"),
-        }
-        for country in worklist.unchecked_countries(acting())
-    ]
-    settings: list[dict[str, object]] = [
-        {"title": name, "note": _("Empty: no consent form prints. Fill it in among the settings of the server.")}
-        for name in worklist.empty_settings()
-    ]
-    return [
-        Group(_("Privacy policy"), _policy()),
-        Group(_("Mail that does not go"), _post()),
-        Group(_("Settings to fill in"), settings),
-        Group(_("Countries to check"), countries),
-    ]
-
-
-def _policy() -> list[dict[str, object]]:
-    """None in force: then nobody is asked to accept one."""
-    if policies.current() is not None:
-        return []
-    note = _("None is in force, so nobody is asked to accept one.")
-    return [{"title": _("Privacy policy"), "note": note, "url": url_for("PolicyVersionPage.list"), "act": _("Publish")}]
-
-
-def _post() -> list[dict[str, object]]:
-    """Mails that wait because there is no server, and those given up."""
-    outbox = messages.outbox()
-    items: list[dict[str, object]] = []
-    if outbox.waiting and not outbox.has_server and not premises().settings.demo:
-        items.append({"title": "MAIL_SERVER", "note": _("Not set, so mails wait."), "url": url_for("MailPage.list")})
-    if outbox.undelivered:
-        note = ngettext("%(num)s mail was not delivered.", "%(num)s mails were not delivered.", outbox.undelivered)
-        address = url_for("MailPage.list", state=MailState.FAILED.value)
-        items.append({"title": _("Not delivered"), "note": note, "url": address, "act": _("Look")})
-    return items

@@ -1,28 +1,29 @@
-"""Hospitals, their authorisation, their centres. Networks are ``networks``, the people in them ``people``."""
+"""Hospitals and their authorisation. Centres are ``centres``, networks ``networks``, the people in them ``people``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from flask import g
 from flask_appbuilder.models.sqla.interface import SQLAInterface
-from flask_babel import ngettext
-from sqlalchemy import func, select
+from flask_babel import format_date
+from sqlalchemy import func, literal, select
 from sqlalchemy.orm import joinedload
 from wtforms import TextAreaField
 from wtforms.validators import Length, Optional
 
+from app.act import HAS_LEFT
 from app.models import Authorisation, Centre, Country, Hospital, Mandate, Network, db
 from app.pages import names, spells
 from app.pages.base import ActForm, Page, expose, find, has_access, once_key, submitted
 from app.pages.fields import PickField, text, words
-from app.pages.lists import Filter, ListPage, offered_rows, reach, words_filter
-from app.pages.networks import CentreForm
+from app.pages.lists import Filter, ListPage, offered_rows, reach
 from app.pages.security import acting
-from app.services import networks
+from app.services import departures, endings, networks, overview
+from app.services.departures import Departure
 from app.services.spells import is_over, not_over
-from app.words import CentreKind, MandateKind, Opinion, _
+from app.words import MandateKind, Opinion, _
 
 LONGEST_NOTE = 2000
 
@@ -67,6 +68,16 @@ class AuthorisationForm(ActForm):
     )
 
 
+def leaving(departure: Departure) -> object:
+    """How a hospital stands that leaves, in a sentence."""
+    if departure.day is None:
+        return HAS_LEFT
+    return _(
+        "Leaves its last network on %(day)s. Export the consent archive, and hand the records over.",
+        day=format_date(departure.day, "long"),
+    )
+
+
 def _once_a_request(read: Callable[[], list[tuple[str, object]]]) -> Callable[[], list[tuple[str, object]]]:
     """The choices of a filter are asked for by the statement and by the page."""
 
@@ -80,7 +91,8 @@ def _once_a_request(read: Callable[[], list[tuple[str, object]]]) -> Callable[[]
 
 
 @_once_a_request
-def _countries() -> list[tuple[str, object]]:
+def countries() -> list[tuple[str, object]]:
+    """The countries with hospitals, for a filter."""
     codes = db.session.scalars(select(Country.code).join(Country.hospitals).distinct())
     return sorted(((code, names.country(code)) for code in codes), key=lambda pair: names.by_letters(str(pair[1])))
 
@@ -105,6 +117,19 @@ def _in_network(code: str) -> Any:
     return Hospital.id.in_(found.where(network.c.code == code, centre.c.ended_at.is_(None)))
 
 
+AUTHORISED: list[tuple[str, object]] = [
+    ("yes", _("In force")),
+    ("soon", _("Ends within 60 days")),
+    ("none", _("Not in force")),
+]
+
+
+def minded() -> list[tuple[str, object]]:
+    """Only who coordinates a network or represents a hospital has some to mind."""
+    mine = MandateKind.ERN_COORDINATOR, MandateKind.HOSPITAL_REPRESENTATIVE
+    return [("mine", _("Those of your mandate"))] if acting().mandates & {*mine} else []
+
+
 class HospitalPage(ListPage):
     """Healthcare providers."""
 
@@ -112,6 +137,7 @@ class HospitalPage(ListPage):
     datamodel = SQLAInterface(Hospital)
     acts: ClassVar[dict[str, str]] = {
         "list": "hospital.see",
+        "table": "hospital.see",
         "show": "hospital.see",
         "add": "hospital.add",
         "edit": "hospital.amend",
@@ -138,8 +164,12 @@ class HospitalPage(ListPage):
     order: ClassVar[tuple[Any, ...]] = (Hospital.name,)
     search_in: ClassVar[tuple[Any, ...]] = (Hospital.name, Hospital.city)
     filters = {  # noqa: RUF012
-        "country": Filter(_("Country"), _countries, _in_country),
+        "country": Filter(_("Country"), countries, _in_country),
         "network": Filter(_("Network"), network_choices, _in_network),
+        "authorised": Filter(
+            _("Authorisation"), lambda: AUTHORISED, lambda value: overview.authorised(value, acting().on)
+        ),
+        "whose": Filter(_("Which"), minded, lambda _value: overview.minded(acting()), alone=True),
     }
     load: ClassVar[tuple[Any, ...]] = (joinedload(Hospital.country), joinedload(Hospital.authorisations))
     add_form = HospitalForm
@@ -180,6 +210,7 @@ class HospitalPage(ListPage):
             "hospitals/record.html",
             record=hospital,
             standing=spells.standing(hospital),
+            leaves=[leaving(one) for one in departures.of_hospitals(select(literal(hospital.id)))],
             in_force=next((one for one in authorisations if _counts(one)), None),
             authorisations=[(one, spells.standing(one)) for one in authorisations],
             centres=[(one, spells.standing(one)) for one in centres],
@@ -194,14 +225,18 @@ class HospitalPage(ListPage):
     def end(self, key: str) -> Any:
         """End a hospital's part."""
         hospital = reach(Hospital, key, "hospital.end")
-        hanging = networks.hanging_on_hospital(hospital)
-        return spells.end(
+        return spells.wind_down(
             self,
             hospital,
-            networks.end_hospital,
-            spells.EndForm(),
+            departures.end_hospital,
+            endings.of_hospital(hospital),
             title=_("End the hospital's part"),
-            warnings=[*_what_ends(hanging), _("Nobody reaches its patients' records any more.")],
+            warnings=[
+                _(
+                    "After the last day its clinicians reach no patient’s record any more. Its representative goes on exporting "
+                    "the archive, its data-protection contact goes on recording withdrawals."
+                )
+            ],
             back=("HospitalPage.show", key),
         )
 
@@ -219,17 +254,6 @@ class HospitalPage(ListPage):
             title = _("Record the authorisation")
             return self.page("form.html", form=form, title=title, submit=title, record=hospital)
         return self.done(_("Recorded. Your hospital may enrol patients."), ".show", key=key)
-
-
-def _what_ends(hanging: Mapping[str, int]) -> list[object]:
-    """What ends with a hospital, in numbers; what it has none of is not named."""
-    centres, members, mandates = hanging["centres"], hanging["members"], hanging["mandates"]
-    told = [
-        (centres, ngettext("%(num)s centre leaves its network.", "%(num)s centres leave their networks.", centres)),
-        (members, ngettext("%(num)s membership ends.", "%(num)s memberships end.", members)),
-        (mandates, ngettext("%(num)s mandate ends.", "%(num)s mandates end.", mandates)),
-    ]
-    return [sentence for number, sentence in told if number]
 
 
 def _counts(authorisation: Authorisation) -> bool:
@@ -279,55 +303,4 @@ class AuthorisationPage(Page):
             warnings=[_("Nobody of %(hospital)s enrols patients any more.", hospital=authorisation.hospital.name)],
             back=("HospitalPage.show", authorisation.hospital.public_id),
             named=authorisation.hospital,
-        )
-
-
-class CentrePage(spells.SpellPage):
-    """Centres: units of hospitals in networks."""
-
-    route_base = "/centres"
-    datamodel = SQLAInterface(Centre)
-    acts: ClassVar[dict[str, str]] = {
-        "list": "centre.see",
-        "show": "centre.see",
-        "edit": "centre.amend",
-        "end": "centre.end",
-    }
-    list_title = _("Centres")
-    edit_title = _("Change the centre")
-    list_columns: ClassVar[list[str]] = ["name", "hospital.name", "network.name", "kind", "standing"]
-    show_columns: ClassVar[list[str]] = ["kind", "from_on", "to_on", "end_reason"]
-    label_columns: ClassVar[dict[str, object]] = {
-        "name": _("Centre"),
-        "hospital.name": _("Hospital"),
-        "network.name": _("Network"),
-        "kind": _("Kind"),
-        "standing": _("In force"),
-        "from_on": _("First day"),
-        "to_on": _("Last day"),
-        "end_reason": _("Why it ended"),
-    }
-    search_in: ClassVar[tuple[Any, ...]] = (Centre.name,)
-    filters = {"kind": words_filter(_("Kind"), Centre.kind, CentreKind)}  # noqa: RUF012
-    load: ClassVar[tuple[Any, ...]] = (joinedload(Centre.hospital), joinedload(Centre.network))
-    offered: ClassVar[tuple[str, ...]] = ("centre.amend", "centre.end", "membership.add")
-    edit_form = CentreForm
-    edit_act = staticmethod(networks.amend_centre)
-    show_template = "hospitals/centre.html"
-    empty: ClassVar[object] = _("No centre yet. Open a network to add one.")
-
-    @expose("/<key>/end", methods=["GET", "POST"])
-    @has_access
-    def end(self, key: str) -> Any:
-        """End a centre's part in its network."""
-        centre = reach(Centre, key, "centre.end")
-        number = networks.hanging_on_centre(centre)
-        return spells.end(
-            self,
-            centre,
-            networks.end_centre,
-            spells.EndForm(),
-            title=_("End the centre"),
-            warnings=[ngettext("%(num)s membership ends.", "%(num)s memberships end.", number)],
-            back=("CentrePage.show", key),
         )

@@ -28,8 +28,6 @@ class JobPage(ListPage):
     list_title = _("Background work")
     list_columns: ClassVar[list[str]] = ["kind", "state", "created_at", "finished_at"]
     show_columns: ClassVar[list[str]] = ["kind", "state"]
-    add_columns: ClassVar[list[str]] = []
-    edit_columns: ClassVar[list[str]] = []
     label_columns: ClassVar[dict[str, object]] = {
         "kind": _("What"),
         "state": _("State"),

@@ -84,8 +84,6 @@ class LetterPage(ListPage):
         "person": _("Searched by"),
     }
     show_columns: ClassVar[list[str]] = ["reason", "received_on"]
-    add_columns: ClassVar[list[str]] = []
-    edit_columns: ClassVar[list[str]] = []
     load: ClassVar[tuple[Any, ...]] = (joinedload(Letter.person), joinedload(Letter.hospital))
     empty: ClassVar[object] = _(
         "No letter here yet. When a patient writes to the hospital’s data-protection contact, the contact records it here."
@@ -134,7 +132,7 @@ class LetterPage(ListPage):
         found = [one for record in letter.records if (one := _found(record)) is not None]
         for thing in [one.record for one in found] or [letter]:
             audit.note(acting(), "letter.open", thing)
-        shown: Response = self.page("letters/letter.html", letter=letter, found=found, offered=OFFERED, **given)
+        shown: Response = self.page("letters/letter.html", letter=letter, found=found, **given)
         return shown
 
     def _letter(self, key: str) -> Letter:

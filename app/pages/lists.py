@@ -7,6 +7,7 @@ answers through our templates. Lists are paged by key, so that page 400 costs wh
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple
@@ -16,14 +17,17 @@ from flask_appbuilder import ModelView
 from flask_babel.speaklater import LazyString
 from sqlalchemy import ColumnElement, Select, func, literal, or_, select, tuple_
 
-from app import access, sight
-from app.errors import Conflict, NotAllowed
+from app import rights, sight
+from app.act import why_not
+from app.errors import Conflict
 from app.labels import LABELS
 from app.models import db
+from app.pages import downloads
 from app.pages.base import ActForm, Page, allowed, expose, find, has_access, may, offer, once_key, submitted
 from app.pages.security import acting
 from app.words import _
 
+logging.getLogger("flask_appbuilder.models.filters").setLevel(logging.ERROR)  # its own filters are on no page of ours
 PAGE_ROWS = 25
 MOST_COUNTED = 1000
 
@@ -36,12 +40,16 @@ class Told(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """One way to narrow a list: its label, what can be chosen (value, label), the clause of a choice, what no choice is called."""
+    """One way to narrow a list: its label, what can be chosen (value, label), the clause of a choice, what none is called.
+
+    ``alone``: it is offered although there is a single choice.
+    """
 
     label: object
     choices: Callable[[], list[tuple[str, object]]]
     where: Callable[[str], ColumnElement[bool]]
     none: object | None = None
+    alone: bool = False
 
 
 def words_filter(label: object, column: Any, kinds: Iterable[StrEnum]) -> Filter:
@@ -54,10 +62,12 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
     """A table as pages. Name the columns; each subclass is a table of contents without logic."""
 
     list_columns: ClassVar[list[str]]
+    table_columns: ClassVar[tuple[str, ...]] = ()  # what a downloaded table has beside them
     order: ClassVar[tuple[Any, ...]] = ()  # columns, ascending; none: the newest first
     search_in: ClassVar[tuple[Any, ...]] = ()
     filters: ClassVar[dict[str, Filter]] = {}
     offered: ClassVar[tuple[str, ...]] = ()  # acts a record's page offers
+    picked: ClassVar[str] = ""  # the act that can be done to several rows ticked in the list
     load: ClassVar[tuple[Any, ...]] = ()  # eager loads
     join: ClassVar[tuple[Any, ...]] = ()  # relations the search looks into
     add_act: ClassVar[Callable[..., Any] | None] = None
@@ -71,9 +81,12 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
     show_template = "record.html"
 
     def _init_properties(self) -> None:
-        """Keep Flask-AppBuilder from offering every column to the search."""
-        self.search_columns = [next(iter(self.datamodel.list_columns))]
+        """Keep Flask-AppBuilder from offering every column to the search, and to forms that no act opens."""
+        self.search_columns = ["public_id"]
         super()._init_properties()
+        for name in ("add", "edit"):
+            if name not in self.acts:
+                setattr(self, f"{name}_columns", [])
 
     def _init_forms(self) -> None:
         """Give a form that Flask-AppBuilder made what every form of ours carries."""
@@ -91,6 +104,19 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
         """The records one may see, a page of them."""
         rows, older, newer, count = self._page_of(self._found())
         return self.page(self.list_template, rows=rows, older=older, newer=newer, count=count)
+
+    @expose("/table.csv")
+    @has_access
+    def table(self) -> Any:
+        """The whole list as it is narrowed and sorted, as a file; of pages that declare it."""
+        key = (*self.ordered(), self.datamodel.obj.id)
+        order = [column.asc() if self.ordered() else column.desc() for column in key]
+        found = self._found().with_only_columns(self.datamodel.obj.id).order_by(*order)
+        return downloads.send(self, found, self.acts["table"])
+
+    def table_heads(self) -> dict[str, str]:
+        """The columns of the file, each with the words above it."""
+        return {name: str(self.label_columns[name]) for name in (*self.columns(), *self.table_columns)}
 
     def _found(self) -> Select[Any]:
         table = self.datamodel.obj
@@ -166,18 +192,25 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
             statement = statement.where(further)
         down = downwards != backwards
         order = [column.desc() if down else column.asc() for column in key]
-        needs, shown = self.needs(), statement.with_only_columns(table, counted).order_by(*order).limit(PAGE_ROWS + 1)
+        beside = (counted, *self._pickable())
+        needs, shown = self.needs(), statement.with_only_columns(table, *beside).order_by(*order).limit(PAGE_ROWS + 1)
         if needs:  # what the rows show is joined to this page of them, not to all that were found
             page = shown.with_only_columns(table.id).subquery()
-            shown = select(table, counted).join(page, page.c.id == table.id).order_by(*order).options(*needs)
+            shown = select(table, *beside).join(page, page.c.id == table.id).order_by(*order).options(*needs)
         found = db.session.execute(shown).unique().all()
         rows, count = [row[0] for row in found], found[0][1] if found else None
+        for row in found:
+            offer(row[0], [self.picked] if row[2:] == (True,) else [])
         more, rows = len(rows) > PAGE_ROWS, rows[:PAGE_ROWS]
         if backwards:
             rows.reverse()
         older = rows[-1].public_id if rows and (more or backwards) else None
         newer = rows[0].public_id if rows and edge is not None and (more or not backwards) else None
         return rows, older, newer, count
+
+    def _pickable(self) -> tuple[Any, ...]:
+        """Whether a row can be ticked, as a column of the page's own SELECT."""
+        return (rights.right_here(acting(), self.picked),) if self.picked and may(self.picked) else ()
 
     def _edge(self, public_id: str, key: tuple[Any, ...]) -> Any:
         """The sort key of the row a page starts from."""
@@ -291,13 +324,13 @@ def reach(table: type[Any], key: str, act: str, *offered: str, options: Iterable
     """
     record = find(table, key, act, *offered, options=options)
     if not allowed(act, record):
-        raise NotAllowed(_("Your role does not allow this here."))
+        raise why_not(acting(), act, record.id)
     return record
 
 
 def offered_rows(statement: Select[Any], *acts: str) -> list[Any]:
     """The records a statement finds, each with the acts the actor may do on it."""
-    columns = [access.right_here(acting(), act).label(f"may_{n}") for n, act in enumerate(acts)]
+    columns = [rights.right_here(acting(), act).label(f"may_{n}") for n, act in enumerate(acts)]
     rows = db.session.execute(statement.add_columns(*columns)).unique().all()
     for row in rows:
         offer(row[0], [act for act, yes in zip(acts, row[1:], strict=True) if yes])

@@ -10,13 +10,16 @@ from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
 from app import sight
-from app.errors import NotFound
+from app.errors import Incomplete, NotFound
 from app.models import Person, db
-from app.pages import eu_logins
-from app.pages.base import ActForm, Page, expose, find, has_access, inside, submitted
+from app.pages.arrivals import ArrivalPage
+from app.pages.base import ActForm, Page, expose, find, has_access, inside, may, submitted
 from app.pages.browsers import here
+from app.pages.cas_logins import CasPage
+from app.pages.eu_logins import EuLoginPage
+from app.pages.proving import asked_to_prove, site
 from app.pages.security import acting
-from app.services import accounts, links, logins
+from app.services import accounts, links, logins, proving
 from app.words import _
 
 
@@ -49,7 +52,7 @@ class LoginPage(Page):
 
     route_base = ""
     default_view = "login"
-    open_to_all: ClassVar[set[str]] = {"login", "link", "language", "logout"}
+    open_to_all: ClassVar[set[str]] = {"login", "passkey", "passkey_question", "link", "language", "logout"}
 
     @expose("/login/", methods=["GET", "POST"])
     def login(self) -> Any:
@@ -63,13 +66,37 @@ class LoginPage(Page):
             return self.page(
                 "login.html",
                 form=form,
+                passkeys=form is not None and site().takes_passkeys,
                 people=_demo_people() if settings.demo else [],
-                eu_login=eu_logins.provider() is not None,
-                left=request.args.get("left") == eu_logins.BY_EU_LOGIN,
-                goodbye=eu_logins.goodbye() if "left" in request.args else None,
+                ways=_ways(),
+                **_left(),
             )
         here().sign_in(token)
         return redirect(inside(request.args.get("next")))
+
+    @expose("/login/passkey", methods=["POST"])
+    def passkey(self) -> Any:
+        """Enter with a passkey alone: it says who, and that it verified them."""
+        if not current_app.config["SETTINGS"]["PASSWORD_LOGIN"]:
+            raise NotFound
+        if here().person is not None:
+            return redirect(inside(request.args.get("next")))
+        address = request.remote_addr or ""
+        try:
+            person = proving.by_passkey(request.form.get("answer", ""), site(), address)
+        except Incomplete as refusal:
+            flash(str(refusal), "bad")
+            return redirect(url_for(".login", next=request.args.get("next")))
+        browser = request.user_agent.string
+        here().sign_in(logins.start(person, address, browser, here().beginning(), two_factors=True))
+        return redirect(inside(request.args.get("next")))
+
+    @expose("/login/passkey/question", methods=["POST"])
+    def passkey_question(self) -> Any:
+        """What any passkey for this place is asked to sign."""
+        if not current_app.config["SETTINGS"]["PASSWORD_LOGIN"]:
+            raise NotFound
+        return asked_to_prove(None)
 
     def _token(self, form: LoginForm | None) -> str | None:
         """Enter by a password, where passwords are used."""
@@ -91,7 +118,8 @@ class LoginPage(Page):
             ).one_or_none()
         if person is None or not person.active or person.disabled_at is not None:
             return None
-        return logins.start(person, request.remote_addr or "", request.user_agent.string, here().beginning())
+        browser = request.user_agent.string
+        return logins.start(person, request.remote_addr or "", browser, here().beginning(), two_factors=False)
 
     @expose("/logout/", methods=["POST"])
     def logout(self) -> Any:
@@ -110,7 +138,7 @@ class LoginPage(Page):
         if chosen in current_app.config["LANGUAGES"]:
             here()["locale"] = chosen
             person = here().person
-            if person is not None:
+            if person is not None and may("person.prefer"):
                 accounts.prefer(acting(), find(Person, person.public_id), language=chosen)
         return redirect(inside(request.form.get("next")))
 
@@ -157,6 +185,23 @@ class PasswordPage(Page):
         if saved is None:
             return self.page("password.html", form=form, title=_("Change your password"), owner=None)
         return self.done(_("Your password is changed. Your other logins have ended."), "HomePage.index")
+
+
+def _elsewhere() -> list[type[ArrivalPage]]:
+    """The ways in through somebody who vouches, those the settings name."""
+    return [page for page in (EuLoginPage, CasPage) if page.provider() is not None]
+
+
+def _ways() -> list[tuple[str, object]]:
+    """Where each of them begins, and what its button says."""
+    labels = (_("Sign in with EU Login"), _("Sign in with EU Login (CAS)"))
+    return [(f"{page.__name__}.leave", label) for page, label in zip(_elsewhere(), labels, strict=False)]
+
+
+def _left() -> dict[str, object]:
+    """Whether somebody has just signed out here who came through one of them, and where it is left."""
+    found = [page.provider() for page in _elsewhere() if page.by == request.args.get("left")]
+    return {"left": bool(found), "goodbye": found[0].leaving() if found and found[0] else None}
 
 
 def _demo_people() -> list[Person]:

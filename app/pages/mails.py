@@ -9,13 +9,13 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from app.models import Mail, Person, db
+from app.models import Mail, db
 from app.outside.mails import as_html, as_text
 from app.pages.base import Page, expose, find, has_access, sent_version
 from app.pages.lists import ListPage, reach, words_filter
-from app.pages.security import acting
+from app.pages.security import acting, me
 from app.services import messages
-from app.services.mail_kinds import KINDS
+from app.services.mail_kinds import KINDS, is_readable
 from app.words import MailState, _, p_
 
 SHOWN = 20
@@ -70,8 +70,7 @@ class OwnMailPage(Page):
         optional = [name for name, kind in KINDS.items() if kind.optional]
         if request.method == "POST":
             wanted = set(request.form.getlist("wanted"))
-            person = find(Person, db.session.get_one(Person, acting().user_id).public_id)
-            messages.choose(acting(), person, off=[name for name in optional if name not in wanted])
+            messages.choose(acting(), me(), off=[name for name in optional if name not in wanted])
             return self.done(_("Saved."), ".choose")
         mine = select(Mail).where(Mail.person_id == acting().user_id).order_by(Mail.id.desc()).limit(SHOWN)
         return self.page(
@@ -92,8 +91,6 @@ class MailPage(ListPage):
     list_title = _("Mail")
     list_columns: ClassVar[list[str]] = ["kind", "person", "state", "written_at"]
     show_columns: ClassVar[list[str]] = ["kind", "person", "state", "written_at"]
-    add_columns: ClassVar[list[str]] = []
-    edit_columns: ClassVar[list[str]] = []
     label_columns: ClassVar[dict[str, object]] = {
         "kind": _("What"),
         "person": p_("of a mail", "To"),
@@ -117,7 +114,7 @@ class MailPage(ListPage):
     def show(self, key: str) -> Any:
         """A mail as its receiver reads it."""
         mail = find(Mail, key, "mail.send-again", options=self.load)
-        words = messages.words_of(mail, mail.person) if mail.kind in KINDS else None
+        words = messages.words_of(mail, mail.person) if is_readable(mail.kind, mail.facts) else None
         return self.page(
             "mails/mail.html",
             record=mail,

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from typing import Any, ClassVar
 
+from flask import request
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import get_locale
 from sqlalchemy import func
@@ -22,12 +23,13 @@ from app.models import (
     today,
 )
 from app.pages import names, spells
-from app.pages.base import expose, has_access
+from app.pages.base import ActForm, expose, has_access, submitted
 from app.pages.fields import text
 from app.pages.lists import reach, words_filter
-from app.pages.memberships import AppointForm, PlacePage, appoint, place_field, still
+from app.pages.memberships import AppointForm, PlacePage, appoint, place_field
 from app.pages.people import NAME
-from app.services import people
+from app.pages.security import acting
+from app.services import guests, people
 from app.services.accounts import Typed
 from app.services.people import GUEST_DAYS
 from app.services.spells import not_over
@@ -89,6 +91,14 @@ class GuestForm(AppointForm):
         return Typed(**vars(known) | {"institution": self.institution.data, "country_code": self.country_code.data})
 
 
+class ExtendForm(ActForm):
+    """Until when a guest stays."""
+
+    last_day = spells.day(
+        _("Last day"), hint=_("At most %(days)s days from today.", days=GUEST_DAYS), default=guests.latest
+    )
+
+
 NO_COUNTRIES = {"EU", "EZ", "UN", "XA", "XB", "XK", "ZZ", "QO"}
 """What Babel names beside countries."""
 
@@ -109,8 +119,10 @@ class MandatePage(PlacePage):
     datamodel = SQLAInterface(Mandate)
     acts: ClassVar[dict[str, str]] = {
         "list": "mandate.see",
+        "table": "mandate.see",
         "show": "mandate.see",
         "end": "mandate.end",
+        "extend": "mandate.extend",
         "appoint_coordinator": "mandate.appoint-coordinator",
         "appoint_hub": "mandate.appoint-hub",
         "appoint_representative": "mandate.appoint-representative",
@@ -134,7 +146,7 @@ class MandatePage(PlacePage):
     search_in: ClassVar[tuple[Any, ...]] = (NAME,)
     join: ClassVar[tuple[Any, ...]] = (Mandate.person,)
     filters = {  # noqa: RUF012
-        "when": still(Mandate),
+        "when": spells.still(Mandate),
         "kind": words_filter(_("Mandate"), Mandate.kind, MandateKind),
     }
     load: ClassVar[tuple[Any, ...]] = (
@@ -142,7 +154,7 @@ class MandatePage(PlacePage):
         joinedload(Mandate.hospital),
         joinedload(Mandate.network),
     )
-    offered: ClassVar[tuple[str, ...]] = ("mandate.end",)
+    offered: ClassVar[tuple[str, ...]] = ("mandate.extend", "mandate.end")
     show_template = "people/place.html"
     empty: ClassVar[object] = _("No mandate here yet.")
 
@@ -194,6 +206,20 @@ class MandatePage(PlacePage):
         form = GuestForm()
         form.country_code.choices = territories()
         return appoint(self, form, people.admit_guest, "place", title=_("Admit a guest"))
+
+    @expose("/<key>/extend", methods=["GET", "POST"])
+    @has_access
+    def extend(self, key: str) -> Any:
+        """Let a guest stay longer."""
+        mandate, form = reach(Mandate, key, "mandate.extend", options=self.load), ExtendForm()
+        if request.method == "GET":
+            form.seen.data = str(mandate.version)
+        seen = form.words()["seen"]
+        saved = submitted(form, lambda: guests.extend(acting(), mandate, **form.given(), seen=seen))
+        if saved is None:
+            title = _("Extend the stay")
+            return self.page("form.html", form=form, title=title, submit=title, record=mandate)
+        return self.done(_("Extended. The guest is told by mail."), ".show", key=key)
 
     @expose("/<key>/end", methods=["GET", "POST"])
     @has_access

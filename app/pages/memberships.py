@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from flask import request
+from flask import redirect, request, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
-from sqlalchemy import Select, select
+from sqlalchemy import Select, and_, select
 from sqlalchemy.orm import joinedload
 
-from app import access
+from app import rights
 from app.models import (
     Centre,
     Hospital,
@@ -18,15 +18,16 @@ from app.models import (
     Network,
     db,
 )
-from app.pages import spells
-from app.pages.base import ActForm, Page, expose, has_access, may, once_key, submitted
+from app.pages import endings, histories, spells
+from app.pages.base import ActForm, Page, expose, find, has_access, may, once_key, submitted
 from app.pages.fields import PickField, text
 from app.pages.hospitals import network_choices
 from app.pages.lists import Filter, prefill, reach
 from app.pages.people import NAME, email_field
 from app.pages.security import acting
-from app.services import entries, people
+from app.services import entries, hanging, people
 from app.services.accounts import Typed
+from app.services.endings import of_memberships
 from app.services.spells import not_over
 from app.words import _
 
@@ -88,14 +89,6 @@ def appoint(page: Page, form: AppointForm, perform: Callable[..., Any], place: s
     return page.done(sentence, ".show", key=made.public_id)
 
 
-SPELLS: list[tuple[str, object]] = [("now", _("In force or to begin")), ("over", _("Ended"))]
-
-
-def still(table: type[Any]) -> Filter:
-    """Whether a spell is over, as a filter."""
-    return Filter(_("When"), lambda: SPELLS, lambda value: not_over(table) if value == "now" else ~not_over(table))
-
-
 class PlacePage(spells.SpellPage):
     """People's places: their names are theirs, or nobody's whom the reader may know."""
 
@@ -106,11 +99,18 @@ class PlacePage(spells.SpellPage):
         if not acts:
             return []
         places = [
-            select(access.on(act).id).where(access.right(acting(), act)).limit(1).scalar_subquery()
+            select(rights.on(act).id).where(rights.right(acting(), act)).limit(1).scalar_subquery()
             for act in acts.values()
         ]
         found = db.session.execute(select(*places)).one()
         return [method for method, place in zip(acts, found, strict=True) if place is not None]
+
+    @expose("/<key>")
+    @has_access
+    def show(self, key: str) -> Any:
+        """A membership or a mandate, with what has happened to it."""
+        record = find(self.datamodel.obj, key, *self.offered, options=self.load)
+        return self.page(self.show_template, record=record, history=histories.of_place(record))
 
     def named(self, record: Any) -> object:
         """Whose it is."""
@@ -163,6 +163,11 @@ def _member_of(code: str) -> Any:
     return Membership.centre_id.in_(found.where(network.c.code == code))
 
 
+def _on(membership: Membership) -> list[object]:
+    """What hangs on the person of one membership."""
+    return hanging.on_people(of_memberships([membership.id]))
+
+
 class MembershipPage(PlacePage):
     """Who belongs to which centre."""
 
@@ -172,10 +177,13 @@ class MembershipPage(PlacePage):
     datamodel = SQLAInterface(Membership)
     acts: ClassVar[dict[str, str]] = {
         "list": "membership.see",
+        "table": "membership.see",
         "show": "membership.see",
         "add": "membership.add",
         "edit": "membership.amend",
         "end": "membership.end",
+        "end_picked": "membership.end",
+        "unpicked": "membership.end",
         "confirm": "membership.confirm-employment",
     }
     list_title = _("Memberships")
@@ -216,7 +224,7 @@ class MembershipPage(PlacePage):
     search_in: ClassVar[tuple[Any, ...]] = (NAME,)
     join: ClassVar[tuple[Any, ...]] = (Membership.person,)
     filters = {  # noqa: RUF012
-        "when": still(Membership),
+        "when": spells.still(Membership),
         "network": Filter(_("Network"), network_choices, _member_of),
     }
     load: ClassVar[tuple[Any, ...]] = (
@@ -225,10 +233,15 @@ class MembershipPage(PlacePage):
         joinedload(Membership.centre).joinedload(Centre.network),
     )
     offered: ClassVar[tuple[str, ...]] = ("membership.amend", "membership.end", "membership.confirm-employment")
+    picked: ClassVar[str] = "membership.end"
     edit_form = DatesForm
     edit_act = staticmethod(people.amend_membership)
     show_template = "people/place.html"
     empty: ClassVar[object] = _("No membership yet. A hospital's representative adds its clinicians.")
+
+    def _pickable(self) -> tuple[Any, ...]:
+        """One's own is ended on its page alone, where one sees what hangs on it."""
+        return tuple(and_(one, Membership.person_id != acting().user_id) for one in super()._pickable())
 
     @expose("/add", methods=["GET", "POST"])
     @has_access
@@ -241,15 +254,29 @@ class MembershipPage(PlacePage):
     def end(self, key: str) -> Any:
         """End a membership."""
         membership = reach(Membership, key, "membership.end", options=self.load)
-        return spells.end(
+        return spells.wind_down(
             self,
             membership,
             people.end_membership,
-            spells.EndForm(),
+            of_memberships([membership.id]),
             title=_("End the membership"),
             warnings=[_("The rights in this centre end, in open logins too, and grants to assistants with them.")],
             back=("MembershipPage.show", key),
         )
+
+    @expose("/end", methods=["POST"])
+    @has_access
+    def end_picked(self) -> Any:
+        """End the memberships ticked in the list, each by itself."""
+        warnings = [_("The rights in these centres end, in open logins too, and grants to assistants with them.")]
+        title = _("End the memberships")
+        return endings.end_picked(self, people.end_membership, _on, title=title, warnings=warnings)
+
+    @expose("/end")
+    @has_access
+    def unpicked(self) -> Any:
+        """Whoever comes back to the address of what was ticked finds the list."""
+        return redirect(url_for(".list"))
 
     @expose("/<key>/confirm-employment", methods=["GET", "POST"])
     @has_access

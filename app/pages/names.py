@@ -7,6 +7,8 @@ import unicodedata
 from babel import Locale
 from flask_babel import get_locale
 
+from app.words import SPOKEN
+
 
 def country(code: str) -> str:
     """A country by the name the reader's language gives it."""
@@ -16,6 +18,11 @@ def country(code: str) -> str:
 def languages(codes: str) -> str:
     """Languages, given as codes with commas between them, by the names the reader's language gives them."""
     return ", ".join(_language(code) for code in codes.replace(" ", "").split(","))
+
+
+def spoken() -> list[tuple[str, str]]:
+    """The languages people work in: code and name, in the order of the names."""
+    return sorted(((code, _language(code)) for code in SPOKEN), key=lambda pair: by_letters(pair[1]))
 
 
 def both(code: str, own: str) -> str:

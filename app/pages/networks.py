@@ -1,11 +1,11 @@
-"""Countries, networks with their thematic areas, registries. Hospitals and centres are ``hospitals``."""
+"""Countries, networks with their thematic areas. Registries, hospitals, centres and expert groups have their own files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from flask import redirect, url_for
+from flask import redirect, request, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import joinedload
@@ -13,12 +13,15 @@ from wtforms import BooleanField, IntegerField
 from wtforms.validators import InputRequired, NumberRange, Optional
 
 from app.models import Centre, Country, Hospital, Mandate, Network, Registry, ThematicArea, db
+from app.pages import groups as group_pages
 from app.pages import names, spells
 from app.pages.base import ActForm, allowed, expose, find, has_access, offer, once_key, submitted
-from app.pages.fields import PickField, text, words
+from app.pages.fields import PickField, long_text, text, words
+from app.pages.hospitals import authorised_until
 from app.pages.lists import ListPage, offered_rows, reach
+from app.pages.registries import RegistryForm
 from app.pages.security import acting
-from app.services import networks
+from app.services import departures, endings, groups, networks
 from app.services.spells import not_over
 from app.words import CentreKind, MandateKind, _
 
@@ -114,25 +117,23 @@ class NetworkForm(ActForm):
     website = text(_("Website"), 200, required=False, hint=_("Such as www.example.org."))
 
 
+class DescribeForm(ActForm):
+    """What a network says of itself."""
+
+    description = long_text(_("What the network does"), _("Everybody signed in reads it."), 2000, required=False)
+    helpdesk = text(
+        _("Helpdesk"),
+        200,
+        required=False,
+        hint=_("The e-mail address of a function, not of a person. Everybody reads it."),
+    )
+    answers_ukrainian = BooleanField(_("Ready to answer Ukrainian cases"))
+
+
 class AreaForm(ActForm):
     """A thematic area."""
 
     name = text(_("Name"), 150)
-
-
-class RegistryWords(ActForm):
-    """What a form says of a registry."""
-
-    name = text(_("Name"), 150)
-    controller = text(_("Controller"), 200, hint=_("Who answers for the data in the registry."))
-    country = PickField(_("Country"), "country.see", describe=lambda c: names.country(c.code), by_name=True)
-
-
-class RegistryForm(RegistryWords):
-    """A new registry."""
-
-    from_on = spells.first_day()
-    to_on = spells.last_day()
 
 
 class CentreForm(ActForm):
@@ -161,9 +162,12 @@ class NetworkPage(ListPage):
         "list": "network.see",
         "show": "network.see",
         "edit": "network.amend",
+        "end": "network.end",
         "add_area": "area.add",
         "add_registry": "registry.add",
         "add_centre": "centre.add",
+        "add_group": "group.add",
+        "describe": "network.describe",
     }
     list_title = _("Networks")
     edit_title = _("Change the network")
@@ -179,8 +183,15 @@ class NetworkPage(ListPage):
     @has_access
     def show(self, key: str) -> Any:
         """A network: areas, centres, registries, who coordinates it."""
-        may_do = ("network.amend", "area.add", "registry.add", "centre.add", "mandate.appoint-coordinator")
-        network = find(Network, key, *may_do)
+        may_do = (
+            "network.amend",
+            "network.end",
+            "area.add",
+            "registry.add",
+            "centre.add",
+            "mandate.appoint-coordinator",
+        )
+        network = find(Network, key, *may_do, "network.describe", "group.add")
         areas = offered_rows(
             select(ThematicArea).where(ThematicArea.network_id == network.id).order_by(ThematicArea.name)
         )
@@ -192,18 +203,56 @@ class NetworkPage(ListPage):
             .join(Centre.hospital)
             .where(Centre.network_id == network.id)
             .order_by(Hospital.name, Centre.id)
-            .options(joinedload(Centre.hospital))
+            .options(
+                joinedload(Centre.hospital).joinedload(Hospital.country),
+                joinedload(Centre.hospital).selectinload(Hospital.authorisations),
+            )
         )
         return self.page(
             "networks/record.html",
             record=network,
+            stands=spells.standing(network),
             areas=areas,
-            centres=[(centre, spells.standing(centre)) for centre in centres],
+            countries=_by_country(centres),
+            groups=group_pages.of_network(network),
             registries=offered_rows(
                 select(Registry).where(Registry.network_id == network.id, not_over(Registry)).order_by(Registry.name)
             ),
             coordinators=_coordinators(network),
         )
+
+    @expose("/<key>/describe", methods=["GET", "POST"])
+    @has_access
+    def describe(self, key: str) -> Any:
+        """A form for what the network says of itself."""
+        network = reach(Network, key, "network.describe")
+        form = DescribeForm(obj=network)
+        if request.method == "GET":
+            form.seen.data = str(network.version)
+        saved = submitted(form, lambda: groups.describe(acting(), network, **form.given(), seen=form.words()["seen"]))
+        if saved is None:
+            return self.page("form.html", form=form, title=_("Describe the network"), record=network)
+        return self.done(self.edited, ".show", key=key)
+
+    @expose("/<key>/end", methods=["GET", "POST"])
+    @has_access
+    def end(self, key: str) -> Any:
+        """End a network."""
+        network = reach(Network, key, "network.end")
+        return spells.wind_down(
+            self,
+            network,
+            departures.end_network,
+            endings.of_network(network),
+            title=_("End the network"),
+            back=("NetworkPage.show", key),
+        )
+
+    @expose("/<key>/add-group", methods=["GET", "POST"])
+    @has_access
+    def add_group(self, key: str) -> Any:
+        """A form that makes an expert group."""
+        return group_pages.add(self, key)
 
     @expose("/<key>/add-area", methods=["GET", "POST"])
     @has_access
@@ -231,6 +280,15 @@ class NetworkPage(ListPage):
         if made is None:
             return self.page("form.html", form=form, title=title, submit=title, record=network)
         return self.done(self.added, ".show", key=key)
+
+
+def _by_country(centres: list[Centre]) -> list[tuple[str, list[tuple[Centre, spells.Standing, object]]]]:
+    """Centres by the name of their country, each with how it stands and whether its hospital may enrol."""
+    found: dict[str, list[tuple[Centre, spells.Standing, object]]] = {}
+    for centre in centres:
+        told = centre, spells.standing(centre), authorised_until(centre.hospital)
+        found.setdefault(names.country(centre.hospital.country.code), []).append(told)
+    return sorted(found.items(), key=lambda pair: names.by_letters(pair[0]))
 
 
 def _coordinators(network: Network) -> list[Mandate]:
@@ -261,53 +319,3 @@ class AreaPage(ListPage):
         """Its network's page."""
         area = find(ThematicArea, key, options=[joinedload(ThematicArea.network)])
         return redirect(url_for("NetworkPage.show", key=area.network.public_id))
-
-
-class RegistryPage(spells.SpellPage):
-    """Registries a patient may agree to."""
-
-    route_base = "/registries"
-    datamodel = SQLAInterface(Registry)
-    acts: ClassVar[dict[str, str]] = {
-        "list": "registry.amend",
-        "show": "registry.see",
-        "edit": "registry.amend",
-        "end": "registry.end",
-    }
-    list_title = _("Registries")
-    edit_title = _("Change the registry")
-    list_columns: ClassVar[list[str]] = ["name", "controller", "country.code", "network.name", "standing"]
-    show_columns: ClassVar[list[str]] = ["controller", "country.code", "network.name", "from_on", "to_on", "end_reason"]
-    label_columns: ClassVar[dict[str, object]] = {
-        "name": _("Name"),
-        "controller": _("Controller"),
-        "country.code": _("Country"),
-        "network.name": _("Network"),
-        "standing": _("In force"),
-        "from_on": _("First day"),
-        "to_on": _("Last day"),
-        "end_reason": _("Why it ended"),
-    }
-    formatters_columns: ClassVar[dict[str, Any]] = {"country.code": names.country}
-    order: ClassVar[tuple[Any, ...]] = (Registry.name,)
-    search_in: ClassVar[tuple[Any, ...]] = (Registry.name, Registry.controller)
-    load: ClassVar[tuple[Any, ...]] = (joinedload(Registry.network), joinedload(Registry.country))
-    offered: ClassVar[tuple[str, ...]] = ("registry.amend", "registry.end")
-    empty: ClassVar[object] = _("No registry yet. Open a network to add one.")
-    edit_form = RegistryWords
-    edit_act = staticmethod(networks.amend_registry)
-    show_template = "networks/registry.html"
-
-    @expose("/<key>/end", methods=["GET", "POST"])
-    @has_access
-    def end(self, key: str) -> Any:
-        """End a registry."""
-        return spells.end(
-            self,
-            reach(Registry, key, "registry.end"),
-            networks.end_registry,
-            spells.EndForm(),
-            title=_("End the registry"),
-            warnings=[_("No new form names it. What patients agreed to before stays on their forms.")],
-            back=("RegistryPage.show", key),
-        )

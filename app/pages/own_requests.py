@@ -6,31 +6,20 @@ from typing import Any, ClassVar
 
 from flask import redirect, request, url_for
 from sqlalchemy.orm import joinedload
-from wtforms import TextAreaField
-from wtforms.validators import DataRequired, Length
 
 from app.labels import LABELS
 from app.models import Centre, MembershipRequest
 from app.pages import names, request_words
 from app.pages.base import ActForm, Page, expose, has_access, sent_version, submitted
+from app.pages.fields import long_text
 from app.pages.lists import reach
 from app.pages.security import acting
-from app.pages.sign_up import LONGEST_REASON, WAYS, goes_on, journey
+from app.pages.sign_up import WAYS, goes_on, journey
 from app.services import requests
 from app.words import RequestKind, RequestState, _
 
 LOAD = (joinedload(MembershipRequest.hospital), joinedload(MembershipRequest.centre).joinedload(Centre.network))
 DRAFT = RequestState.DRAFT
-
-
-def long_text(label: object, hint: object = "") -> Any:
-    """Some sentences."""
-    checks = [
-        DataRequired(_("Fill this in.")),
-        Length(max=LONGEST_REASON, message=_("Use at most %(count)s characters.", count=LONGEST_REASON)),
-    ]
-    filters = [lambda typed: (typed or "").strip() or None]
-    return TextAreaField(label, description=hint, validators=checks, filters=filters)
 
 
 class AnswerForm(ActForm):
@@ -57,13 +46,10 @@ class OwnRequestPage(Page):
     @has_access
     def list(self) -> Any:
         """What one has asked for, the newest first."""
-        rows = [(one, request_words.title(one), self._note(one)) for one in requests.of_person(acting())]
+        found = requests.of_person(acting())
+        told = zip(found, request_words.deciding_each(found), strict=True)
+        rows = [(one, request_words.title(one), _note(one, deciding)) for one, deciding in told]
         return self.page("sign_up/list.html", rows=rows)
-
-    def _note(self, one: MembershipRequest) -> object:
-        if one.state is DRAFT:
-            return _("Begun, not sent yet.")
-        return one.decision_reason or one.question or request_words.deciding(one) or ""
 
     @expose("/<key>")
     @has_access
@@ -133,6 +119,10 @@ class OwnRequestPage(Page):
         """Give a request up."""
         requests.withdraw(acting(), self._found(key, "request.withdraw"), seen=sent_version())
         return self.done(_("Withdrawn."), ".list")
+
+
+def _note(one: MembershipRequest, deciding: object) -> object:
+    return _("Begun, not sent yet.") if one.state is DRAFT else one.decision_reason or one.question or deciding or ""
 
 
 def answers(one: MembershipRequest) -> list[tuple[object, object]]:

@@ -15,6 +15,7 @@ from app.pages import names
 from app.pages.base import ActForm
 from app.pages.fields import PickField, not_in_the_future, text, words
 from app.pages.own_text_words import label_of
+from app.services.own_texts import RETIRING
 from app.words import Opinion, Renews, Variant, _
 
 
@@ -100,9 +101,28 @@ class SendBackForm(ActForm):
 
 
 class RetireForm(ActForm):
-    """Why a text is retired."""
+    """Why a text is retired, and whether the standard text does something else with the data."""
 
     reason = text(_("Reason"), 300)
+    renews = words(
+        _("Does the standard text do something else with the data?"),
+        RETIRING,
+        hint=_(
+            "Compared with your text: what the data are used for, who receives them, how long they are kept. If yes, whoever"
+            " signed your text is due for renewal from today; until then education and registries are paused for them, and"
+            " care goes on."
+        ),
+    )
+    renews_because = text(
+        _("What has changed"),
+        300,
+        required=False,
+        hint=_("If yes: one sentence in plain words. Clinicians read it beside each form to renew."),
+    )
+
+    def keep_only_the_reason(self) -> None:
+        """Nobody prints the standard text in its place."""
+        del self.renews, self.renews_because
 
 
 # --- the text itself ----------------------------------------------------------------------------------------------------

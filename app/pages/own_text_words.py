@@ -95,9 +95,10 @@ def renewing(own: OwnText) -> dict[str, Any]:
     """What a proposal says of the forms signed before: how many are due for renewal, and what speaks against a no."""
     if own.state is OwnTextState.DRAFT:
         return {}
+    waiting = text_changes.waiting_after(own) if own.state is OwnTextState.PROPOSED else None
     if own.renews is Renews.NOBODY:
-        return {"touched": [PART_WORDS[name] for name in text_changes.touched(own)]}
-    return {"forms": text_changes.how_many(own) if own.state is OwnTextState.PROPOSED else None}
+        return {"touched": [PART_WORDS[name] for name in text_changes.touched(own)], "waiting": waiting}
+    return {"forms": text_changes.how_many(own) if own.state is OwnTextState.PROPOSED else None, "waiting": waiting}
 
 
 def paper_fault(own: OwnText) -> object:

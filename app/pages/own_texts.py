@@ -42,7 +42,7 @@ from app.pages.own_text_words import (
     standing,
 )
 from app.pages.security import acting
-from app.services import own_texts
+from app.services import own_texts, text_changes
 from app.services.days import day_at
 from app.words import OwnTextState, _
 
@@ -94,8 +94,6 @@ class OwnTextPage(ListPage):
         "hospital": _("Hospital"),
     }
     show_columns: ClassVar[list[str]] = ["state"]
-    add_columns: ClassVar[list[str]] = []
-    edit_columns: ClassVar[list[str]] = []
     filters = {"state": words_filter(_("State"), OwnText.state, OwnTextState)}  # noqa: RUF012
     load: ClassVar[tuple[Any, ...]] = (joinedload(OwnText.hospital).joinedload(Hospital.country),)
     empty: ClassVar[object] = _(
@@ -288,8 +286,11 @@ class OwnTextPage(ListPage):
     def retire(self, key: str) -> Any:
         """Print the standard text again."""
         own = self._text(key, "own_text.retire")
+        form = RetireForm()
+        if not own_texts.gives_way_to_standard(own):
+            form.keep_only_the_reason()
         done = _("Retired. Your hospital prints the standard text again.")
-        return self._ask(own, RetireForm(), own_texts.retire, "own_texts/retire.html", told=done)
+        return self._ask(own, form, own_texts.retire, "own_texts/retire.html", told=done)
 
     def _ask(
         self, own: OwnText, form: ActForm, perform: Any, template: str, *, told: object, onwards: str = ".show"
@@ -300,6 +301,8 @@ class OwnTextPage(ListPage):
         if saved is None:
             faults = own_texts.faults(own) if perform is own_texts.propose else []
             given = {"form": form, "record": own, "base": own.base, "label_of": label_of, "renewing": renewing(own)}
+            if perform is own_texts.retire:
+                given["standard"] = text_changes.of_standard_since(own)
             return self.page(template, faults=by_key(faults), **given)
         return self.done(told, onwards, **({"key": own.public_id} if onwards == ".show" else {}))
 

@@ -9,12 +9,12 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Optional
 
 from app.labels import LABELS
-from app.models import Hospital, Patient, Person, db
+from app.models import Hospital, Patient
 from app.outside import paper
 from app.pages import names
 from app.pages.base import ActForm, once_key
 from app.pages.fields import PickField, not_in_the_future, text, words
-from app.pages.security import acting
+from app.pages.security import me
 from app.services import identities, prints, texts
 from app.words import Sex, Variant, _
 
@@ -81,8 +81,7 @@ class PrepareForm(ActForm):
 
 def prepare_form(patient: Patient) -> PrepareForm:
     """Which form to print, with the languages the hospital has; what is likely is proposed."""
-    person = db.session.get(Person, acting().user_id)
-    codes = texts.offered_languages(patient, person.consent_language if person else None)
+    codes = texts.offered_languages(patient, me().consent_language)
     form = PrepareForm(formdata=request.form if request.method == "POST" else None)
     form.language.description = _own_texts_told(patient)
     form.language.choices = [SelectChoice(code, names.both(code, paper.language_name(code))) for code in codes]

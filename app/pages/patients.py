@@ -9,12 +9,14 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from app import access, audit
+from app import audit, rights
+from app.act import HAS_LEFT
 from app.errors import Conflict, NotAllowed
 from app.models import AuditEntry, ConsentForm, Hospital, Patient, Person, db
 from app.outside import paper
+from app.pages import doers, records
 from app.pages import prints as printing
-from app.pages import records
+from app.pages.absences import away
 from app.pages.acts import ACT_WORDS, OUTCOME_WORDS
 from app.pages.base import allowed, expose, find, has_access, may, once_key, sent_version, submitted
 from app.pages.choices import ask_only_if_several, form_hospitals, offer_clinicians, only_hospital
@@ -24,7 +26,18 @@ from app.pages.patient_forms import WITH_PATRONYMIC, EnrolForm, FindForm, Identi
 from app.pages.renewals import soon
 from app.pages.security import acting
 from app.pages.timelines import timeline
-from app.services import consents, identities, papers, patients, print_runs, prints, renewals
+from app.services import (
+    absences,
+    consents,
+    departures,
+    explanations,
+    identities,
+    papers,
+    patients,
+    print_runs,
+    prints,
+    renewals,
+)
 from app.words import PatientState, Procedure, Role, _
 
 OFFERED = (
@@ -35,6 +48,7 @@ OFFERED = (
     "consent.prepare",
     "consent.file-external",
     "blank.bind",
+    "handover.propose",
 )
 
 
@@ -69,8 +83,6 @@ class PatientPage(ListPage):
         "clinician": _("Clinician"),
     }
     show_columns: ClassVar[list[str]] = ["nickname", "state"]
-    add_columns: ClassVar[list[str]] = []
-    edit_columns: ClassVar[list[str]] = []
     search_in: ClassVar[tuple[Any, ...]] = (Patient.nickname,)
     filters = {"state": words_filter(_("State"), Patient.state, PatientState)}  # noqa: RUF012
     load: ClassVar[tuple[Any, ...]] = (joinedload(Patient.clinician), joinedload(Patient.hospital))
@@ -221,6 +233,7 @@ class PatientPage(ListPage):
         patient = self._patient(key)
         audit.note(acting(), "patient.open", patient)
         forms = records.forms_of(patient)
+        who = doers.of_patient(patient, [form.explained_by_id for form in forms])
         return self.page(
             "patients/record.html",
             patient=patient,
@@ -229,9 +242,13 @@ class PatientPage(ListPage):
             standing=records.standing(forms),
             in_force=renewals.in_force(patient, acting().on),
             renewal=soon(forms, acting().on),
-            timeline=timeline(patient, forms, acting().on),
+            timeline=timeline(patient, forms, acting().on, who),
+            unexplained=[form for form in forms if explanations.is_waiting(form)],
+            who=who,
             prepare=prepare_form(patient),
             born=records.born(patient),
+            left=HAS_LEFT if acting().is_(Role.READER) and departures.has_left(patient.hospital_id) else None,
+            away=away(absences.today_of([patient.clinician_id]).get(patient.clinician_id)),
         )
 
     question = staticmethod(question)
@@ -243,6 +260,8 @@ class PatientPage(ListPage):
     def language_of(self, form: ConsentForm) -> str:
         """A form's language by its own name."""
         return paper.language_name(form.language)
+
+    doer = staticmethod(doers.of_entry)
 
     def act_words(self, act: str) -> object:
         """What an entry of the log says."""
@@ -305,7 +324,7 @@ class PatientPage(ListPage):
         patient = self._patient(key)
         audit.note(acting(), "patient.open", patient)
         entry = AuditEntry
-        statement = select(entry).where(entry.patient_id == patient.id, access.right(acting(), "audit.see"))
+        statement = select(entry).where(entry.patient_id == patient.id, rights.right(acting(), "audit.see"))
         before = request.args.get("before", "")
         if before.isdecimal() and len(before) < 15:
             statement = statement.where(entry.seq < int(before))
@@ -314,6 +333,6 @@ class PatientPage(ListPage):
             "patients/log.html",
             patient=patient,
             rows=rows[:PAGE_ROWS],
-            names=records.names_of(rows),
+            names=doers.names(key for row in rows for key in (row.actor_id, row.on_behalf_of_id)),
             older=rows[PAGE_ROWS - 1].seq if len(rows) > PAGE_ROWS else None,
         )

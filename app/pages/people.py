@@ -1,28 +1,23 @@
-"""People: their accounts, and one's own logins. Their places are ``memberships``, ``mandates`` and ``grants``."""
+"""People: their accounts. One's own logins are ``own_logins``; places are ``memberships``, ``mandates`` and ``grants``."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from flask import current_app, flash, redirect, url_for
+from flask import current_app, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
-from sqlalchemy import select
 from wtforms import EmailField
 from wtforms.validators import InputRequired, Length
 
 from app.labels import LABELS
-from app.models import (
-    Login,
-    Person,
-    now,
-)
+from app.models import Person
 from app.pages import names, spells
-from app.pages.base import ActForm, Page, expose, find, has_access
-from app.pages.browsers import here
+from app.pages.absences import away
+from app.pages.base import ActForm, expose, find, has_access
 from app.pages.fields import PickField, text
-from app.pages.lists import ListPage, offered_rows, reach
+from app.pages.lists import ListPage, reach
 from app.pages.security import acting
-from app.services import accounts, links, logins, people
+from app.services import absences, accounts, factors, links, people, profiles
 from app.services.accounts import LONGEST_EMAIL
 from app.words import Role, _
 
@@ -33,6 +28,10 @@ def email_field(label: object, hint: object = "") -> Any:
     """An e-mail address."""
     checks = [InputRequired(_("Fill this in.")), Length(max=LONGEST_EMAIL, message=_("This is too long."))]
     return EmailField(label, description=hint, validators=checks, filters=[lambda typed: (typed or "").strip()])
+
+
+OPERATORS = ("person.offer-link", "person.amend", "person.disable", "person.enable", "person.reset-factors")
+"""What an operator does with an account."""
 
 
 class PersonForm(ActForm):
@@ -57,12 +56,14 @@ class PersonPage(ListPage):
     datamodel = SQLAInterface(Person)
     acts: ClassVar[dict[str, str]] = {
         "list": "person.find",
+        "table": "person.find",
         "show": "person.see",
         "add": "person.add",
         "edit": "person.amend",
         "disable": "person.disable",
         "enable": "person.enable",
         "offer_link": "person.offer-link",
+        "reset_factors": "person.reset-factors",
     }
     list_title = _("People")
     add_title = _("Add a person")
@@ -102,7 +103,7 @@ class PersonPage(ListPage):
     @has_access
     def show(self, key: str) -> Any:
         """A person: who, and every place, now and before."""
-        person = find(Person, key, "person.amend", "person.disable", "person.enable", "person.offer-link")
+        person = find(Person, key, *OPERATORS)
         return self._shown(person)
 
     def _shown(self, person: Person, link: str | None = None) -> Any:
@@ -115,7 +116,11 @@ class PersonPage(ListPage):
             memberships=_standing(memberships),
             mandates=_standing(mandates),
             grants=_standing(grants),
+            away=away(absences.today_of([person.id]).get(person.id)),
+            profile=profiles.of(person.id),
+            known=_known(profiles.known_to(person.id)),
             own=person.id == acting().user_id,
+            has_factors=factors.has(person),
         )
 
     def roles(self) -> list[str]:
@@ -140,61 +145,30 @@ class PersonPage(ListPage):
     @has_access
     def offer_link(self, key: str) -> Any:
         """Make a one-time link to set a password; it is shown on this answer and nowhere else."""
-        person = reach(Person, key, "person.offer-link", "person.amend", "person.disable", "person.enable")
+        person = reach(Person, key, *OPERATORS)
         token = links.offer(acting(), person)
         address = current_app.config["SETTINGS"]["PUBLIC_URL"] + url_for("LoginPage.link", token=token)
         return self._shown(person, link=address)
 
+    @expose("/<key>/reset-factors", methods=["POST"])
+    @has_access
+    def reset_factors(self, key: str) -> Any:
+        """Take second factors away that somebody has lost."""
+        factors.reset(acting(), reach(Person, key, "person.reset-factors"))
+        return self.done(_("Removed. At the next login this person sets up a second factor anew."), ".show", key=key)
+
+
+def _known(known: profiles.Known) -> list[tuple[object, str]]:
+    """What a person knows about, in words."""
+    disorders = [f"{name} (ORPHA:{code})" if name else f"ORPHA:{code}" for code, name in known.disorders.items()]
+    pairs = [
+        (_("ERNs"), ", ".join(str(one) for one in known.networks)),
+        (_("Thematic areas"), ", ".join(str(one) for one in known.areas)),
+        (_("Disorders"), ", ".join(disorders)),
+        (_("Works in"), names.languages(",".join(known.languages)) if known.languages else ""),
+    ]
+    return [(label, words) for label, words in pairs if words]
+
 
 def _standing(rows: list[Any]) -> list[tuple[Any, spells.Standing]]:
     return [(row, spells.standing(row)) for row in rows]
-
-
-BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
-SYSTEMS = {
-    "iPhone": "iPhone",
-    "iPad": "iPad",
-    "Android": "Android",
-    "Windows": "Windows",
-    "Mac OS": "macOS",
-    "Linux": "Linux",
-}
-
-
-def browser_name(sent: str) -> str:
-    """A browser and its system by the names people use, from what it sends about itself; the first mark decides."""
-    found = [next((name for mark, name in names_.items() if mark in sent), None) for names_ in (BROWSERS, SYSTEMS)]
-    return ", ".join(name for name in found if name) or str(_("Unknown browser"))
-
-
-class OwnLoginPage(Page):
-    """Where one is signed in."""
-
-    route_base = "/my-logins"
-    default_view = "list"
-    acts: ClassVar[dict[str, str]] = {"list": "login.see", "end": "login.end"}
-
-    @expose("/")
-    @has_access
-    def list(self) -> Any:
-        """The browsers in which one is signed in, this one first."""
-        found = select(Login).where(
-            Login.person_id == acting().user_id, Login.ended_at.is_(None), Login.expires_at > now()
-        )
-        rows = offered_rows(found.order_by((Login.id == here().login_id).desc(), Login.seen_at.desc()))
-        named = [(login, browser_name(login.browser)) for login in rows]
-        return self.page("people/logins.html", rows=named, this=here().login_id)
-
-    @expose("/<key>/end", methods=["POST"])
-    @has_access
-    def end(self, key: str) -> Any:
-        """End one login."""
-        login = reach(Login, key, "login.end")
-        this = login.id == here().login_id
-        logins.end(acting(), login)
-        if this:
-            left = here().get("by")
-            here().sign_out()
-            flash(str(_("You are signed out.")), "good")
-            return redirect(url_for("LoginPage.login", left=left))
-        return self.done(_("Ended."), ".list")

@@ -9,6 +9,7 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
+from werkzeug.wrappers import Response as Answer
 from wtforms import DateField
 from wtforms.validators import InputRequired
 
@@ -16,20 +17,15 @@ from app.errors import NotFound
 from app.models import Person, PolicyAcceptance, PolicyVersion, db, today
 from app.outside import paper
 from app.outside import policies as shipped
-from app.pages.base import ActForm, Page, expose, find, has_access, inside, once_key, submitted
+from app.pages.base import ActForm, Page, expose, has_access, inside, once_key, submitted, version
 from app.pages.browsers import here
 from app.pages.frame import choose_language
 from app.pages.lists import Filter, ListPage
 from app.pages.names import languages as language_name
-from app.pages.security import acting
+from app.pages.security import acting, me
 from app.services import policies
 from app.services.policies import Text
 from app.words import Role, _, p_
-
-
-def me() -> Person:
-    """One's own account."""
-    return find(Person, db.session.get_one(Person, acting().user_id).public_id)  # type: ignore[no-any-return]
 
 
 class PolicyPage(Page):
@@ -45,14 +41,17 @@ class PolicyPage(Page):
         """A version, the one in force unless another is named, in the reader's language or the one chosen."""
         return self._shown()
 
-    def _shown(self, form: ActForm | None = None) -> Any:
-        version = _asked()
+    def _shown(self, form: ActForm | None = None, *, read: PolicyVersion | None = None) -> Any:
+        version, current = _asked(), policies.current()
         language = request.args.get("language", "")[:5] or choose_language()
         text = policies.text_in(version, language) if version else None
-        asked = acting().is_(Role.HELD)
+        held = acting().is_(Role.HELD)
+        asked = held and current is not None and version is not None and version.number == current.number
         return self.page(
             "policies/policy.html",
             version=version,
+            read=read,
+            withdrawable=held and _has_accepted(),
             text=text,
             body=_html(text) if text else "",
             missing=None if text is None or text.language == language else language_name(language),
@@ -70,12 +69,18 @@ class PolicyPage(Page):
         form = ActForm()
         accepted = submitted(
             form,
-            lambda: policies.accept(acting(), me(), number=int(number) if number.isdecimal() else 0, language=language),
+            lambda: policies.accept(acting(), me(), number=version(number) or 0, language=language),
         )
         if accepted is None:
-            return self._shown(form)
+            return self._shown(form, read=_numbered(number))
         flash(str(_("You have accepted the privacy policy.")), "good")
         return redirect(inside(request.form.get("next")))
+
+
+def _has_accepted() -> bool:
+    """Whether the reader accepted a version and has not taken it back."""
+    mine = (PolicyAcceptance.person_id == acting().user_id, PolicyAcceptance.withdrawn_at.is_(None))
+    return db.session.scalar(select(PolicyAcceptance.id).where(*mine).limit(1)) is not None
 
 
 def _asked() -> PolicyVersion | None:
@@ -87,10 +92,14 @@ def _asked() -> PolicyVersion | None:
     number = request.args.get("version", "")
     if not number:
         return policies.current()
-    found = policies.version_of(int(number)) if number.isdecimal() and len(number) < 6 else None
+    found = _numbered(number)
     if found is None:
         raise NotFound
     return found
+
+
+def _numbered(number: str) -> PolicyVersion | None:
+    return policies.version_of(int(number)) if number.isdecimal() and len(number) < 6 else None
 
 
 def _html(text: Text) -> Markup:
@@ -131,9 +140,14 @@ class OwnPolicyPage(Page):
         done = submitted(form, lambda: policies.withdraw(acting(), me()))
         if done is None:
             return self._shown(form)
-        here().sign_out()
-        flash(str(_("You have withdrawn your consent. Your account is closed.")), "good")
-        return redirect(url_for("LoginPage.login"))
+        return signed_out(_("You have withdrawn your consent. Your account is closed."))
+
+
+def signed_out(sentence: object) -> Answer:
+    """The account has ended: say so where one signs in."""
+    here().sign_out()
+    flash(str(sentence), "good")
+    return redirect(url_for("LoginPage.login"))
 
 
 class PublishForm(ActForm):
@@ -154,9 +168,6 @@ class PolicyVersionPage(ListPage):
     acts: ClassVar[dict[str, str]] = {"list": "policy_version.find", "publish": "policy.publish"}
     list_title = _("Privacy policy")
     list_columns: ClassVar[list[str]] = ["number", "from_on", "published_at"]
-    show_columns: ClassVar[list[str]] = []
-    add_columns: ClassVar[list[str]] = []
-    edit_columns: ClassVar[list[str]] = []
     label_columns: ClassVar[dict[str, object]] = {
         "number": p_("of a policy", "Version"),
         "from_on": _("In force from"),
@@ -208,9 +219,6 @@ class AcceptancePage(ListPage):
     acts: ClassVar[dict[str, str]] = {"list": "policy_acceptance.find"}
     list_title = _("Who accepted the privacy policy")
     list_columns: ClassVar[list[str]] = ["person", "policy", "language", "accepted_at", "withdrawn_at"]
-    show_columns: ClassVar[list[str]] = []
-    add_columns: ClassVar[list[str]] = []
-    edit_columns: ClassVar[list[str]] = []
     label_columns: ClassVar[dict[str, object]] = {
         "person": _("Who"),
         "policy": p_("of a policy", "Version"),

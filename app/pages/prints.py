@@ -11,16 +11,16 @@ from sqlalchemy.orm import joinedload
 from wtforms import BooleanField, SelectField
 from wtforms.fields.choices import SelectChoice
 
-from app import access, audit
+from app import audit, rights
 from app.labels import LABELS
-from app.models import ConsentForm, Hospital, Job, Patient, Person, PrintItem, PrintRun, db
+from app.models import ConsentForm, Hospital, Job, Patient, PrintItem, PrintRun, db
 from app.outside import paper
 from app.pages import files, names
 from app.pages.base import ActForm, Page, expose, has_access, once_key, submitted
 from app.pages.fields import words
 from app.pages.jobs import KIND_WORDS
 from app.pages.lists import reach
-from app.pages.security import acting
+from app.pages.security import acting, me
 from app.services import print_runs, prints
 from app.services.prints import Plan, Wish
 from app.words import Bundle, FormState, RunState, Variant, _
@@ -38,7 +38,7 @@ class PrintForm(ActForm):
 def chosen(keys: Sequence[str]) -> list[Patient]:
     """The patients of these keys for whom one may prepare a form, in the order of the keys."""
     mine = select(Patient).where(
-        Patient.public_id.in_(keys[: print_runs.MOST + 1]), access.right(acting(), "consent.prepare")
+        Patient.public_id.in_(keys[: print_runs.MOST + 1]), rights.right(acting(), "consent.prepare")
     )
     load = joinedload(Patient.hospital).joinedload(Hospital.country)
     known = {patient.public_id: patient for patient in db.session.scalars(mine.options(load)).unique()}
@@ -112,10 +112,9 @@ class PrintPage(Page):
         return redirect(url_for(".show", key=run.public_id))
 
     def _ask(self, form: PrintForm, plans: Sequence[Plan]) -> PrintRun:
-        person = db.session.get(Person, acting().user_id)
         wishes = [_wish(form, plan) for plan in plans if plan.refusal is None]
         run: PrintRun = print_runs.ask(
-            acting(), person, wishes=wishes, bundle=form.bundle.data, once=form.words()["once"]
+            acting(), me(), wishes=wishes, bundle=form.bundle.data, once=form.words()["once"]
         )
         return run
 

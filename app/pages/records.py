@@ -1,4 +1,4 @@
-"""What pages show of a record: its forms, what stands of its consent, when the patient was born, who opened it."""
+"""What pages show of a record: its forms, what stands of its consent, when the patient was born."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import functools
 
 from flask_babel import format_date, get_locale
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import selectinload
 
-from app import sight
-from app.models import AuditEntry, ConsentDecision, ConsentForm, Patient, Person, db
+from app.models import ConsentDecision, ConsentForm, Patient, db
 from app.pages.base import offer
 from app.words import DECIDED_FORMS, Answer, FormState
 
@@ -25,8 +24,6 @@ def forms_of(patient: Patient) -> list[ConsentForm]:
         .order_by(ConsentForm.id.desc())
         .options(
             selectinload(ConsentForm.decisions).joinedload(ConsentDecision.named_registry),
-            joinedload(ConsentForm.filed_by),
-            joinedload(ConsentForm.checked_by),
         )
     )
     forms = list(db.session.scalars(statement).unique())
@@ -55,10 +52,3 @@ def standing(forms: list[ConsentForm]) -> list[tuple[ConsentDecision, ConsentFor
             if decision.answer is not Answer.NOT_ASKED or form.state is FormState.ARCHIVED:
                 latest.setdefault((decision.purpose, decision.registry_id), (decision, form))
     return list(latest.values())
-
-
-def names_of(entries: list[AuditEntry]) -> dict[int, str]:
-    """Who is behind the entries of a record one may audit, those who have left too."""
-    ids = {entry.actor_id for entry in entries if entry.actor_id}
-    with sight.wide("log-names") as session:
-        return {person.id: str(person) for person in session.scalars(select(Person).where(Person.id.in_(ids)))}

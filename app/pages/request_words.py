@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from flask_babel import gettext, ngettext
@@ -10,7 +11,7 @@ from flask_babel import gettext, ngettext
 from app.labels import LABELS
 from app.models import MembershipRequest, now
 from app.services import admissions, finder
-from app.words import RequestState, _
+from app.words import ConfirmationState, RequestKind, RequestState, _
 
 HISTORY = {
     # what, by: sentence, icon, colour
@@ -18,6 +19,7 @@ HISTORY = {
     ("request.submit-as-guest", "applicant"): (_("Sent to the host"), "send", "quiet"),
     ("request.take-back", "applicant"): (_("Taken back to be corrected"), "undo-2", "quiet"),
     ("request.withdraw", "applicant"): (_("Withdrawn by the applicant"), "undo-2", "quiet"),
+    ("request.close", "platform"): (_("Closed: the account is locked, or nobody answered for long"), "x", "quiet"),
     ("request.answer", "applicant"): (_("Answered by the applicant"), "pen-line", "info"),
     ("request.confirm", "hospital"): (_("Confirmed by the hospital"), "check", "good"),
     ("request.record-employment", "network"): (_("The hospital’s word was recorded"), "check", "good"),
@@ -58,12 +60,26 @@ def history(request: MembershipRequest) -> list[dict[str, Any]]:
 
 def deciding(request: MembershipRequest) -> Any:
     """Who decides next, by role and place; nothing where nobody does."""
-    return DECIDING[request.state](request) if request.state in DECIDING else None
+    return deciding_each([request])[0]
 
 
-def _at_hospital(request: MembershipRequest) -> object:
+def deciding_each(requests: Sequence[MembershipRequest]) -> list[Any]:
+    """The same of several requests of one person, asked at once."""
+    hospitals = {one.hospital_id for one in requests if one.state is RequestState.AT_HOSPITAL and one.hospital_id}
+    represented = finder.represented(hospitals, [requests[0].person_id]) if hospitals else set()
+    return [
+        _at_hospital(one, represented)
+        if one.state is RequestState.AT_HOSPITAL
+        else DECIDING[one.state](one)
+        if one.state in DECIDING
+        else None
+        for one in requests
+    ]
+
+
+def _at_hospital(request: MembershipRequest, represented: set[int]) -> object:
     hospital = request.hospital.name if request.hospital else ""
-    if finder.represented([request.hospital_id or 0], [request.person_id]):
+    if request.hospital_id in represented:
         return _("The representative of %(hospital)s confirms first, then the ERN decides.", hospital=hospital)
     if request.centre is None:
         return _(
@@ -77,7 +93,23 @@ def _at_hospital(request: MembershipRequest) -> object:
     )
 
 
+def waits_for_colleague(request: MembershipRequest) -> bool:
+    """Whether no clinician an assistant named has confirmed yet."""
+    given = (one.state is ConfirmationState.GIVEN for one in request.confirmations)
+    return request.kind is RequestKind.ASSISTANT and not any(given)
+
+
 def _at_network(request: MembershipRequest) -> object:
+    if request.hospital is not None and waits_for_colleague(request):
+        return _(
+            "A clinician who is named confirms first, then the coordinator of a network of %(hospital)s decides.",
+            hospital=request.hospital.name,
+        )
+    if request.centre is not None and not finder.coordinated([request.centre.network_id], [request.person_id]):
+        return _(
+            "Nobody else coordinates %(network)s here, so nobody can decide yet. Ask the operator to appoint somebody.",
+            network=request.centre.network.name,
+        )
     if request.centre is not None:
         return _("The coordinator of %(network)s decides.", network=request.centre.network.name)
     if request.hospital is not None:
@@ -89,7 +121,6 @@ DECIDING = {
     RequestState.AT_HOST: lambda _request: _(
         "The host confirms first, then the coordinator of the host’s network decides."
     ),
-    RequestState.AT_HOSPITAL: _at_hospital,
     RequestState.AT_NETWORK: _at_network,
 }
 

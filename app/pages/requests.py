@@ -10,16 +10,17 @@ from flask_babel import ngettext
 from sqlalchemy import ColumnElement, Select, select, true
 from sqlalchemy.orm import joinedload
 
-from app import access, audit
+from app import audit, rights
 from app.errors import NotFound, Refusal
 from app.models import Centre, MembershipRequest, RequestConfirmation, db, now
 from app.pages import request_words
 from app.pages.base import ActForm, Page, expose, find, has_access, offer, sent_version, submitted, version
+from app.pages.fields import long_text
 from app.pages.lists import Filter, ListPage, offered_rows, reach, words_filter
 from app.pages.memberships import EmploymentForm
-from app.pages.own_requests import answers, long_text
+from app.pages.own_requests import answers
 from app.pages.security import acting
-from app.services import admissions, worklist
+from app.services import admissions, batches, worklist
 from app.words import ConfirmationState, GrantScope, RequestKind, RequestState, _
 
 MOST_PICKED = 100
@@ -59,7 +60,7 @@ def _age(value: str) -> ColumnElement[bool]:
     return old if value == "old" else ~old
 
 
-WAITS: list[tuple[str, object]] = [("me", _("For you")), ("open", _("Undecided")), ("over", _("Decided"))]
+WAITS: list[tuple[str, object]] = [("me", _("For you")), ("open", _("Undecided")), ("over", _("Over"))]
 AGES: list[tuple[str, object]] = [("old", _("More than a day")), ("young", _("Up to a day"))]
 ORDERS: list[tuple[str, object]] = [("oldest", _("Oldest first")), ("name", _("By name"))]
 SORTED = {"oldest": (MembershipRequest.submitted_at,), "name": (MembershipRequest.applicant,)}
@@ -72,6 +73,7 @@ class RequestPage(ListPage):
     datamodel = SQLAInterface(MembershipRequest)
     acts: ClassVar[dict[str, str]] = {
         "list": "request.open",
+        "table": "request.open",
         "show": "request.open",
         "confirm": "request.confirm",
         "record": "request.record-employment",
@@ -127,11 +129,11 @@ class RequestPage(ListPage):
         found = super()._page_of(statement)
         rows = found[0]
         mine = select(MembershipRequest.id).where(
-            MembershipRequest.id.in_([row.id for row in rows]), access.right_here(acting(), "request.accept")
+            MembershipRequest.id.in_([row.id for row in rows]), rights.right_here(acting(), "request.accept")
         )
         acceptable = set(db.session.scalars(mine))
         for row in rows:
-            if row.id in acceptable and admissions.unfit(row) is None:
+            if row.id in acceptable and batches.unfit(acting(), row) is None:
                 offer(row, ["request.accept"])
         return found
 
@@ -159,7 +161,7 @@ class RequestPage(ListPage):
             deciding=request_words.deciding(record),
             age=request_words.age(record),
             late=admissions.is_late(record),
-            same_domain=admissions.same_domain(record) if record.hospital else None,
+            same_domain=batches.same_domain(record) if record.hospital else None,
             waiting_confirmation=not any(one.state is ConfirmationState.GIVEN for one in asked),
             history=request_words.history(record),
         )
@@ -170,14 +172,22 @@ class RequestPage(ListPage):
     @has_access
     def confirm(self, key: str) -> Any:
         """Say for the hospital that the applicant works there."""
-        admissions.confirm(acting(), reach(MembershipRequest, key, "request.confirm"), seen=sent_version())
+        record = reach(MembershipRequest, key, "request.confirm")
+        admissions.confirm(acting(), record, seen=sent_version())
+        if request_words.waits_for_colleague(record):
+            return self._next(_("Confirmed. A clinician who is named confirms next, then the ERN decides."))
         return self._next(_("Confirmed. The ERN decides now."))
 
     @expose("/<key>/accept", methods=["POST"])
     @has_access
     def accept(self, key: str) -> Any:
         """Accept: the place is there at once."""
-        admissions.accept(acting(), reach(MembershipRequest, key, "request.accept"), seen=sent_version())
+        record = reach(MembershipRequest, key, "request.accept")
+        admissions.accept(acting(), record, seen=sent_version())
+        if record.kind is RequestKind.CLINICIAN and record.confirmed_by is None:
+            return self._next(
+                _("Accepted. The person can work at once, but enrols nobody until the hospital confirms.")
+            )
         return self._next(_("Accepted. The person can work at once."))
 
     def _next(self, sentence: object) -> Any:
@@ -230,7 +240,7 @@ class RequestPage(ListPage):
                 record = find(MembershipRequest, key, options=self.load)
             except NotFound:
                 continue
-            reason = admissions.unfit(record)
+            reason = batches.unfit(acting(), record)
             if reason is None:
                 try:
                     admissions.accept(acting(), record, seen=version(seen))

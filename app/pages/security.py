@@ -14,7 +14,7 @@ from flask import Flask, g, request
 from flask_appbuilder.security.sqla.manager import SecurityManager
 from flask_login import LoginManager
 
-from app import access, sight
+from app import access, rights, sight
 from app import act as acts
 from app.actors import Actor, nobody
 from app.models import Person, db
@@ -97,6 +97,11 @@ def acting() -> Actor:
     return actor
 
 
+def me() -> Person:
+    """One's own account."""
+    return db.session.get_one(Person, acting().user_id)
+
+
 def fab_roles(pages: Iterable[type[Any]], menus: Iterable[tuple[str, str, type[Any]]]) -> dict[str, list[list[str]]]:
     """``FAB_ROLES``: for each role the (page, permission) pairs, anchored and escaped.
 
@@ -118,7 +123,7 @@ def fab_roles(pages: Iterable[type[Any]], menus: Iterable[tuple[str, str, type[A
 
 
 def _openers(act: str) -> list[str]:
-    return [role.value for role in access.ROLES if access.held(role, act)]
+    return [role.value for role in access.ROLES if rights.held(role, act)]
 
 
 def _exactly(name: str) -> str:

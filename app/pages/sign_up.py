@@ -8,28 +8,26 @@ from typing import Any, ClassVar, NamedTuple
 from flask import g, redirect, request, url_for
 from flask_babel import get_locale
 from sqlalchemy import select
-from wtforms import RadioField, SelectField, SelectMultipleField, TextAreaField
+from wtforms import RadioField, SelectField, SelectMultipleField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, InputRequired, Length, Optional
+from wtforms.validators import InputRequired, Optional
 
 from app.errors import Incomplete, NotFound, Refusal, WrongStep
 from app.labels import LABELS
-from app.models import Centre, Hospital, MembershipRequest, Person, db
+from app.models import Centre, Hospital, MembershipRequest, db
 from app.pages import names
 from app.pages.base import ActForm, Page, expose, find, has_access, once_key, sent_version, submitted
-from app.pages.fields import text
+from app.pages.fields import long_text, text
 from app.pages.hospitals import authorised_until, network_choices
 from app.pages.lists import reach
 from app.pages.mandates import territories
 from app.pages.people import email_field
 from app.pages.request_words import title
-from app.pages.security import acting
+from app.pages.security import acting, me
 from app.services import finder, request_drafts, requests
 from app.services.spells import not_over
 from app.words import RequestKind, RequestState, _
 
-LONGEST_REASON = 1000
-SPOKEN = "bg cs da de el en es et fi fr ga hr hu is it lb lt lv mt nb nl pl pt ro ru sk sl sv tr uk".split()  # noqa: SIM905
 KINDS = {
     RequestKind.CLINICIAN: _("You treat patients in a hospital whose centre belongs to an ERN."),
     RequestKind.ASSISTANT: _("You work with such a clinician, in the same hospital."),
@@ -140,15 +138,7 @@ class HostForm(ActForm):
         _("Work e-mail of who invites you"),
         _("They confirm this themselves. Whether an address is known here is not shown."),
     )
-    reason = TextAreaField(
-        _("Why you are invited"),
-        description=_("Write no patient's name."),
-        validators=[
-            DataRequired(_("Fill this in.")),
-            Length(max=LONGEST_REASON, message=_("Use at most %(count)s characters.", count=LONGEST_REASON)),
-        ],
-        filters=[lambda typed: (typed or "").strip() or None],
-    )
+    reason = long_text(_("Why you are invited"), _("Write no patient's name."))
 
 
 class Step(NamedTuple):
@@ -222,8 +212,7 @@ class SignUpPage(Page):
         return redirect(url_for(".step", key=made.public_id, page=WAYS[made.kind][0]))
 
     def _begin(self, form: StartForm) -> MembershipRequest:
-        me = db.session.get_one(Person, acting().user_id)
-        made: MembershipRequest = request_drafts.begin(acting(), me, kind=form.kind.data, once=form.words()["once"])
+        made: MembershipRequest = request_drafts.begin(acting(), me(), kind=form.kind.data, once=form.words()["once"])
         return made
 
     @expose("/<key>", methods=["GET", "POST"])
@@ -329,8 +318,7 @@ def _filled(draft: MembershipRequest, step: str) -> Any:
         form.centres.offered = centres
     if step == "expertise":
         form.areas.choices = [(name, name) for name in finder.areas_of({one.network_id for one in mine})]
-        spoken = [(code, names.languages(code)) for code in SPOKEN]
-        form.languages.choices = sorted(spoken, key=lambda pair: names.by_letters(pair[1]))
+        form.languages.choices = names.spoken()
     if step == "origin":
         form.country_code.choices = territories()
     return form

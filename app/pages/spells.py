@@ -17,8 +17,11 @@ from wtforms.validators import InputRequired, Optional
 from app.models import today
 from app.pages.base import ActForm, Page, submitted
 from app.pages.fields import text
-from app.pages.lists import ListPage
+from app.pages.lists import Filter, ListPage
 from app.pages.security import acting
+from app.services import hanging, leavings
+from app.services import spells as services
+from app.services.endings import Ending
 from app.words import _
 
 MISREAD = _("Write a date that exists.")
@@ -51,10 +54,24 @@ def last_day() -> Any:
     return day(_("Last day"), required=False, hint=_("Leave it empty if no end is planned."))
 
 
+SPELLS: list[tuple[str, object]] = [
+    ("now", _("In force or to begin")),
+    ("soon", _("Ends within 30 days")),
+    ("over", _("Ended")),
+]
+
+
+def still(table: type[Any]) -> Filter:
+    """Whether a spell is over, or soon will be, as a filter."""
+    clauses = {"now": services.not_over(table), "soon": services.ending(table), "over": ~services.not_over(table)}
+    return Filter(_("When"), lambda: SPELLS, lambda value: clauses[value])
+
+
 class SpellPage(ListPage):
     """A list of what is in force for a time. ``standing`` is a column."""
 
     unsaid: ClassVar[tuple[str, ...]] = ("to_on", "end_reason")
+    table_columns: ClassVar[tuple[str, ...]] = ("from_on", "to_on")
 
     def standing(self, record: Any) -> Standing:
         """How a record stands today."""
@@ -70,6 +87,19 @@ class EndForm(ActForm):
 
     reason = text(_("Reason"), 300, hint=_("Kept with the record. Write no patient's name."))
     last_day = day(_("Last day"), required=False, hint=_("Leave it empty to end it at once."))
+
+
+class WindDownForm(EndForm):
+    """The same of a place: its end is announced, or it ends at once."""
+
+    last_day = day(
+        _("Last day"),
+        required=False,
+        hint=_(
+            "Until then nobody is enrolled, and records are handed over. Leave it empty to end it at once: after misuse, "
+            "for a person who has left, or without the authorisation."
+        ),
+    )
 
 
 class EndNowForm(ActForm):
@@ -102,6 +132,23 @@ def standing(spell: Any, width: str = "long") -> Standing:
 
 def _over(on: dt.date, width: str) -> Standing:
     return Standing(_("Ended"), "quiet", "clock", str(_("Ended on %(day)s", day=format_date(on, width))))
+
+
+def wind_down(page: Page, record: Any, perform: Callable[..., Any], ending: Ending, **shown: Any) -> Any:
+    """The same of a place, with what hangs on it in numbers; proposed is the last day of the wind-down.
+
+    Args:
+        page: the page that asks.
+        record: what ends.
+        perform: the act.
+        ending: what ends with it.
+        **shown: as for ``end``; ``warnings`` go before the numbers.
+    """
+    form = WindDownForm()
+    if request.method == "GET":
+        form.last_day.data = leavings.last_day(record)
+    warnings = [*shown.pop("warnings", ()), *hanging.told(ending)]
+    return end(page, record, perform, form, warnings=warnings, **shown)
 
 
 def end(page: Page, record: Any, perform: Callable[..., Any], form: ActForm, **shown: Any) -> Any:

@@ -106,8 +106,6 @@ class StacksPage(ListPage):
     add_title = _("Add scans")
     list_columns: ClassVar[list[str]] = ["added_at", "state", "passed_by"]
     show_columns: ClassVar[list[str]] = ["added_at", "state"]
-    add_columns: ClassVar[list[str]] = []
-    edit_columns: ClassVar[list[str]] = []
     label_columns: ClassVar[dict[str, object]] = {
         "added_at": _("Added"),
         "state": _("State"),

@@ -14,12 +14,15 @@ from __future__ import annotations
 
 from app.scopes.consent import care_in_force, decisions_in_force
 from app.scopes.everyone import about_no_patient, consequence, everybody, nobody
+from app.scopes.groups import chaired
+from app.scopes.handovers import handed_by_self, handed_to_self, left_behind, offered_to_self
 from app.scopes.hospitals import (
     assisted_hospital,
     coordinated,
     enrolling_hospital,
     granted_enrolling,
     granted_hospital,
+    left_hospitals,
     mandated_hospital,
     network_hospitals,
     own_hospital,
@@ -29,6 +32,7 @@ from app.scopes.hospitals import (
 )
 from app.scopes.papers import (
     checked_for,
+    explaining,
     granted_blanks,
     own_blanks,
     own_prints_assisted,
@@ -49,17 +53,21 @@ from app.scopes.patients import (
     written_about,
 )
 from app.scopes.people import (
+    IN_DIRECTORY,
     appointing,
+    asked_to_stand_in,
     colleagues,
     given_by_self,
     given_to_self,
     hosted,
+    hosted_by_self,
     hosting,
+    in_directory,
     mandated_people,
     own,
     ukrainian_people,
 )
-from app.scopes.places import enrollers
+from app.scopes.places import enrollers, grants, present, readers, workplaces
 from app.scopes.reach import MANDATES, Reach, Scope, clause, holds, keys
 from app.scopes.releases import release_asked_of_host, release_asked_of_self, release_of_who_left
 from app.scopes.requests import (
@@ -74,6 +82,7 @@ from app.scopes.requests import (
 from app.scopes.texts import accepted_at_work, others_text, second_person
 
 __all__ = [
+    "IN_DIRECTORY",
     "MANDATES",
     "Reach",
     "Scope",
@@ -81,8 +90,10 @@ __all__ = [
     "accepted_at_work",
     "appointing",
     "asked_to_confirm",
+    "asked_to_stand_in",
     "assisted_hospital",
     "care_in_force",
+    "chaired",
     "checked_for",
     "clause",
     "colleagues",
@@ -95,19 +106,28 @@ __all__ = [
     "enrollers",
     "enrolling_hospital",
     "everybody",
+    "explaining",
     "given_by_self",
     "given_to_self",
     "granted_blanks",
     "granted_enrolling",
     "granted_hospital",
+    "grants",
+    "handed_by_self",
+    "handed_to_self",
     "holds",
     "hosted",
+    "hosted_by_self",
     "hosting",
+    "in_directory",
     "keys",
+    "left_behind",
+    "left_hospitals",
     "mandated_hospital",
     "mandated_people",
     "network_hospitals",
     "nobody",
+    "offered_to_self",
     "on_behalf",
     "on_behalf_unerased",
     "others_text",
@@ -120,8 +140,10 @@ __all__ = [
     "own_scans_assisted",
     "own_scans_treated",
     "own_stacks",
+    "present",
     "protected",
     "proving",
+    "readers",
     "release_asked_of_host",
     "release_asked_of_self",
     "release_of_who_left",
@@ -136,5 +158,6 @@ __all__ = [
     "treating_unerased",
     "ukrainian_people",
     "workplace",
+    "workplaces",
     "written_about",
 ]

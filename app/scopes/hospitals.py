@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select, tuple_
 
-from app.actors import Actor
+from app.actors import Actor, hospitals_left
 from app.scopes.places import (
     assisted_hospitals,
     enrollers,
@@ -84,3 +84,8 @@ def coordinated(actor: Actor, thing: type[Any]) -> Reach:
 def network_hospitals(actor: Actor, thing: type[Any]) -> Reach:
     """Those of the hospitals with a centre in the network one coordinates."""
     return of_hospitals(thing, hospitals_of_networks(actor))
+
+
+def left_hospitals(actor: Actor, thing: type[Any]) -> Reach:
+    """Those of the hospitals that take part in no network any more."""
+    return of_hospitals(thing, hospitals_left(actor.on))

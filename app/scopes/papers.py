@@ -1,4 +1,4 @@
-"""Scopes that reach paper: forms from elsewhere, blank forms, scans that wait, what one had printed."""
+"""Scopes that reach paper: forms from elsewhere, forms one explained, blank forms, scans that wait, what one had printed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, FromClause, and_, or_, select
 
 from app.actors import Actor, known_as
 from app.models import BlankForm, ConsentForm, Patient, PrintItem, PrintRun, Stack, StackPage
-from app.scopes.patients import on_behalf, treating
+from app.scopes.patients import on_behalf, treating, treating_unerased
 from app.scopes.places import assisted_hospitals, grants, mandated, my_hospitals
 from app.scopes.reach import Reach, of_mandates, of_patients
 from app.words import FormState, GrantScope, MandateKind, PatientState
@@ -51,6 +51,14 @@ def _anothers_paper(actor: Actor) -> tuple[FromClause, ColumnElement[bool]]:
     """Papers from elsewhere that somebody else has filed: nobody is their own second person."""
     form = known_as("anothers_paper", ConsentForm)
     return form, form.c.filed_by_id != actor.user_id
+
+
+def explaining(actor: Actor, _thing: type[Any]) -> Reach:
+    """Forms that name this clinician as who explained them, of the patients they still treat and who are not erased."""
+    form = known_as("explained_form", ConsentForm)
+    treated = form.c.patient_id.in_(treating_unerased(actor, Patient).ids[0])
+    mine = select(form.c.id).where(form.c.explained_by_id == actor.user_id, treated)
+    return Reach("id", (mine.correlate(None),))
 
 
 def own_blanks(actor: Actor, _thing: type[Any]) -> Reach:

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import FromClause, Integer, Select, and_, or_, select, type_coerce
 
-from app.actors import Actor, known_as, mandates_in_force, memberships_in_force
-from app.models import Centre, Country, Grant, Hospital, Mandate, Membership
+from app.actors import Actor, counting_mandates, counting_memberships, known_as
+from app.models import Absence, Centre, Country, Grant, Hospital, Mandate, Membership, Person
 from app.scopes.places import hospitals_of_networks, mandated, my_networks, workplaces
 from app.scopes.reach import Reach, of_mandates, of_people
 from app.words import MandateKind
@@ -37,6 +37,24 @@ def _of_grants(thing: type[Any], side: str, actor: Actor) -> Reach:
         return Reach(side, (_me(actor),))
     g = known_as("own_grant", Grant)
     return Reach("grant_id", (select(g.c.id).where(g.c[side] == actor.user_id).correlate(None),))
+
+
+def hosted_by_self(actor: Actor, thing: type[Any]) -> Reach:
+    """Guests one hosts oneself."""
+    if thing is Mandate:
+        return Reach("host_id", (_me(actor),))
+    guest = known_as("own_guest", Mandate)
+    return of_people(thing, select(guest.c.person_id).where(guest.c.host_id == actor.user_id).correlate(None))
+
+
+def asked_to_stand_in(actor: Actor, _thing: type[Any]) -> Reach:
+    """Absences of colleagues who ask one to stand in."""
+    absence, k = known_as("asked_absence", Absence), counting_mandates(actor).subquery()
+    beside = select(k.c.person_id).where(k.c.network_id.in_(my_networks(actor))).correlate(None)
+    near = (*_people_of_hospitals(actor, workplaces(actor)), beside)
+    still = or_(*(absence.c.person_id.in_(people) for people in near))
+    mine = select(absence.c.id).where(absence.c.substitute_id == actor.user_id, still)
+    return Reach("id", (mine.correlate(None),))
 
 
 def colleagues(actor: Actor, thing: type[Any]) -> Reach:
@@ -69,8 +87,31 @@ def ukrainian_people(actor: Actor, thing: type[Any]) -> Reach:
     return of_people(thing, *_people_of_hospitals(actor, ids))
 
 
+IN_DIRECTORY = (
+    MandateKind.ERN_COORDINATOR,
+    MandateKind.HOSPITAL_REPRESENTATIVE,
+    MandateKind.DATA_PROTECTION_CONTACT,
+    MandateKind.ASSISTANT,
+)
+"""With one of these mandates, or a membership, one is found; guests and the hub are not."""
+
+
+def in_directory(actor: Actor, thing: type[Any]) -> Reach:
+    """Clinicians, assistants and coordinators of all networks whose account is open."""
+    member, mandate = counting_memberships(actor).subquery(), counting_mandates(actor).subquery()
+    person = known_as("listed_person", Person)
+    open_ = person.c.active.is_(True), person.c.disabled_at.is_(None)
+    members = select(member.c.person_id).join_from(member, person, person.c.id == member.c.person_id).where(*open_)
+    mandated_ = select(mandate.c.person_id).join_from(mandate, person, person.c.id == mandate.c.person_id)
+    return of_people(
+        thing,
+        members.correlate(None),
+        mandated_.where(*open_, mandate.c.kind.in_(IN_DIRECTORY)).correlate(None),
+    )
+
+
 def _people_of_hospitals(actor: Actor, hospitals: Select[Any]) -> tuple[Select[Any], Select[Any]]:
-    member, mandate = memberships_in_force(actor.on).subquery(), mandates_in_force(actor.on).subquery()
+    member, mandate = counting_memberships(actor).subquery(), counting_mandates(actor).subquery()
     return (
         select(member.c.person_id).where(member.c.hospital_id.in_(hospitals)).correlate(None),
         select(mandate.c.person_id).where(mandate.c.hospital_id.in_(hospitals)).correlate(None),
@@ -111,7 +152,7 @@ def appointing(actor: Actor, thing: type[Any]) -> Reach:
 
 def _hosts(actor: Actor, of: FromClause | None = None) -> Select[Any]:
     """Those whose guests one looks after; with ``of``, the host of that mandate alone."""
-    m = memberships_in_force(actor.on).subquery()
+    m = counting_memberships(actor).subquery()
     represented_ = mandated(actor, MandateKind.HOSPITAL_REPRESENTATIVE)
     hosts = select(m.c.person_id).where(or_(m.c.hospital_id.in_(represented_), m.c.network_id.in_(my_networks(actor))))
     return hosts.correlate(None) if of is None else hosts.where(m.c.person_id == of.c.host_id).correlate(of)

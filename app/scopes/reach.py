@@ -18,6 +18,8 @@ from app.models import (
     ConsentDecision,
     ConsentForm,
     DocumentKey,
+    ExpertGroup,
+    ExpertGroupMember,
     Hospital,
     Membership,
     Network,
@@ -99,7 +101,10 @@ def holds(thing: type[Any], reaches: Iterable[Reach | bool]) -> ColumnElement[bo
 
 
 def _of_row(thing: type[Any], column: str, ids: Select[Any]) -> Select[Any]:
-    """``ids``, of the one row of ``thing`` that the statement around holds, whatever it calls the table."""
+    """``ids``, of the one row of ``thing`` that the statement around holds, whatever it calls the table.
+
+    Naming ``thing`` to ``correlate`` would be quicker and wrong: under an alias, as of a joined load, it is another table.
+    """
     (key,) = ids.selected_columns
     return ids.where(key == thing.__table__.c[column]).correlate_except(*ids.get_final_froms())
 
@@ -141,6 +146,9 @@ def of_networks(thing: type[Any], ids: Select[Any]) -> Reach:
     if thing is Hospital:
         centre = known_as("network_centre", Centre)
         return Reach("id", (select(centre.c.hospital_id).where(centre.c.network_id.in_(ids)).correlate(None),))
+    if thing is ExpertGroupMember:
+        group = known_as("their_group", ExpertGroup)
+        return Reach("group_id", (select(group.c.id).where(group.c.network_id.in_(ids)).correlate(None),))
     return Reach({Network: "id"}.get(thing, "network_id"), (ids,))
 
 

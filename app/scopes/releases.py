@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import and_, or_, select
 
-from app.actors import Actor, known_as, memberships_in_force
+from app.actors import Actor, counting_memberships, known_as
 from app.models import ExportRelease, Person
 from app.scopes.places import grants, mandated, my_hospitals
 from app.scopes.reach import Reach, of_mandates
@@ -33,7 +33,7 @@ def release_asked_of_host(actor: Actor, thing: type[Any]) -> Reach:
 def release_of_who_left(actor: Actor, thing: type[Any]) -> Reach:
     """What people who have left, or whose account is locked, would release in the hospital whose data-protection contact one is."""
     r, asked = known_as("left_release", ExportRelease), known_as("asked_person", Person)
-    member = memberships_in_force(actor.on).subquery()
+    member = counting_memberships(actor).subquery()
     there = select(member.c.hospital_id).where(member.c.person_id == r.c.person_id).correlate(r)
     ids = (
         select(r.c.id)

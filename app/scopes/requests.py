@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Select, and_, func, or_, select
 
-from app.actors import Actor, known_as, mandates_in_force, memberships_in_force
+from app.actors import Actor, able_mandates, counting_memberships, known_as
 from app.models import Centre, Membership, MembershipRequest, Person, RequestConfirmation
 from app.scopes.places import hospitals_of_networks, mandated, my_hospitals, my_networks
 from app.scopes.reach import Reach, of_mandates
@@ -60,7 +60,7 @@ def represented_requests(actor: Actor, thing: type[Any]) -> Reach:
 
 def _in_my_networks(request: FromClause, actor: Actor, name: str) -> ColumnElement[bool]:
     """A centre in the network, an assistant of its hospitals, or a guest of its clinicians."""
-    centre, member = known_as(f"{name}_centre", Centre), memberships_in_force(actor.on).subquery()
+    centre, member = known_as(f"{name}_centre", Centre), counting_memberships(actor).subquery()
     centres = select(centre.c.id).where(centre.c.network_id.in_(my_networks(actor))).correlate(None)
     hosts = select(member.c.person_id).where(member.c.network_id.in_(my_networks(actor))).correlate(None)
     assisting = and_(request.c.kind == RequestKind.ASSISTANT, request.c.hospital_id.in_(hospitals_of_networks(actor)))
@@ -82,7 +82,7 @@ def decided_by_network(actor: Actor, thing: type[Any]) -> Reach:
         known_as("decidable_request", MembershipRequest),
         known_as("represented_request", MembershipRequest),
     )
-    m = mandates_in_force(actor.on).subquery()
+    m = able_mandates(actor.on).subquery()
     at_hospital = (
         select(other.c.id)
         .join_from(other, m, m.c.hospital_id == other.c.hospital_id)
@@ -100,18 +100,20 @@ def decided_by_network(actor: Actor, thing: type[Any]) -> Reach:
 
 @of_mandates(MandateKind.ERN_COORDINATOR)
 def coordinated_unrepresented(actor: Actor, _thing: type[Any]) -> Reach:
-    """Those of the network one coordinates, where nobody represents the hospital."""
+    """Those of the network one coordinates, where nobody else represents the hospital."""
     member, centre = known_as("unconfirmed", Membership), known_as("unconfirmed_centre", Centre)
-    m = mandates_in_force(actor.on).subquery()
+    m = able_mandates(actor.on).subquery()
     represented = select(m.c.hospital_id).where(
-        m.c.kind == MandateKind.HOSPITAL_REPRESENTATIVE, m.c.hospital_id.is_not(None)
+        m.c.kind == MandateKind.HOSPITAL_REPRESENTATIVE,
+        m.c.hospital_id == centre.c.hospital_id,
+        m.c.person_id != member.c.person_id,
     )
     ids = (
         select(member.c.id)
         .join_from(member, centre, member.c.centre_id == centre.c.id)
         .where(
             centre.c.network_id.in_(my_networks(actor)),
-            centre.c.hospital_id.not_in(represented.correlate(None)),
+            centre.c.hospital_id.not_in(represented.correlate(member, centre)),
             member.c.person_id != actor.user_id,
         )
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, and_, func, select
 
-from app.actors import Actor, known_as, mandates_in_force
+from app.actors import Actor, able_mandates, known_as
 from app.models import OwnText, OwnTextWriter
 from app.scopes.places import hospitals_of_networks, mandated, workplaces
 from app.scopes.reach import Reach, of_mandates
@@ -34,7 +34,7 @@ def second_person(actor: Actor, _thing: type[Any]) -> Reach:
     """Proposed texts of hospitals with a centre in the network one coordinates, where no second representative decides."""
     own_text, other = known_as("lonely_text", OwnText), known_as("decidable_text", OwnText)
     writer = known_as("their_writer", OwnTextWriter)
-    m = mandates_in_force(actor.on).subquery()
+    m = able_mandates(actor.on).subquery()
     decidable = (
         select(other.c.id)
         .join_from(other, m, m.c.hospital_id == other.c.hospital_id)

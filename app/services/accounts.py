@@ -17,9 +17,10 @@ from app import audit, sight
 from app.act import act
 from app.actors import Actor
 from app.errors import Incomplete, NotAllowed
-from app.models import Country, Person, now
-from app.services import logins
-from app.words import Role, _
+from app.models import Country, LoginIdentity, Person, db, now, today
+from app.services import days, jobs, logins, passwords
+from app.tables import engines
+from app.words import LANGUAGES, Role, _
 
 LONGEST_EMAIL = 128
 NOWHERE = "no-mail.invalid"
@@ -71,12 +72,21 @@ def found_or_made(actor: Actor, typed: Typed, place: object = None) -> int:
     """The id of the account with the typed e-mail address; its names stay as they are, a new one gets the typed ones.
 
     Raises:
-        Incomplete: the e-mail address is none, or somebody else's user name, or a name has no letter.
+        Incomplete: the e-mail address is none, or somebody else's user name, or not its account's any more; or a name has
+            no letter.
     """
     check_names({"first_name": typed.first_name, "last_name": typed.last_name})
     check_email(typed.email)
     known = matching(typed.email)
-    return known if known is not None else int(make(actor, place, typed=typed).id)
+    if known is None:
+        return int(make(actor, place, typed=typed).id)
+    if not keeps_its_address(known):
+        sentence = _(
+            "The account with this address comes from EU Login with another one by now, so the address may be somebody "
+            "else’s today. Ask the operator to correct the account."
+        )
+        raise Incomplete(sentence, fields={"email": sentence})
+    return known
 
 
 def check_names(names: Mapping[str, str | None]) -> None:
@@ -131,6 +141,25 @@ def matching(email: str) -> int | None:
     return found
 
 
+def holder(email: str) -> int | None:
+    """The id of the account with this e-mail address, if it is still its own."""
+    known = matching(email)
+    return known if known is not None and keeps_its_address(known) else None
+
+
+def keeps_its_address(person_id: int) -> bool:
+    """Whether an account's address is still its own: nobody has vouched for another one since. Addresses change hands."""
+    last_vouched = (
+        select(func.lower(LoginIdentity.email) == func.lower(Person.email))
+        .join(Person, Person.id == LoginIdentity.person_id)
+        .where(Person.id == person_id, LoginIdentity.email_verified)
+        .order_by(LoginIdentity.used_at.desc())
+        .limit(1)
+    )
+    with sight.wide("account-match") as session:
+        return session.scalar(last_vouched) is not False
+
+
 def _refuse_taken(email: str, but: int = 0) -> None:
     """Refuse an e-mail address that another account has, or signs in by: a name to sign in by leads to one account.
 
@@ -172,9 +201,20 @@ def _move(person: Person, email: str) -> None:
 
 
 @act("person.prefer", blind=True)
-def prefer(_actor: Actor, person: Person, *, language: str) -> None:
-    """Keep the language a person reads the screens in."""
+def prefer(_actor: Actor, person: Person, *, language: str, **more: str | None) -> None:
+    """Keep the language a person reads the screens in, and that of mails (``mail_language``) and the ``time_zone``.
+
+    Raises:
+        Incomplete: there is no such language or zone here.
+    """
+    offered = {"mail_language": {None, *LANGUAGES}, "time_zone": {None, *days.zones()}}
+    wrong = [name for name in more if more[name] not in offered[name]]
+    if language not in LANGUAGES or wrong:
+        sentence = _("Choose one of the list.")
+        raise Incomplete(sentence, fields=dict.fromkeys(wrong or ["language"], sentence))
     person.language = language
+    for name, value in more.items():
+        setattr(person, name, value)
 
 
 @act("person.disable", blind=True)
@@ -182,18 +222,40 @@ def disable(actor: Actor, person: Person) -> None:
     """Lock an account at once: its logins end.
 
     Raises:
-        NotAllowed: it is one's own; the last operator would lock everybody out.
+        NotAllowed: it is one's own; nobody else operates the platform.
     """
     if person.id == actor.user_id:
         raise NotAllowed(_("Nobody locks their own account. Ask another operator."))
+    refuse_last_operator(person)
+    lock(person)
+
+
+def lock(person: Person) -> None:
+    """Lock an account inside the act under way."""
     person.disabled_at = now()
+    jobs.ask("requests.sweep", {})
+    jobs.ask("photos.sweep", {})
     logins.end_all(person.id)
+
+
+def refuse_last_operator(person: Person) -> None:
+    """Refuse to close the only account that operates the platform. Two operators close theirs one after the other.
+
+    Raises:
+        NotAllowed: nobody else operates it.
+    """
+    engines.alone(db.session(), engines.OPERATORS)
+    with sight.wide("operators") as session:
+        open_ones = (Person.active, Person.disabled_at.is_(None))
+        operating = select(Person.id).where(Person.roles.any(FabRole.name == Role.ADMIN.value), *open_ones)
+        if set(session.scalars(operating.limit(2))) == {person.id}:
+            raise NotAllowed(_("Nobody else operates this platform. Make another operator first."))
 
 
 @act("person.enable", blind=True)
 def enable(_actor: Actor, person: Person) -> None:
-    """Open a locked account again."""
-    person.disabled_at = None
+    """Open a locked account again; the year without signing in begins anew."""
+    person.disabled_at, person.seen_on = None, today()
 
 
 def make_operator(person_id: int, password: str = "") -> None:
@@ -205,7 +267,7 @@ def make_operator(person_id: int, password: str = "") -> None:
         if Role.ADMIN.value not in {held.name for held in person.roles}:
             person.roles.append(role or FabRole(name=Role.ADMIN.value))
         if password:
-            person.password = logins.hashed(password)
+            person.password = passwords.hashed(password)
         session.flush()
         entry = audit.Entry("person.make-operator", "done", None, "command", thing="Person", thing_id=person.public_id)
         audit.write(session, [entry])

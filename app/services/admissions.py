@@ -7,7 +7,6 @@ scopes leave it out. What the applicant does is ``requests``.
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 from sqlalchemy import select
 
@@ -23,6 +22,7 @@ from app.models import (
     today,
 )
 from app.scopes import clause, represented_requests
+from app.services import applicants, finder, stays
 from app.services.entries import check_day, enter, enter_assistant, enter_grant, enter_guest
 from app.services.requests import OPEN, note, refuse_closed, refuse_member, tell, wrong
 from app.words import ConfirmationState, GrantScope, RequestKind, RequestState, _
@@ -56,6 +56,7 @@ def confirm(actor: Actor, request: MembershipRequest) -> None:
         MembershipRequest.hospital_id == request.hospital_id,
         MembershipRequest.kind == request.kind,
         MembershipRequest.registration_number.is_not_distinct_from(request.registration_number),
+        MembershipRequest.registered_with.is_not_distinct_from(request.registered_with),
         MembershipRequest.state == RequestState.AT_HOSPITAL,
         MembershipRequest.id != request.id,
     )
@@ -124,8 +125,19 @@ def host(actor: Actor, request: MembershipRequest) -> None:
 
 @act("request_confirmation.decline")
 def decline(actor: Actor, confirmation: RequestConfirmation) -> None:
-    """Say no. The applicant is not told: nobody learns that the address is somebody's."""
-    confirmation.person_id, confirmation.answered_at = actor.user_id, now()
+    """Say no, or take one's word back while the request waits.
+
+    The applicant is not told: nobody learns that the address is somebody's.
+
+    Raises:
+        WrongStep: one's word has brought the request on already.
+    """
+    request = confirmation.request
+    if confirmation.scope is not None and request.state not in OPEN:
+        raise WrongStep(_("This request is over."))
+    if request.host_id == actor.user_id:
+        raise WrongStep(_("The ERN decides now. Tell its coordinator that you are not the host."))
+    confirmation.person_id, confirmation.answered_at, confirmation.scope = actor.user_id, now(), None
 
 
 # --- the decision ----------------------------------------------------------------------------------------------------
@@ -153,13 +165,18 @@ def accept(actor: Actor, request: MembershipRequest) -> None:
     """Accept: the place is made with it. Without the hospital's word a clinician may join, but not enrol.
 
     Raises:
-        WrongStep: the hospital or centre is over, the person has the place already, or somebody has still to confirm.
+        WrongStep: the hospital or centre is over, the account is locked, the person has the place already, or somebody has
+            still to confirm.
     """
     refuse_closed(request)
+    if applicants.is_locked(request.person_id):
+        raise WrongStep(_("This account is locked, so the request cannot be accepted."))
+    _refuse_both_words(actor, request)
     _decided(actor, request)
     match request.kind:
         case RequestKind.CLINICIAN:
             refuse_member(request.person_id, request.centre_id)
+            _refuse_return(request)
             enter(actor, request.centre, request=request)
         case RequestKind.ASSISTANT:
             _admit_assistant(actor, request)
@@ -183,15 +200,36 @@ def _side(actor: Actor, request: MembershipRequest) -> str:
     return "network" if db.session.scalar(mine) is None else "hospital"
 
 
+def _refuse_both_words(actor: Actor, request: MembershipRequest) -> None:
+    """Refuse that one person says the hospital's word and the network's, where somebody else could say one."""
+    if request.confirmed_by_id != actor.user_id:
+        return
+    centres = [request.centre] if request.centre else finder.centres_of(request.hospital_id)
+    if finder.coordinated({one.network_id for one in centres}, [actor.user_id, request.person_id]):
+        raise WrongStep(_("You have confirmed this for the hospital. Another coordinator of the network accepts it."))
+
+
+def _refuse_return(request: MembershipRequest) -> None:
+    """Refuse to bring somebody back to their patients without the hospital's word."""
+    if request.confirmed_by is None and applicants.worked_at(request.person_id, request.hospital_id or 0):
+        raise WrongStep(_("This person worked in this hospital before. Record the hospital’s word first."))
+
+
 def _admit_assistant(actor: Actor, request: MembershipRequest) -> None:
     if request.confirmed_by is None:
         raise WrongStep(_("The hospital has not confirmed this person yet. Record who at the hospital did, first."))
-    given = [one for one in request.confirmations if one.state is ConfirmationState.GIVEN]
+    given = [one for one in request.confirmations if _still_holds(one)]
     if not given:
         raise WrongStep(_("No clinician has confirmed this assistant yet. Ask the applicant to remind them."))
     enter_assistant(actor, request.hospital, request=request)
     for one in given:
         enter_grant(actor, request.hospital, request=request, confirmation=one)
+
+
+def _still_holds(confirmation: RequestConfirmation) -> bool:
+    """Whether a clinician has confirmed it who works there to this day."""
+    given, hospital_id = confirmation.state is ConfirmationState.GIVEN, confirmation.request.hospital_id
+    return given and stays.current(confirmation.person_id or 0, hospital_id or 0) is not None
 
 
 def _introduce(request: MembershipRequest) -> None:
@@ -200,27 +238,3 @@ def _introduce(request: MembershipRequest) -> None:
     for name in ("job_title", "institution", "country_code"):
         if not getattr(person, name) and getattr(request, name):
             setattr(person, name, getattr(request, name))
-
-
-# --- several at once, and who decides --------------------------------------------------------------------------------
-
-
-def unfit(request: MembershipRequest) -> Any:
-    """Why a request cannot be accepted together with others; ``None`` when it can."""
-    if request.kind is not RequestKind.CLINICIAN:
-        return _("Only clinicians are accepted together.")
-    if request.state is not RequestState.AT_NETWORK or request.confirmed_by is None:
-        return _("The hospital has not confirmed this.")
-    if not request.registration_number:
-        return _("The registration number is missing.")
-    if not same_domain(request):
-        return _("The e-mail address is not one of the hospital.")
-    return None
-
-
-def same_domain(request: MembershipRequest) -> bool:
-    """Whether the applicant writes from the hospital's own domain, or one below it."""
-    if request.hospital is None or not request.email:
-        return False
-    own, theirs = (address.rpartition("@")[2].lower() for address in (request.email, request.hospital.email))
-    return bool(theirs) and (own == theirs or own.endswith(f".{theirs}"))

@@ -57,7 +57,7 @@ def file_scan(
         NoRoom: the disk is full.
     """
     steps.destination(ConsentForm, form.state, "consent.archive")  # says which step is missing
-    taken = take_in(uploads, form.code)
+    taken = take_in(uploads, form)
     with stored_files.removed_on_refusal(taken.keys):
         archive(actor, form, stored=taken.kept, source=source, link=link, signatures=taken.signatures, seen=seen)
     return form
@@ -80,12 +80,12 @@ class Taken:
         return ",".join(file.sha256 for file, *_rest in self.kept)
 
 
-def take_in(uploads: Sequence[Upload], code: str | None) -> Taken:
+def take_in(uploads: Sequence[Upload], form: ConsentForm | None) -> Taken:
     """Check uploaded files and store them encrypted.
 
     Args:
         uploads: the files.
-        code: of the form they are for; ``None`` for a paper that was not printed here.
+        form: they are for; ``None`` for a paper that was not printed here.
 
     Raises:
         Incomplete: no file, too many, not a scan, or signed digitally and changed since or not of this form; with what to
@@ -93,7 +93,7 @@ def take_in(uploads: Sequence[Upload], code: str | None) -> Taken:
         NoRoom: the disk is full.
     """
     checked = _checked(uploads)
-    signatures = _signatures(checked, code)
+    signatures = _signatures(checked, form)
     taken = Taken([], signatures)
     store, vault = premises().store, premises().vault
     full = _("The disk of the platform is full, so the scan was not stored. Keep the paper and tell the operator.")
@@ -141,13 +141,13 @@ def _tiff(upload: Upload) -> list[tuple[bytes, scans.Scan, str]]:
     ]
 
 
-def _signatures(checked: Sequence[tuple[bytes, scans.Scan, str]], code: str | None) -> tuple[Signature, ...]:
+def _signatures(checked: Sequence[tuple[bytes, scans.Scan, str]], form: ConsentForm | None) -> tuple[Signature, ...]:
     """The digital signatures of an uploaded PDF; pictures have none."""
     content, scan, _kind = checked[0]
     if scan.kind != "pdf":
         return ()
     try:
-        return signed_files.check(content, code)
+        return signed_files.check(content, form)
     except ChildFault as busy:
         raise _busy() from busy
 
@@ -210,7 +210,7 @@ def add_scan(
         WrongStep: care was not refused, or there is a scan already.
         NoRoom: the disk is full.
     """
-    taken = take_in(uploads, form.code)
+    taken = take_in(uploads, form)
     with stored_files.removed_on_refusal(taken.keys):
         keep_scan(actor, form, taken=taken, source=source, seen=seen)
 
@@ -292,9 +292,13 @@ def said(signature: Signature, written: Callable[[dt.datetime], str]) -> list[ob
         first = _("Signed digitally by %(name)s on %(day)s, as a time-stamp service confirms.", name=name, day=day)
     else:
         first = _("Signed digitally by %(name)s on %(day)s, by the signer’s own clock.", name=name, day=day)
+    second = _("The certificate was issued by %(issuer)s.", issuer=signature.issuer)
     if signature.self_made:
-        return [first, _("The certificate is self-made: nobody else vouches for the name.")]
-    return [first, _("The certificate was issued by %(issuer)s.", issuer=signature.issuer)]
+        second = _("The certificate is self-made: nobody else vouches for the name.")
+    if not signature.beside:
+        return [first, second]
+    pages = ", ".join(map(str, signature.beside))
+    return [first, second, _("These pages of the file do not carry the code of the form: %(pages)s.", pages=pages)]
 
 
 def _place(document: ArchivedDocument) -> Place:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import sight
 from app.models import LoginIdentity, Person, db, now
-from app.outside.eu_login import Arrival
+from app.outside.providers import Arrival
 from app.services import accounts
 from app.services.limits import log, writing
 from app.words import Role

@@ -16,7 +16,7 @@ from contextlib import suppress
 
 from sqlalchemy import select
 
-from app import access, sight, steps
+from app import rights, sight, steps
 from app.act import act
 from app.actors import Actor
 from app.errors import Incomplete, NotFound
@@ -131,7 +131,7 @@ def by_code(actor: Actor, code: str) -> BlankForm:
         plain = paper.plain_code(code)
     except ValueError as fault:
         raise refusal from fault
-    statement = select(BlankForm).where(BlankForm.code == plain, access.right(actor, "blank.open"))
+    statement = select(BlankForm).where(BlankForm.code == plain, rights.right(actor, "blank.open"))
     found = db.session.scalars(statement).unique().one_or_none()
     if found is None:
         raise refusal
@@ -143,7 +143,7 @@ def fitting(actor: Actor, blank: BlankForm, words: str) -> list[Patient]:
     theirs = select(Patient).where(
         Patient.hospital_id == blank.hospital_id,
         Patient.clinician_id == blank.clinician_id,
-        access.right(actor, "blank.bind"),
+        rights.right(actor, "blank.bind"),
     )
     named = theirs.where(Patient.nickname.icontains(words, autoescape=True)).order_by(Patient.id.desc())
     found = list(db.session.scalars(named.limit(20)).unique())
@@ -193,7 +193,7 @@ def bind(actor: Actor, patient: Patient, *, blank: BlankForm, end_others: bool |
 
 def _locked(actor: Actor, blank: BlankForm) -> BlankForm:
     """The blank form as stored, locked, if it is the actor's: another may have bound it meanwhile."""
-    mine = select(BlankForm).where(BlankForm.id == blank.id, access.right(actor, "blank.open"))
+    mine = select(BlankForm).where(BlankForm.id == blank.id, rights.right(actor, "blank.open"))
     locked = mine.with_for_update(of=BlankForm).execution_options(populate_existing=True)
     found = db.session.scalars(locked).unique().one_or_none()
     if found is None:
@@ -227,6 +227,7 @@ def adopt(_actor: Actor, patient: Patient, *, blank: BlankForm) -> ConsentForm:
         prepared_at=blank.printed_at,
         printed_at=blank.printed_at,
         print_count=1,
+        explained_by_id=blank.clinician_id,
     )
     found = db.session.scalars(select(Registry).where(Registry.id.in_(blank.registries)))
     named = {registry.id: registry for registry in found}

@@ -21,6 +21,7 @@ from app.premises import premises
 from app.scopes import care_in_force
 from app.services import (
     days,
+    explanations,
     letters,
     papers,
     patients,
@@ -206,6 +207,7 @@ def keep_refusal(actor: Actor, form: ConsentForm) -> None:
 def follow(actor: Actor, form: ConsentForm) -> None:
     """What an archived form does: replaces earlier ones, enrols the patient, or closes the sharing."""
     patient = form.patient
+    explanations.note(actor, form)
     db.session.flush()
     refuse_overtaken(form, form.signed_on or today(), form.recorded_at)
     for decision in form.decisions:

@@ -1,4 +1,4 @@
-"""The day at a hospital: what people write on paper is dated there, not in UTC."""
+"""The day at a hospital, since what people write on paper is dated there, not in UTC; and the time zones there are."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ import zoneinfo
 from babel.core import get_global
 
 from app.models import Hospital, now
+
+PLACES = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+
+
+@functools.cache
+def zones() -> tuple[str, ...]:
+    """The time zones a person may choose: those called after a place. All others are other names of the same."""
+    return tuple(sorted(name for name in zoneinfo.available_timezones() if name.partition("/")[0] in PLACES))
 
 
 @functools.cache

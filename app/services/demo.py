@@ -31,7 +31,12 @@ from app.outside.reference.shapes import Day, PersonStory
 from app.premises import premises
 from app.services import (
     blanks,
+    demo_departures,
+    demo_explanations,
+    demo_groups,
+    demo_handovers,
     demo_papers,
+    demo_profiles,
     demo_requests,
     demo_stacks,
     demo_texts,
@@ -78,6 +83,7 @@ def seed(
     _refuse()
     load_reference()
     stage = set_stage(scans=scans)
+    demo_profiles.write(stage)
     _publish_texts(stage)
     _settle_the_policy(stage)
     lives = [Life(story, stage) for story in stage.world.patients if only is None or story.key in only]
@@ -90,12 +96,14 @@ def seed(
     _print_blanks(stage)
     _choose_records(stage, {life.story.key: life.patient_id for life in lives})
     if only is None:
-        for turn in (*demo_papers.turns(stage), *demo_requests.turns(stage)):
+        played = (demo_papers, demo_requests, demo_handovers, demo_explanations, demo_departures)
+        for turn in (turn for stories in played for turn in stories.turns(stage)):
             _play(turn, stage)
         for turn in demo_stacks.turns(stage) if scans else ():
             _play(turn, stage)
         _ask_for_an_export()
         demo_texts.write(stage)
+        demo_groups.write(stage)
     return Seeded(len(stage.hospitals), len(stage.people), len(lives), len(turns))
 
 

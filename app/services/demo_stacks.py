@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from app import access
+from app import rights
 from app.actors import Actor
 from app.models import ConsentForm, db
 from app.outside import scans, scribbles
@@ -49,7 +49,7 @@ def _out(actor: Actor) -> list[ConsentForm]:
     waiting = (
         ConsentForm.state == FormState.PRINTED,
         ConsentForm.variant == Variant.ADULT,
-        access.right(actor, "consent.open"),
+        rights.right(actor, "consent.open"),
     )
     oldest = select(ConsentForm).where(*waiting).order_by(ConsentForm.printed_at, ConsentForm.id).limit(FORMS)
     return list(db.session.scalars(oldest.options(joinedload(ConsentForm.patient))).unique())

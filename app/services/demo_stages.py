@@ -48,7 +48,7 @@ ROLES = {
     "admin": "Admin",
     "newcomer": "Newcomer",
 }
-CITIES = {"Θεσσαλονίκη": "Thessaloniki", "Київ": "Kyiv"}
+CITIES = {"Θεσσαλονίκη": "Thessaloniki", "Київ": "Kyiv", "Λάρνακα": "Larnaca"}
 """English names of the cities where somebody of the login page works."""
 
 
@@ -178,6 +178,7 @@ class _Building:
             institution=story.institution or None,
             country_code=self.world.hospital(story.hospital).country if story.hospital else country,
             language=story.language,
+            seen_on=self.day(story.seen),
             demo_role=_on_login_page(self.world, story) if story.demo_login else None,
         )
         if story.role == "admin":
@@ -193,19 +194,23 @@ class _Building:
 
     def places(self, hospitals: Mapping[str, Hospital], people: Mapping[str, Person]) -> None:
         """Add memberships, mandates and grants, each appointed by whoever was in office then."""
+        ids = {key: person.id for key, person in people.items()}
         for story in self.world.people:
-            ids = {key: person.id for key, person in people.items()}
             hospital_id = hospitals[story.hospital].id if story.hospital else None
             self._add_seats(story, ids)
             self._add_mandates(story, ids, hospital_id)
-            self._add_grants(story, ids, hospital_id)
+        self.session.flush()
+        for story in self.world.people:
+            self._add_grants(story, ids, hospitals[story.hospital].id if story.hospital else None)
 
     def _add_seats(self, story: PersonStory, ids: Mapping[str, int]) -> None:
         for seat in story.seats:
             by = ids.get(self._representative(story.hospital, seat.since))
             centre_id = self._centres[seat.centre].id
             spell = self.spell(seat)
-            self.session.add(Membership(person_id=ids[story.key], centre_id=centre_id, appointed_by_id=by, **spell))
+            stay = self.session.get_one(Person, ids[story.key]).public_id  # nobody left and came back
+            who = {"person_id": ids[story.key], "stay": stay}
+            self.session.add(Membership(**who, centre_id=centre_id, appointed_by_id=by, **spell))
 
     def _add_mandates(self, story: PersonStory, ids: Mapping[str, int], hospital_id: int | None) -> None:
         for mandate in story.mandates:
@@ -231,8 +236,11 @@ class _Building:
 
     def _add_grants(self, story: PersonStory, ids: Mapping[str, int], hospital_id: int | None) -> None:
         for grant in story.grants:
+            assists = (Mandate.person_id == ids[story.key], Mandate.kind == MandateKind.ASSISTANT)
             self.session.add(
                 Grant(
+                    mandate_id=self.session.scalar(select(Mandate.id).where(*assists)),
+                    stay=self.session.get_one(Person, ids[grant.clinician]).public_id,
                     clinician_id=ids[grant.clinician],
                     assistant_id=ids[story.key],
                     hospital_id=hospital_id,
@@ -285,4 +293,4 @@ def _on_login_page(world: DemoWorld, story: PersonStory) -> str:
         place = lands[story.guest.country]
     else:
         place = story.institution.removesuffix(" (demo)")
-    return f"{ROLES[story.role]}, {place}"
+    return ", ".join(part for part in (ROLES[story.role], place, story.stands) if part)

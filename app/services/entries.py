@@ -21,7 +21,7 @@ from app.models import (
     db,
     today,
 )
-from app.services import spells
+from app.services import spells, stays
 from app.services.people import GUEST_DAYS
 from app.services.requests import wrong
 from app.words import MandateKind, _
@@ -39,6 +39,7 @@ def enter(actor: Actor, centre: Centre, *, request: MembershipRequest) -> Member
         employment_by=request.confirmed_by,
         employment_on=request.confirmed_on,
         employment_how=request.confirmed_how,
+        stay=stays.joined(request.person_id, centre.hospital_id, today()),
     )
 
 
@@ -68,7 +69,19 @@ def enter_assistant(actor: Actor, hospital: Hospital, *, request: MembershipRequ
 
 @act("mandate.enter-guest", creates=Mandate)
 def enter_guest(actor: Actor, host: Person, *, request: MembershipRequest) -> Mandate:
-    """Admit the applicant as a guest of the host for ninety days."""
+    """Admit the applicant as a guest of the host for ninety days.
+
+    Raises:
+        WrongStep: the person is one already: a stay is not prolonged by asking again.
+    """
+    same = select(Mandate.id).where(
+        Mandate.person_id == request.person_id,
+        Mandate.kind == MandateKind.GUEST,
+        Mandate.host_id == host.id,
+        spells.not_over(Mandate),
+    )
+    if db.session.scalar(same.limit(1)) is not None:
+        raise WrongStep(_("This person is a guest of this host already."))
     return Mandate(
         person_id=request.person_id,
         kind=MandateKind.GUEST,
@@ -83,13 +96,23 @@ def enter_guest(actor: Actor, host: Person, *, request: MembershipRequest) -> Ma
 def enter_grant(
     _actor: Actor, hospital: Hospital, *, request: MembershipRequest, confirmation: RequestConfirmation
 ) -> Grant:
-    """Give the assistant what the clinician confirmed; records that are chosen one by one are chosen later."""
+    """Give the assistant what the clinician confirmed; records that are chosen one by one are chosen later.
+
+    Raises:
+        WrongStep: the clinician or the assistant has left meanwhile.
+    """
+    stay = stays.current(confirmation.person_id or 0, hospital.id)
+    mandate_id = stays.assisting(request.person_id, hospital.id)
+    if stay is None or mandate_id is None:
+        raise WrongStep(_("This person is no longer an assistant of your hospital."))
     return Grant(
         clinician_id=confirmation.person_id,
         assistant_id=request.person_id,
         hospital_id=hospital.id,
         scope=confirmation.scope,
         from_on=today(),
+        stay=stay,
+        mandate_id=mandate_id,
     )
 
 
@@ -101,7 +124,7 @@ def confirm_employment(_actor: Actor, membership: Membership, *, name: str, on: 
         Incomplete: the day cannot be right.
         WrongStep: it is recorded already, or the membership is over.
     """
-    spells.refuse_over(membership, _("This has ended already."))
+    spells.refuse_over(membership)
     if membership.may_enrol:
         raise WrongStep(_("This is confirmed already."))
     check_day(on)

@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union_all
 
 from app import sight
 from app.act import act, undo_on_rollback
-from app.actors import Actor, in_force
+from app.actors import Actor, able_mandates
 from app.errors import Incomplete, NotFound, WrongStep
-from app.models import ConsentForm, Export, ExportRelease, Hospital, Job, Mandate, Patient, db, now, today
+from app.models import ConsentForm, Export, ExportRelease, Hospital, Job, Patient, db, now, today
 from app.outside import storage
 from app.outside.storage import StorageFault, Stored
-from app.outside.vault import Place, VaultFault
+from app.outside.vault import Place
 from app.premises import premises
 from app.services import jobs
 from app.services.jobs import Every, job
@@ -43,6 +43,14 @@ UNDER_WAY: Final = (ExportState.RELEASING, ExportState.MAKING)
 # --- asked for --------------------------------------------------------------------------------------------------------
 
 
+def ask_for(actor: Actor, hospital: Hospital, *, reason: str, once: str | None = None) -> Export:
+    """Ask for an export; where nobody has anything to release, it is made at once."""
+    export: Export = ask(actor, hospital, reason=reason, once=once)
+    if export.state is ExportState.RELEASING and not export.releases:
+        go_on(actor, export)
+    return export
+
+
 @act("export.ask", creates=Export)
 def ask(actor: Actor, hospital: Hospital, *, reason: str) -> Export:
     """Ask every clinician of the hospital who has archived forms to release them for one export.
@@ -54,10 +62,10 @@ def ask(actor: Actor, hospital: Hospital, *, reason: str) -> Export:
     if db.session.scalar(open_one.limit(1)) is not None:
         raise Incomplete(_("An export of this hospital is under way. Wait until it is made, or stop it first."))
     _refuse_without_contact(actor, hospital)
-    counts = _counts(hospital.id)
-    if not counts:
+    counts, proofs = _counts(hospital.id), proofs_of_erased(hospital.id)
+    if not counts and not proofs:
         raise Incomplete(_("Nothing is archived in this hospital yet."))
-    if sum(counts.values()) > MOST_FORMS:
+    if sum(counts.values()) + proofs > MOST_FORMS:
         raise Incomplete(_("The hospital has more than 20,000 archived forms. Ask the operator for a backup instead."))
     export = Export(public_id=uuid.uuid4().hex, hospital=hospital, person_id=actor.user_id, reason=reason)
     export.asked_at = now()
@@ -67,12 +75,12 @@ def ask(actor: Actor, hospital: Hospital, *, reason: str) -> Export:
 
 
 def _refuse_without_contact(actor: Actor, hospital: Hospital) -> None:
-    contact = select(Mandate.id).where(
-        Mandate.kind == MandateKind.DATA_PROTECTION_CONTACT,
-        Mandate.hospital_id == hospital.id,
-        in_force(Mandate.__table__, actor.on),
+    places = (able_mandates(actor.on, left=left).subquery() for left in (False, True))
+    contacts = (
+        select(able.c.id).where(able.c.kind == MandateKind.DATA_PROTECTION_CONTACT, able.c.hospital_id == hospital.id)
+        for able in places
     )
-    if db.session.scalar(contact.limit(1)) is None:
+    if db.session.scalar(union_all(*contacts).limit(1)) is None:
         raise Incomplete(
             _("The hospital has no data-protection contact, who alone may read the passphrase. Appoint one first.")
         )
@@ -89,6 +97,15 @@ def _counts(hospital_id: int) -> dict[int, int]:
     )
     with sight.wide("export") as session:
         return {clinician: forms for clinician, forms in session.execute(statement)}  # noqa: C416  typed
+
+
+def proofs_of_erased(hospital_id: int) -> int:
+    """How many forms of erased records are in every export of a hospital: nobody releases them."""
+    erased = Patient.state == PatientState.ERASED, Patient.restricted_on.is_(None)
+    mine = ConsentForm.hospital_id == hospital_id, ConsentForm.state.in_(PROVING_FORMS)
+    statement = select(func.count(ConsentForm.id)).join(Patient, Patient.id == ConsentForm.patient_id)
+    with sight.wide("export") as session:
+        return session.scalar(statement.where(*mine, *erased)) or 0
 
 
 # --- released ---------------------------------------------------------------------------------------------------------
@@ -128,7 +145,9 @@ def _decide(actor: Actor, release: ExportRelease) -> None:
     release.decided_at, release.decided_by_id = now(), actor.user_id
     db.session.flush()
     said = _said_by_others(release) | {release.state}
-    if ReleaseState.ASKED not in said and ReleaseState.RELEASED in said:
+    if ReleaseState.ASKED in said:
+        return
+    if ReleaseState.RELEASED in said or proofs_of_erased(release.hospital_id):
         begin(actor, release.export)
 
 
@@ -152,12 +171,13 @@ def begin(_actor: Actor, export: Export) -> None:
 
 @act("export.go-on")
 def go_on(_actor: Actor, export: Export) -> None:
-    """Make the file of what is released, without waiting for the others.
+    """Make the file of what is released, and of the proof of erased records, without waiting for the others.
 
     Raises:
-        Incomplete: nothing is released yet.
+        Incomplete: nothing is released yet, and there is no such proof.
     """
-    if all(one.state is not ReleaseState.RELEASED for one in export.releases):
+    released = any(one.state is ReleaseState.RELEASED for one in export.releases)
+    if not released and not proofs_of_erased(export.hospital_id):
         raise Incomplete(_("Nobody has released anything yet."))
     jobs.ask(MAKING, {"export": export.public_id})
 
@@ -281,16 +301,3 @@ def _remove(key: str | None) -> None:
 def file_keys(session: Any) -> Iterator[str]:
     """Every file an export names, for ``fsck``."""
     yield from session.scalars(select(Export.storage_key).where(Export.storage_key.is_not(None)))
-
-
-def faults(session: Any) -> Iterator[tuple[str, str]]:
-    """Exports whose file or key is not what it should be: public id and a sentence, for ``fsck``."""
-    for export in session.scalars(select(Export).where(Export.storage_key.is_not(None))).unique():
-        try:
-            premises().vault.check(export.wrapped_key, storage.PURPOSE)
-            if premises().store.facts(export.storage_key).size != export.size:
-                yield export.public_id, f"its file {export.storage_key} has another size"
-        except VaultFault as fault:
-            yield export.public_id, f"its key does not open ({fault.code})"
-        except StorageFault as fault:
-            yield export.public_id, f"its file {export.storage_key} is {fault.code}"

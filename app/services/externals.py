@@ -137,6 +137,7 @@ def file(actor: Actor, patient: Patient, *, paper: Paper, taken: Taken) -> Conse
         wrapped_key=papers.new_key(),
         prepared_at=now(),
         print_count=0,
+        explained_by_id=patient.clinician_id,
     )
     _write_down(actor, form, paper, taken)
     consents.give_time(patient)

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from app.models import ArchivedDocument
+from app.models import ArchivedDocument, Export, Photo, PrintRun
 from app.outside import storage
 from app.outside.storage import StorageFault
 from app.outside.vault import VaultFault
 from app.premises import premises
-from app.services import exports, print_runs, proofs, stacks
+from app.services import exports, photos, print_runs, proofs, stacks
 
 HOUR = dt.timedelta(hours=1)
 ROWS_AT_ONCE = 500
@@ -65,8 +65,8 @@ def _left(key: str) -> Iterator[Finding]:
             yield Finding("remains", key, "its key is destroyed and it is still there", partial(proofs.remove, key))
 
 
-def _file_fault(document: ArchivedDocument, wrapped_key: bytes, *, deep: bool) -> str:
-    """What is wrong with a document's file."""
+def _file_fault(document: Any, wrapped_key: bytes, *, deep: bool) -> str:
+    """What is wrong with the file a row names; only a document says the hash of its own."""
     store, vault = premises().store, premises().vault
     try:
         vault.check(wrapped_key, storage.PURPOSE)
@@ -83,6 +83,15 @@ def _file_fault(document: ArchivedDocument, wrapped_key: bytes, *, deep: bool) -
     except StorageFault as fault:
         return f"its file {document.storage_key} is {fault.code}"
     return ""
+
+
+def single_files(session: Session) -> Iterator[Finding]:
+    """Rows that name one file of their own, outside the archive."""
+    for word, table in {"export": Export, "print": PrintRun, "photo": Photo}.items():
+        for row in session.scalars(select(table).where(table.storage_key.is_not(None))).unique():
+            fault = _file_fault(row, row.wrapped_key or b"", deep=False)
+            if fault:
+                yield Finding(word, row.public_id, fault)
 
 
 def waiting_scans(session: Session, *, deep: bool) -> Iterator[Finding]:
@@ -113,6 +122,7 @@ def named_files(session: Session) -> Iterator[str]:
     yield from stacks.file_keys(session)
     yield from exports.file_keys(session)
     yield from print_runs.file_keys(session)
+    yield from photos.file_keys(session)
 
 
 def orphans(session: Session) -> Iterator[Finding]:

@@ -8,8 +8,8 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import joinedload
 
 from app import sight
-from app.actors import in_force
-from app.models import Centre, Country, Hospital, Mandate, Network, ThematicArea, db, today
+from app.actors import able_mandates
+from app.models import Centre, Country, Hospital, Network, ThematicArea, db, today
 from app.services import spells
 from app.words import MandateKind
 
@@ -52,13 +52,20 @@ def areas_of(network_ids: Collection[int]) -> list[str]:
 
 
 def represented(hospital_ids: Collection[int], but: Sequence[int] = ()) -> set[int]:
-    """Which of these hospitals somebody represents today, other than the people ``but``. Who it is stays here."""
-    table = Mandate.__table__
+    """Which of these hospitals somebody who can sign in represents, other than the people ``but``. Who it is stays here."""
+    m = able_mandates(today()).subquery()
     with sight.wide("request-deciders") as session:
-        found = select(Mandate.hospital_id).where(
-            Mandate.hospital_id.in_(hospital_ids),
-            Mandate.kind == MandateKind.HOSPITAL_REPRESENTATIVE,
-            Mandate.person_id.not_in(but),
-            in_force(table, today()),
+        found = select(m.c.hospital_id).where(
+            m.c.hospital_id.in_(hospital_ids),
+            m.c.kind == MandateKind.HOSPITAL_REPRESENTATIVE,
+            m.c.person_id.not_in(but),
         )
-        return {key for key in session.scalars(found) if key is not None}
+        return set(session.scalars(found))
+
+
+def coordinated(network_ids: Collection[int], but: Sequence[int] = ()) -> bool:
+    """Whether somebody who can sign in, other than the people ``but``, coordinates one of these networks."""
+    m = able_mandates(today()).subquery()
+    with sight.wide("request-deciders") as session:
+        found = select(m.c.person_id).where(m.c.network_id.in_(network_ids), m.c.person_id.not_in(but))
+        return session.scalar(found.limit(1)) is not None

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import ColumnElement, Select, and_, delete, not_, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from app import actors, audit_chain, sight
@@ -22,14 +22,19 @@ from app.models import (
     ConsentForm,
     ConsentText,
     Country,
+    Handover,
     Hospital,
     Job,
     Login,
+    LoginIdentity,
     LoginTrip,
+    Mail,
     OnceKey,
+    PasskeyQuestion,
     PasswordLink,
     Patient,
     PatientIdentity,
+    Person,
     PhoneLink,
     db,
     now,
@@ -37,25 +42,25 @@ from app.models import (
 )
 from app.outside.vault import VaultFault
 from app.premises import premises
-from app.scopes import care_in_force
+from app.scopes import care_in_force, readers
 from app.services import (
     consents,
     copies,
-    exports,
     file_findings,
     identities,
+    idle,
     keys,
     limits,
     papers,
     patients,
-    print_runs,
+    policies,
     proofs,
     text_changes,
     withdrawals,
 )
 from app.services.file_findings import Finding
 from app.services.jobs import Every, each, job
-from app.words import JobState, PatientState
+from app.words import HandoverState, JobState, MailState, MandateKind, PatientState
 
 KEPT_DAYS = 90
 """How long ended logins, used links and finished jobs stay to be looked at; what happened is in the audit log."""
@@ -94,11 +99,30 @@ def sweep_logins(_actor: Actor, _payload: Mapping[str, Any]) -> None:
         session.execute(delete(Login.__table__).where(or_(visits.ended_at < old, visits.expires_at < old)))
         session.execute(delete(PasswordLink.__table__).where(links.expires_at < old))
         session.execute(delete(LoginTrip.__table__).where(LoginTrip.__table__.c.begun_at < now() - limits.WINDOW))
+        asked = PasskeyQuestion.__table__
+        session.execute(delete(asked).where(asked.c.asked_at < now() - limits.WINDOW))
         session.execute(delete(Attempt.__table__).where(Attempt.__table__.c.at < now() - limits.WINDOW))
         session.execute(delete(OnceKey.__table__).where(OnceKey.__table__.c.at < now() - dt.timedelta(days=7)))
         session.execute(
             delete(Job.__table__).where(work.state.in_([JobState.DONE, JobState.FAILED]), work.finished_at < old)
         )
+        session.commit()
+
+
+@job("mails.forget", reason="expiry", every=Every.DAY)
+def forget_mails(_actor: Actor, _payload: Mapping[str, Any]) -> None:
+    """Delete mails that are done with, and the addresses that others vouched for of accounts that ended long ago.
+
+    The account elsewhere itself stays bound: whoever was locked out does not come in again as somebody new.
+    """
+    ended = now() - dt.timedelta(days=365.25 * premises().settings["ACCEPTANCE_YEARS"])
+    gone = select(Person.id).where(Person.disabled_at < ended)
+    with sight.wide("expiry") as session:
+        session.connection(execution_options={"writes": True})
+        waits = Mail.state.in_([MailState.QUEUED, MailState.SENDING])
+        session.execute(delete(Mail).where(not_(waits), Mail.written_at < now() - dt.timedelta(days=KEPT_DAYS)))
+        known = (LoginIdentity.person_id.in_(gone), LoginIdentity.email.is_not(None))
+        session.execute(update(LoginIdentity).where(*known).values(email=None, email_verified=False))
         session.commit()
 
 
@@ -134,8 +158,7 @@ def fsck(*, deep: bool = False) -> Iterator[Finding]:
     with sight.wide("fsck") as session:
         yield from file_findings.documents(session, deep=deep)
         yield from _copies(session)
-        yield from _prints(session)
-        yield from _exports(session)
+        yield from file_findings.single_files(session)
         yield from file_findings.waiting_scans(session, deep=deep)
         yield from file_findings.orphans(session)
         yield from file_findings.partials()
@@ -147,6 +170,9 @@ def fsck(*, deep: bool = False) -> Iterator[Finding]:
         yield from _withdrawn(session)
         yield from _proofs(session)
         yield from _renewals(session)
+        yield from _policies(session)
+        yield from _unattended(session)
+        yield from _idle(session)
         yield from _log(session)
 
 
@@ -159,16 +185,6 @@ def _copies(session: Session) -> Iterator[Finding]:
         return
     for key in late:
         yield Finding("copy", key, "the form's sealed copy is missing", partial(copies.ask, key))
-
-
-def _exports(session: Session) -> Iterator[Finding]:
-    for key, sentence in exports.faults(session):
-        yield Finding("export", key, sentence)
-
-
-def _prints(session: Session) -> Iterator[Finding]:
-    for key, sentence in print_runs.faults(session):
-        yield Finding("print", key, sentence)
 
 
 def _identities(session: Session) -> Iterator[Finding]:
@@ -246,6 +262,55 @@ def _renewals(session: Session) -> Iterator[Finding]:
     for change in text_changes.unspread(session):
         sentence = "forms it reaches are not due for renewal, or still are"
         yield Finding("text change", change.public_id, sentence, partial(text_changes.ask, change.public_id))
+
+
+def _policies(session: Session) -> Iterator[Finding]:
+    for version in policies.changed(session):
+        yield Finding("policy", str(version.number), "its texts are not those that were published")
+
+
+def _unattended(session: Session) -> Iterator[Finding]:
+    """Records nobody treats and nobody is asked to take over: the account is closed, or nobody is there to offer them.
+
+    Of a hospital that has left: nobody is there to record a withdrawal.
+    """
+    gone = actors.hospitals_left(today())
+    behind = (Patient.state != PatientState.ERASED, Patient.hospital_id.in_(gone))
+    for patient in session.scalars(select(Patient).where(*behind, *_unkept())):
+        yield Finding("patient", patient.public_id, "its hospital has left, and nobody could record a withdrawal")
+    member = actors.memberships_in_force(today()).subquery()
+    there = select(member.c.person_id).where(member.c.hospital_id == Patient.hospital_id).correlate(Patient)
+    account = select(Person.id).where(or_(Person.disabled_at.is_not(None), Person.active.is_(False)))
+    closed, left = Patient.clinician_id.in_(account), Patient.clinician_id.not_in(there)
+    lonely = Patient.hospital_id.not_in(_held(actors.able_mandates(today()), MandateKind.HOSPITAL_REPRESENTATIVE))
+    offered = select(Handover.patient_id).where(Handover.state == HandoverState.PROPOSED)
+    kept = (Patient.state != PatientState.ERASED, Patient.id.not_in(offered), Patient.hospital_id.not_in(gone))
+    nobody = or_(and_(left, closed), and_(or_(left, closed), lonely))
+    for patient in session.scalars(select(Patient).where(*kept, nobody)):
+        sentence = (
+            "its clinician has no place in the hospital or a closed account, and nobody was asked to take it over"
+        )
+        yield Finding("patient", patient.public_id, sentence)
+
+
+def _unkept() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Neither does who treats the patient go on reading, nor has the hospital a data-protection contact."""
+    reader = readers(today()).subquery()
+    there = select(reader.c.person_id).where(reader.c.hospital_id == Patient.hospital_id).correlate(Patient)
+    kept = _held(actors.able_mandates(today(), left=True), MandateKind.DATA_PROTECTION_CONTACT)
+    return Patient.clinician_id.not_in(there), Patient.hospital_id.not_in(kept)
+
+
+def _held(mandates: Select[Any], kind: MandateKind) -> Select[Any]:
+    mandate = mandates.subquery()
+    return select(mandate.c.hospital_id).where(mandate.c.kind == kind, mandate.c.hospital_id.is_not(None))
+
+
+def _idle(session: Session) -> Iterator[Finding]:
+    for key in idle.faults(session):
+        sentence = "nobody has signed in for a year, its owner was told, and the account is still open"
+        repair = partial(each, actors.system("idle"), idle.lock, Person, [key])
+        yield Finding("account", session.get_one(Person, key).public_id, sentence, repair)
 
 
 def _log(session: Session) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, joinedload
 from app import audit, sight
 from app.errors import Incomplete
 from app.models import Centre, Membership, Person, today
-from app.services import accounts, spells
+from app.services import accounts, spells, stays
 
 COLUMNS = ("email", "first_name", "last_name", "job_title", "hospital", "country", "network", "centre")
 NEEDED = ("email", "first_name", "last_name", "hospital", "network")
@@ -187,7 +187,12 @@ def _write(session: Session, places: list[tuple[Line, Centre]]) -> Taken:
         if _is_member(session, person, centre):
             known += 1
             continue
-        member = Membership(person_id=person.id, centre_id=centre.id, from_on=today())
+        member = Membership(
+            person_id=person.id,
+            centre_id=centre.id,
+            from_on=today(),
+            stay=stays.joined(person.id, centre.hospital_id, today(), session),
+        )
         session.add(member)
         session.flush()
         entry = audit.Entry("membership.import", "done", None, "command", thing="Membership", thing_id=member.public_id)

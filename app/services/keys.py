@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, object_session, selectinload
 
 from app import actors, audit, sight, steps
 from app.actors import Actor
-from app.models import TABLES, DocumentKey, Patient, PatientIdentity, db
+from app.models import TABLES, DocumentKey, Patient, PatientIdentity, Photo, db
 from app.outside.vault import Vault, VaultFault
 from app.premises import premises
 from app.services import identities, patients, proofs
@@ -240,6 +240,8 @@ def destroy_again() -> int:
 
 def _end_again(row: Any) -> str | None:
     """The file of a destroyed key; with the last one of a form that has ended, the names beside it go as well."""
+    if isinstance(row, Photo):
+        return row.storage_key
     if not isinstance(row, DocumentKey):
         return None
     form = row.document.form

@@ -13,7 +13,7 @@ from app.act import act
 from app.actors import Actor
 from app.errors import NotAllowed, NotFound
 from app.models import Login, PasswordLink, Person, db, now
-from app.services import logins, messages
+from app.services import logins, messages, passwords
 from app.services.limits import log, writing
 from app.words import Role, _
 
@@ -103,12 +103,12 @@ def use(token: str, password: str, again: str, address: str) -> None:
         NotFound: unknown, used or too old.
         Incomplete: the new password is not fit.
     """
-    logins.check_password(password, again)
+    passwords.check(password, again, passwords.words_of(owner(token)))
     with sight.wide("password-link") as session:
         writing(session)
         link = _found(session, token)
         link.used_at = now()
-        link.person.password = logins.hashed(password)
+        link.person.password = passwords.hashed(password)
         logins.end_where(session, Login.__table__.c.person_id == link.person_id)
         session.flush()
         log(session, "person.set-password", link.person, address)

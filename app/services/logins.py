@@ -1,4 +1,4 @@
-"""Signing in and out: passwords and the rows behind cookies. Failures are counted in ``limits``, links are ``links``.
+"""Signing in and out: who proves it and the rows behind cookies. Failures are counted in ``limits``, links are ``links``.
 
 An account's own acts (change the password, end a login) are acts; what happens before there is an actor (signing in, a
 link) is plain functions here, noted in the log by hand. Who the person is allowed to be is ``actors``.
@@ -8,17 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import hmac
 import secrets
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from pwdlib import PasswordHash
-from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -26,26 +20,18 @@ from sqlalchemy.orm import Session
 from app import actors, sight
 from app.act import act
 from app.actors import Actor
-from app.errors import Incomplete
-from app.models import Login, Person, db, now
+from app.errors import Incomplete, NotAllowed
+from app.models import Login, Person, Photo, SecondFactor, db, now, today
 from app.premises import premises
+from app.services import passwords
 from app.services.limits import Limits, TooMany, log, writing
-from app.words import _
+from app.words import Role, _
 
 SEEN_EVERY = dt.timedelta(minutes=1)
-SHORTEST = 12
-LONGEST = 256
-
-_hashes = PasswordHash((Argon2Hasher(),))
-_hashing = threading.BoundedSemaphore(2)  # a storm of logins must not starve the pages
-TURN_SECONDS = 2.0
-"""How long a login waits for its turn to be hashed; it holds a thread of the web server meanwhile."""
-
-
-@cache
-def _nobodys_hash() -> str:
-    """A hash no password fits: so an unknown name takes as long as a wrong password. Made when first needed."""
-    return hashed(secrets.token_urlsafe(16))
+IDLE_DAYS = 365
+"""After so many days without signing in an account is locked (``idle``)."""
+FACTOR_WITHIN = dt.timedelta(minutes=15)
+"""How long a right password waits for its second factor."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +42,12 @@ class Visit:
     person: Person
     actor: Actor
     contents: dict[str, Any]
+    proved_at: dt.datetime
+    """When the person last showed who they are."""
+    locks_at: dt.datetime
+    """When it is locked, if nobody uses it."""
+    photo: str | None
+    """The public id of the person's photo."""
 
 
 def hash_of(token: str) -> bytes:
@@ -67,36 +59,63 @@ def hash_of(token: str) -> bytes:
 
 
 _VISITS = (  # asked by every page, so made once
-    select(Login, Person)
+    select(Login, Person, Photo.public_id)
     .join(Person, Login.person_id == Person.id)
+    .outerjoin(Photo, Photo.person_id == Person.id)
     .where(Login.token_hash == bindparam("hashed"), Login.ended_at.is_(None), Login.expires_at > bindparam("moment"))
 )
 
 
-def visit(token: str, address: str) -> Visit | None:
-    """The visit a cookie's token stands for, if it is still in force."""
+def visit(token: str, address: str, *, unasked: bool = False) -> Visit | None:
+    """The visit a cookie's token stands for, if it is still in force.
+
+    Args:
+        token: of the cookie.
+        address: of the browser.
+        unasked: the page asks by itself: nobody uses it.
+    """
     moment, settings = now(), premises().settings
     with sight.wide("login") as session:
         row = session.execute(_VISITS, {"hashed": hash_of(token), "moment": moment}).first()
         if row is None:
             return None
-        login, person = row
-        idle = dt.timedelta(minutes=settings["IDLE_MINUTES"])
-        if login.seen_at + idle < moment or not person.active or person.disabled_at is not None:
+        login, person, photo = row
+        if not person.active or person.disabled_at is not None:
             return None
-        actor = actors.load(session, person.id, address, signed_in=True)
-        found, stale = Visit(login.id, person, actor, dict(login.contents)), login.seen_at + SEEN_EVERY < moment
+        idle, news = dt.timedelta(minutes=settings["IDLE_MINUTES"]), _news(login, moment, unasked=unasked)
+        locks_at = news.get("locked_at") or login.locked_at or news.get("seen_at", login.seen_at) + idle
+        locked = locks_at <= moment
+        actor = actors.at_gate(Role.LOCKED, person.id, address) if locked else _actor(session, login, address)
+        found = Visit(login.id, person, actor, dict(login.contents), login.proved_at, locks_at, photo)
         session.expunge_all()  # before anything expires them: the page reads them without a session
         session.rollback()
-        if stale:
+        if news:
             with suppress(OperationalError):  # a full disk or a lock: reading goes on, the next page tries again
-                _seen(session, found.login_id, moment)
+                _note(session, found.login_id, news)
         return found
 
 
-def _seen(session: Session, login_id: int, moment: dt.datetime) -> None:
+def _news(login: Login, moment: dt.datetime, *, unasked: bool) -> dict[str, dt.datetime]:
+    """What to note of a login that is used, or was not for long; one that waits for a second factor is over soon anyway."""
+    locks_at = login.seen_at + dt.timedelta(minutes=premises().settings["IDLE_MINUTES"])
+    if login.locked_at is not None:
+        return {}
+    if locks_at <= moment and not login.asks_factor:
+        return {"locked_at": locks_at}
+    return {} if unasked or login.seen_at + SEEN_EVERY >= moment else {"seen_at": moment}
+
+
+def _actor(session: Session, login: Login, address: str) -> Actor:
+    """Who acts through a login: at a gate while something is still to be shown."""
+    if login.asks_factor:
+        return actors.at_gate(Role.ASKED, login.person_id, address)
+    one_factor = premises().settings["SECOND_FACTOR"] == "yes" and not login.two_factors
+    return actors.load(session, login.person_id, address, signed_in=True, one_factor=one_factor)
+
+
+def _note(session: Session, login_id: int, news: dict[str, Any]) -> None:
     writing(session)
-    session.execute(update(Login.__table__).where(Login.__table__.c.id == login_id).values(seen_at=moment))
+    session.execute(update(Login.__table__).where(Login.__table__.c.id == login_id).values(news))
     session.commit()
 
 
@@ -111,6 +130,9 @@ def keep(login_id: int, contents: dict[str, Any]) -> None:
 # --- signing in ----------------------------------------------------------------------------------------------------
 
 
+_FACTORS = select(SecondFactor.id).where(SecondFactor.person_id == bindparam("person")).limit(1)
+
+
 def sign_in(name: str, password: str, address: str, browser: str, contents: dict[str, Any]) -> str:
     """Check a password and start a login (as ``start`` does). Gives the token for the cookie.
 
@@ -121,13 +143,28 @@ def sign_in(name: str, password: str, address: str, browser: str, contents: dict
     person = _named(name)
     limits = Limits.of(person.public_id if person is not None else name, address)
     limits.begin(person)
-    known = person.password if person is not None and person.password else _nobodys_hash()
-    right = _verified(limits, password, known)
+    known = person.password if person is not None and person.password else passwords.nobodys()
+    right = verified(limits, password, known)
     if person is None or not right or not person.active or person.disabled_at is not None or not person.password:
         limits.fail(person, "login.start", address)
+        if right and was_idle(person):  # whoever has the password learns nothing about anybody else
+            raise Incomplete(LOCKED_IDLE)
         raise Incomplete(_("The name or the password is not right. Check both and try again."))
     limits.forget()
-    return start(person, address, browser, contents)
+    return start(person, address, browser, contents, two_factors=False)
+
+
+LOCKED_IDLE = _(
+    "Nobody signed in to your account for a year, so it was locked. Ask the operator to open it again: your places are "
+    "still there."
+)
+
+
+def was_idle(person: Person | None) -> bool:
+    """Whether an account was locked because nobody signed in for a year."""
+    if person is None or person.disabled_at is None:
+        return False
+    return bool(person.disabled_at.date() >= person.seen_on + dt.timedelta(days=IDLE_DAYS))
 
 
 def _named(name: str) -> Person | None:
@@ -138,76 +175,84 @@ def _named(name: str) -> Person | None:
         return session.scalars(found.limit(1)).one_or_none()
 
 
-def start(person: Person, address: str, browser: str, contents: dict[str, Any]) -> str:
+def start(person: Person, address: str, browser: str, contents: dict[str, Any], *, two_factors: bool) -> str:
     """Start a login for a person whose identity is proved. Gives the token for the cookie.
+
+    By one factor alone, where the account has a second, it opens nothing before that one is shown (``prove``).
 
     Args:
         person: who has signed in.
         address: of the browser.
         browser: as it calls itself.
         contents: what the browser's session holds from the start.
+        two_factors: whether they were shown.
     """
-    token, moment = secrets.token_urlsafe(32), now()
+    token, moment, hours = secrets.token_urlsafe(32), now(), premises().settings["LOGIN_HOURS"]
     with sight.wide("login") as session:
         writing(session)
+        asks = not two_factors and session.scalar(_FACTORS, {"person": person.id}) is not None
         session.add(
             Login(
                 token_hash=hash_of(token),
                 person_id=person.id,
                 started_at=moment,
                 seen_at=moment,
-                expires_at=moment + dt.timedelta(hours=premises().settings["LOGIN_HOURS"]),
+                expires_at=moment + (FACTOR_WITHIN if asks else dt.timedelta(hours=hours)),
+                two_factors=two_factors,
+                asks_factor=asks,
+                proved_at=moment,
                 address=address[:45],
                 browser=browser[:200],
                 contents=contents,
             )
         )
         session.flush()
+        if not asks:
+            _see(session, person.id)
         log(session, "login.start", person, address)
         session.commit()
     return token
 
 
-def verify(password: str, known: str) -> bool:
-    """Whether the password fits the hash.
-
-    Raises:
-        TooMany: others are being hashed, and the turn did not come.
-    """
-    if len(password) > LONGEST:
-        return False
-    with _turn():
-        return bool(_hashes.verify(password, known))
+def _see(session: Session, person_id: int) -> None:
+    """Note that the person signed in today; once a day."""
+    columns = Person.__table__.c
+    mine = (columns.id == person_id, columns.seen_on < today())
+    session.execute(update(Person.__table__).where(*mine).values(seen_on=today()))
 
 
-def _verified(limits: Limits, password: str, known: str) -> bool:
-    """As ``verify``, within a try that counts; it does not when its turn has not come."""
+def verified(limits: Limits, password: str, known: str) -> bool:
+    """As ``passwords.fits``, within a try that counts; it does not when its turn has not come."""
     try:
-        return verify(password, known)
+        return passwords.fits(password, known)
     except TooMany:
         limits.take_back()
         raise
 
 
-def hashed(password: str) -> str:
-    """The hash to store.
+@act("login.prove", blind=True)
+def prove(_actor: Actor, login: Login, *, two_factors: bool) -> None:
+    """Note that the person has shown anew who they are; what the login waited for is done.
+
+    Whether it was shown is asked before (``proving``).
 
     Raises:
-        TooMany: as with ``verify``.
+        NotAllowed: the login waits for a second factor, and this was the first once more.
     """
-    with _turn():
-        return str(_hashes.hash(password))
+    if login.asks_factor and not two_factors:
+        raise NotAllowed(_("Show your second factor first."))
+    if login.asks_factor:
+        login.expires_at = now() + dt.timedelta(hours=premises().settings["LOGIN_HOURS"])
+    login.asks_factor, login.two_factors = False, login.two_factors or two_factors
+    login.proved_at = login.seen_at = now()
+    login.locked_at = None
+    _see(db.session(), login.person_id)
 
 
-@contextmanager
-def _turn() -> Iterator[None]:
-    """One of the two that are hashed at a time."""
-    if not _hashing.acquire(timeout=TURN_SECONDS):
-        raise TooMany(_("Many people are signing in at this moment. Wait a moment and try again."))
-    try:
-        yield
-    finally:
-        _hashing.release()
+@act("login.lock", blind=True)
+def lock(_actor: Actor, login: Login) -> None:
+    """Lock a login at once, as if it had been idle for long: it opens nothing before the person shows who they are."""
+    login.locked_at = now()
 
 
 # --- leaving -------------------------------------------------------------------------------------------------------
@@ -242,30 +287,20 @@ def count_of(person_id: int, session: Session) -> int:
 
 def end_all(person_id: int, but: int | None = None) -> None:
     """End every login of a person (but one), inside the act under way."""
+    end_where(db.session(), _of(person_id, but))
+
+
+def end_half_open(person_id: int, but: int | None) -> None:
+    """End those (but one) that were begun by one factor alone, inside the act under way."""
+    end_where(db.session(), _of(person_id, but) & Login.__table__.c.two_factors.is_(False))
+
+
+def _of(person_id: int, but: int | None) -> Any:
     table = Login.__table__
-    end_where(db.session(), (table.c.person_id == person_id) & (table.c.id != (but or 0)))
+    return (table.c.person_id == person_id) & (table.c.id != (but or 0))
 
 
-# --- passwords -----------------------------------------------------------------------------------------------------
-
-
-def check_password(password: str, again: str) -> None:
-    """Refuse a password that is too short, too long or not repeated.
-
-    Raises:
-        Incomplete: with the sentence by its field.
-    """
-    if len(password) < SHORTEST:
-        sentence = _("Use at least %(count)s characters. A short sentence is easy to remember.", count=SHORTEST)
-        raise Incomplete(_("The new password is too short."), fields={"password": sentence})
-    if len(password) > LONGEST:
-        raise Incomplete(
-            _("The new password is too long."),
-            fields={"password": _("Use at most %(count)s characters.", count=LONGEST)},
-        )
-    if not hmac.compare_digest(password.encode(), again.encode()):
-        sentence = _("The two passwords differ. Type the same one twice.")
-        raise Incomplete(sentence, fields={"again": sentence})
+# --- a new password --------------------------------------------------------------------------------------------------
 
 
 def change_password(actor: Actor, person: Person, *, old: str, password: str, again: str, login_id: int | None) -> None:
@@ -276,14 +311,14 @@ def change_password(actor: Actor, person: Person, *, old: str, password: str, ag
         Incomplete: the present password is wrong, or the new one is not fit.
     """
     limits = Limits.of(person.public_id, actor.origin)
-    limits.begin(None)
-    if not _verified(limits, old, person.password or _nobodys_hash()):
+    limits.begin(person)
+    if not verified(limits, old, person.password or passwords.nobodys()):
         limits.fail(person, "person.change-password", actor.origin)
         sentence = _("This is not your present password.")
         raise Incomplete(sentence, fields={"old": sentence})
     limits.forget()
-    check_password(password, again)
-    set_password(actor, person, known=hashed(password), login_id=login_id)
+    passwords.check(password, again, passwords.words_of(person))
+    set_password(actor, person, known=passwords.hashed(password), login_id=login_id)
 
 
 @act("person.change-password", blind=True)

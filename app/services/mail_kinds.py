@@ -7,47 +7,12 @@ it is sent is ``messages``.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from enum import Enum
-from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from collections.abc import Mapping
+from typing import Any
 
-from babel.dates import format_date, format_datetime
-
-from app.labels import LABELS
+from app.services import handover_words, mail_ends, mail_facts
+from app.services.mail_facts import STORED, MailKind, Shape
 from app.words import FORMATS, _, n_
-
-
-class Shape(Enum):
-    """What a fact is, so that it is said in the receiver's language."""
-
-    TEXT = "a name of a hospital, a network or a colleague"
-    WORD = "a word of our vocabulary (``words``)"
-    COUNT = "how many"
-    DAY = "a date"
-    MOMENT = "a moment"
-
-
-class MailKind(NamedTuple):
-    """One kind of mail."""
-
-    label: object
-    """What it is called among one's settings."""
-    subject: object
-    body: tuple[object, ...]
-    """Paragraphs, with facts as ``%(name)s``, or made by a function of the facts (empty: it is left out)."""
-    facts: Mapping[str, Shape]
-    button: object
-    path: str
-    """Where the link leads, below the public address; facts as ``{name}``."""
-    lacks: frozenset[str] = frozenset()
-    """Facts that may not be known (``None``)."""
-    optional: bool = False
-    """Whether a person may switch it off; accounts and decisions may not be."""
-    also_locked: bool = False
-    """Whether it goes to a locked account too: that it is locked, why it ended."""
-    fresh: dt.timedelta = dt.timedelta(days=14)
-    """How long it is worth being sent."""
 
 
 def stored(kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,27 +27,12 @@ def stored(kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     if set(facts) != set(shapes) or not unknown <= lacks:
         message = f"{kind} takes {sorted(shapes)}, not {sorted(facts)}; unknown may be {sorted(lacks)}"
         raise ValueError(message)
-    return {name: None if facts[name] is None else _STORED[shape](facts[name]) for name, shape in shapes.items()}
+    return {name: None if facts[name] is None else STORED[shape](facts[name]) for name, shape in shapes.items()}
 
 
-def _text(value: Any) -> str:
-    return str(value)[:300]
-
-
-def _word(value: Any) -> str:
-    if value not in LABELS:
-        message = f"no word of ours: {value!r}"
-        raise ValueError(message)
-    return str(value)
-
-
-_STORED: dict[Shape, Callable[[Any], Any]] = {
-    Shape.TEXT: _text,
-    Shape.WORD: _word,
-    Shape.COUNT: int,
-    Shape.DAY: lambda day: day.isoformat(),
-    Shape.MOMENT: lambda moment: moment.astimezone(dt.UTC).isoformat(),
-}
+def is_readable(kind: str, facts: Mapping[str, Any]) -> bool:
+    """Whether a mail can still be worded: it is of a kind that is written today, with all its facts."""
+    return kind in KINDS and set(KINDS[kind].facts) <= set(facts)
 
 
 def said(kind: str, facts: Mapping[str, Any], language: str, zone: str | None) -> dict[str, Any]:
@@ -96,29 +46,10 @@ def said(kind: str, facts: Mapping[str, Any], language: str, zone: str | None) -
     """
     shapes, locale = KINDS[kind].facts, FORMATS.get(language, language)
     return {
-        name: None if value is None else _said(shapes[name], value, locale, zone)
+        name: None if value is None else mail_facts.said(shapes[name], value, locale, zone)
         for name, value in facts.items()
         if name in shapes
     }
-
-
-def _said(shape: Shape, value: Any, locale: str, zone: str | None) -> Any:
-    if shape is Shape.WORD:
-        return str(LABELS[value])
-    if shape is Shape.DAY:
-        return format_date(dt.date.fromisoformat(value), "long", locale=locale)
-    if shape is Shape.MOMENT:
-        moment, known = dt.datetime.fromisoformat(value), _zone(zone)
-        return f"{format_datetime(moment, 'long', tzinfo=known, locale=locale)}"
-    return value
-
-
-def _zone(name: str | None) -> ZoneInfo:
-    """The time zone of a name; UTC where a person has chosen none, or one this machine does not know."""
-    try:
-        return ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")
 
 
 def words(kind: str, told: Mapping[str, Any]) -> tuple[str, list[str], str]:
@@ -163,6 +94,14 @@ def _drafts(told: Mapping[str, Any]) -> object:
         "%(num)s draft is erased soon, because its form has not come back.",
         "%(num)s drafts are erased soon, because their forms have not come back.",
         told["drafts"],
+    )
+
+
+def _unexplained(told: Mapping[str, Any]) -> object:
+    return told["unexplained"] and n_(
+        "%(num)s archived form waits for your word that you explained it.",
+        "%(num)s archived forms wait for your word that you explained them.",
+        told["unexplained"],
     )
 
 
@@ -215,14 +154,25 @@ def _records_stay(told: Mapping[str, Any]) -> object:
     )
 
 
-def _to_hand_over(told: Mapping[str, Any]) -> object:
-    return n_(
-        "%(person)s closed their account. %(num)s record at %(place)s hangs on it.",
-        "%(person)s closed their account. %(num)s records at %(place)s hang on it.",
-        told["records"],
-        person=told["person"],
-        place=told["place"],
+def _of_account(subject: object, sentence: object, **facts: Shape) -> MailKind:
+    """A mail about how an account is signed in to."""
+    return MailKind(
+        label=subject,
+        subject=subject,
+        body=(
+            sentence,
+            _("If this was not you, change your password at once and tell the operator."),
+        ),
+        facts={"moment": Shape.MOMENT, **facts},
+        button=_("See your logins"),
+        path="/my-logins/",
     )
+
+
+def _of_handover(label: object, *body: object) -> MailKind:
+    """A mail about records on their way to another clinician: how many, never which."""
+    facts = {"person": Shape.TEXT, "place": Shape.TEXT, "records": Shape.COUNT}
+    return MailKind(label=label, subject=label, body=body, facts=facts, button=_("Open Home"), path="/")
 
 
 _PLACE = {"role": Shape.WORD, "place": Shape.TEXT, "day": Shape.DAY}
@@ -238,6 +188,28 @@ KINDS: dict[str, MailKind] = {
         facts={"moment": Shape.MOMENT},
         button=_("Sign in"),
         path="/",
+    ),
+    "account.factor-added": _of_account(
+        _("A second factor was added"),
+        _("A second factor was added to your account on %(moment)s: %(kind)s."),
+        kind=Shape.WORD,
+    ),
+    "account.factor-removed": _of_account(
+        _("A second factor was removed"),
+        _("A second factor was removed from your account on %(moment)s: %(kind)s."),
+        kind=Shape.WORD,
+    ),
+    "account.recovery-used": _of_account(
+        _("A recovery code was used"),
+        _("Somebody signed in to your account with a recovery code on %(moment)s. It works no more."),
+    ),
+    "account.factors-reset": _of_account(
+        _("Your second factors were removed by an operator"),
+        _("An operator removed your second factors on %(moment)s. Set one up when you sign in next."),
+    ),
+    "account.wrong-codes": _of_account(
+        _("Wrong codes were typed for your account"),
+        _("Somebody who knows your password typed many wrong codes on %(moment)s. They did not get in."),
     ),
     "place.given": MailKind(
         label=_("You were given a place"),
@@ -259,6 +231,22 @@ KINDS: dict[str, MailKind] = {
         lacks=frozenset({"place", "day"}),
         button=_("Sign in"),
         path="/",
+    ),
+    "hospital.leaves": MailKind(
+        label=_("Your hospital leaves its last network"),
+        subject=_("Your hospital leaves its last network"),
+        body=(
+            handover_words.hospital_leaves,
+            _(
+                "The hospital takes its consent archive with it: the representative asks for an export, each clinician "
+                "releases it, the data-protection contact reads the passphrase."
+            ),
+            _("After the last day patients’ withdrawals are still recorded. Nothing else can be changed."),
+        ),
+        facts={"place": Shape.TEXT, "day": Shape.DAY},
+        lacks=frozenset({"day"}),
+        button=_("Open the exports"),
+        path="/exports/",
     ),
     "request.sent": _requested(
         _("Your request is sent"),
@@ -289,10 +277,12 @@ KINDS: dict[str, MailKind] = {
         label=_("Somebody names you in a request"),
         subject=_("A colleague asks you to confirm a request"),
         body=(
-            _("%(name)s asks for a place and names you: %(role)s."),
+            _(
+                "Somebody asks for a place and names you: %(role)s. Home says who it is."
+            ),  # a stranger's words go nowhere
             _("If you know this person, confirm it on Home. If not, you need do nothing."),
         ),
-        facts={"name": Shape.TEXT, "role": Shape.WORD},
+        facts={"role": Shape.WORD},
         button=_("Open Home"),
         path="/",
     ),
@@ -313,22 +303,55 @@ KINDS: dict[str, MailKind] = {
         label=_("Records wait for another clinician"),
         subject=_("Records wait for another clinician"),
         body=(
-            _to_hand_over,
-            _("Decide who takes them over. Until then only the assistants of that account open them."),
+            handover_words.to_hand_over,
+            _("Whoever represents the hospital offers them to a colleague: Home leads there."),
         ),
         facts={"person": Shape.TEXT, "place": Shape.TEXT, "records": Shape.COUNT},
         button=_("Open Home"),
         path="/",
     ),
+    "handover.offered": _of_handover(
+        _("Records are offered to you"),
+        handover_words.offered,
+        _("Accept or decline them on Home. Until then they stay where they are."),
+    ),
+    "handover.accepted": _of_handover(_("Records you offered were taken over"), handover_words.taken),
+    "handover.declined": _of_handover(
+        _("Records you offered were declined"), handover_words.not_taken, _("Offer them to somebody else.")
+    ),
+    "absence.asked": MailKind(
+        label=_("A colleague asks you to stand in"),
+        subject=_("You are asked to stand in for a colleague"),
+        body=(
+            _("A colleague is away from %(from_on)s to %(to_on)s and asks you to stand in."),
+            _("Accept or decline behind the link. It opens nothing to you that is not open to you now."),
+        ),
+        facts={"from_on": Shape.DAY, "to_on": Shape.DAY},
+        button=_("See who it is"),
+        path="/my-absences/",
+    ),
+    "absence.answered": MailKind(
+        label=_("A colleague answers whether they stand in"),
+        subject=_("Who stands in for you has answered"),
+        body=(
+            _("Whom you asked to stand in from %(from_on)s to %(to_on)s has answered. See the answer behind the link."),
+        ),
+        facts={"from_on": Shape.DAY, "to_on": Shape.DAY},
+        button=_("See your absences"),
+        path="/my-absences/",
+    ),
     "digest": MailKind(
         label=_("Reminders: at most one mail a day"),
         subject=_("Work waits for you"),
-        body=(_requests, _renewals, _drafts, _letters, _releases),
-        facts=dict.fromkeys(("requests", "renewals", "drafts", "letters", "releases"), Shape.COUNT),
+        body=(_requests, handover_words.before_leaving, _renewals, _drafts, _unexplained, _letters, _releases),
+        facts=dict.fromkeys(
+            ("requests", "handovers", "renewals", "drafts", "unexplained", "letters", "releases"), Shape.COUNT
+        ),
         button=_("Open Home"),
         path="/",
         optional=True,
         fresh=dt.timedelta(days=1),
     ),
+    **mail_ends.KINDS,
 }
 """Every kind of mail by name; ``messages.post`` takes no other."""

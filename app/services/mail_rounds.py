@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import sight, steps
@@ -32,8 +32,10 @@ PAUSES = tuple(dt.timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240))
 """Between one try and the next; the last one again and again."""
 MOST_TRIES = 23
 """Then three days have passed, and the mail is given up."""
+AFTER_UNSURE = dt.timedelta(minutes=15)
+"""How long the others wait when a server took a mail and said nothing."""
 LOST = dt.timedelta(minutes=15)
-"""A mail being sent for longer is one whose worker died: a server may think for ``mails.SECONDS``."""
+"""A mail being sent for longer is one whose worker died: a server may think for ``mails.SECONDS_FOR_A_MAIL``, twice."""
 UNSURE, BROKEN, STALE, SWITCHED_OFF = "unsure", "words", "too old", "switched off"
 NO_ACCOUNT, NO_ADDRESS = "no account", "no address"
 
@@ -79,26 +81,70 @@ def _is_lost() -> Any:
 
 @job("mails.deliver", reason="mail", needed=is_needed)
 def deliver(_actor: Actor, _payload: Mapping[str, Any]) -> None:
-    """Send every mail that is due, over one line. While the server is down each waits for its own next try."""
+    """Send every mail that is due, over one line. When the server is gone, the others wait: they were not tried."""
     _give_up_lost()
-    where, down = server(), None
     with ExitStack() as open_line:
-        line: Post | None = None
+        office = _Office(server(), open_line)
         while (begun := _begin_next()) is not None:
             try:
-                if down is not None:
-                    raise down
-                if where is not None:
-                    line = line or open_line.enter_context(mails.posting(where))
-                    line.send(begun.content, premises().settings["MAIL_FROM"], begun.address)
+                office.take(begun)
             except PostFault as fault:
                 _refused(begun, fault)
-                down = fault if fault.certainty is Certainty.DOWN else None
-                if fault.certainty is Certainty.UNSURE:
-                    open_line.close()
-                    line = None
+                pause = office.pause_after(fault)
+                if pause is not None:
+                    _put_off(pause)
+                    return
             else:
                 _end(begun, "mail.finish")
+
+
+class _Office:
+    """The server of one round: the line to it, and whether it is worth another mail."""
+
+    def __init__(self, where: Server | None, open_line: ExitStack) -> None:
+        self._where, self._open_line = where, open_line
+        self._line: Post | None = None
+        self._broken = 0
+
+    def take(self, begun: Begun) -> None:
+        """Hand over a mail, over a line that is open already if there is one.
+
+        Raises:
+            PostFault: it was not acknowledged.
+        """
+        if self._where is None:
+            return
+        if self._line is None:
+            self._line = self._open_line.enter_context(mails.posting(self._where))
+        self._line.send(begun.content, premises().settings["MAIL_FROM"], begun.address)
+        self._broken = 0
+
+    def pause_after(self, fault: PostFault) -> dt.timedelta | None:
+        """For how long nobody hands in another mail; ``None``: the next one goes, over a new line if this one broke.
+
+        A line that breaks may be one receiver's fault, or the server may take so many mails a line: two in a row are not.
+        A mail of which nobody knows what became of it may be the first of many: each would be lost like this.
+        """
+        if fault.certainty is Certainty.UNSURE:
+            return AFTER_UNSURE
+        if fault.certainty is not Certainty.DOWN:
+            self._broken = 0
+            return None
+        self._broken += 1
+        if self._line is None or self._broken > 1:
+            return PAUSES[0]
+        self._open_line.close()
+        self._line = None
+        return None
+
+
+def _put_off(pause: dt.timedelta) -> None:
+    """Let everything that is due wait. It was not tried, so no try is counted."""
+    with sight.wide("mail") as session:
+        session.connection(execution_options={"writes": True})
+        due = (Mail.state == MailState.QUEUED, Mail.due_at <= now())
+        session.execute(update(Mail).where(*due).values(due_at=now() + pause))
+        session.commit()
 
 
 # --- a mail is begun -------------------------------------------------------------------------------------------------

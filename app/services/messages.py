@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import sight, steps
@@ -63,6 +65,17 @@ def post(
         jobs.wake()
 
 
+def post_once(person_id: int, kind: str, facts: Mapping[str, Any], *, slot: str) -> None:
+    """Write a mail of which there is one, outside of an act, unless it is written; arguments as for ``post``."""
+    with sight.wide("mail") as session, suppress(IntegrityError):
+        if session.scalar(select(Mail.id).where(Mail.slot == slot)) is not None:
+            return
+        session.rollback()
+        session.connection(execution_options={"writes": True})
+        post(person_id, kind, facts, slot=slot, session=session)
+        session.commit()
+
+
 def _written(person_id: int, kind: str, facts: Mapping[str, Any], slot: str | None) -> Mail:
     row = Mail(public_id=uuid.uuid4().hex, person_id=person_id, kind=kind, slot=slot)
     row.facts = mail_kinds.stored(kind, facts)
@@ -76,8 +89,8 @@ def _written(person_id: int, kind: str, facts: Mapping[str, Any], slot: str | No
 
 
 def language_of(person: Person) -> str:
-    """The language a person is written to: that of the screens, else that of their forms, else English."""
-    spoken = (person.language, person.consent_language)
+    """The language a person is written to: the one they chose for it, else that of the screens or of their forms."""
+    spoken = (person.mail_language, person.language, person.consent_language)
     return next((language for language in spoken if language in LANGUAGES), "en")
 
 

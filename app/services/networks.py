@@ -1,7 +1,7 @@
 """Countries, networks, thematic areas, registries, hospitals, their authorisations and centres.
 
 What belongs to a hospital or a centre is in force only while they are: ``actors`` derives that, nothing is pushed.
-People's places in them are ``people``.
+People's places in them are ``people``; how they end is ``departures``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import datetime as dt
 import re
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app.act import act
 from app.actors import Actor
@@ -20,8 +20,6 @@ from app.models import (
     Centre,
     Country,
     Hospital,
-    Mandate,
-    Membership,
     Network,
     Person,
     Registry,
@@ -30,7 +28,7 @@ from app.models import (
     now,
     today,
 )
-from app.services import spells
+from app.services import days, spells
 from app.words import CentreKind, Opinion, _
 
 YEARS_AUTHORISED = 10
@@ -130,7 +128,9 @@ def add_registry(
 
     Raises:
         Incomplete: another registry has the name, or the dates cannot be right.
+        WrongStep: the network has ended.
     """
+    spells.refuse_over(network)
     spells.check(from_on, to_on)
     registry = Registry(
         network_id=network.id, name=name, controller=controller, country_id=country.id, from_on=from_on, to_on=to_on
@@ -187,35 +187,6 @@ def amend_hospital(_actor: Actor, hospital: Hospital, **changes: str) -> None:
     _refuse_taken(hospital, "name", Hospital.country_id == hospital.country_id)
 
 
-@act("hospital.end")
-def end_hospital(_actor: Actor, hospital: Hospital, *, reason: str, last_day: dt.date | None = None) -> None:
-    """End a hospital's part: its centres, memberships, mandates and grants are out of force with it."""
-    spells.end(hospital, reason, last_day)
-
-
-def hanging_on_hospital(hospital: Hospital) -> dict[str, int]:
-    """How much ends with a hospital: ``centres``, ``members`` and ``mandates`` in force or still to begin."""
-    centres = select(Centre.id).where(Centre.hospital_id == hospital.id, spells.not_over(Centre))
-    return {
-        "centres": _count(centres),
-        "members": _count(
-            select(Membership.id)
-            .join(Centre, Centre.id == Membership.centre_id)
-            .where(Centre.hospital_id == hospital.id, spells.not_over(Centre), spells.not_over(Membership))
-        ),
-        "mandates": _count(select(Mandate.id).where(Mandate.hospital_id == hospital.id, spells.not_over(Mandate))),
-    }
-
-
-def hanging_on_centre(centre: Centre) -> int:
-    """How many memberships end with a centre."""
-    return _count(select(Membership.id).where(Membership.centre_id == centre.id, spells.not_over(Membership)))
-
-
-def _count(found: Any) -> int:
-    return int(db.session.scalar(select(func.count()).select_from(found.subquery())) or 0)
-
-
 # --- authorisation ---------------------------------------------------------------------------------------------------
 
 
@@ -239,7 +210,7 @@ def authorise(
     Raises:
         Incomplete: a date cannot be right, or the reasons against a negative opinion are missing.
     """
-    _check_decision(decided_on, to_on, opinion_on)
+    _check_decision(hospital, decided_on, to_on, opinion_on)
     if opinion is Opinion.NEGATIVE and not note:
         raise _wrong("note", _("The opinion is negative: say why the hospital takes part all the same."))
     person = db.session.get(Person, actor.user_id)
@@ -262,9 +233,9 @@ def authorise(
     return made
 
 
-def _check_decision(decided_on: dt.date, to_on: dt.date, opinion_on: dt.date) -> None:
+def _check_decision(hospital: Hospital, decided_on: dt.date, to_on: dt.date, opinion_on: dt.date) -> None:
     for name, day in (("decided_on", decided_on), ("opinion_on", opinion_on)):
-        if day > today():
+        if day > days.day_at(hospital):
             raise _wrong(name, _("This date lies in the future."))
         if day < spells.EARLIEST:
             raise _wrong(name, _("This year cannot be right. Check the date."))
@@ -304,9 +275,10 @@ def add_centre(
 
     Raises:
         Incomplete: the hospital has it already, or the dates cannot be right.
-        WrongStep: the hospital takes part no more.
+        WrongStep: the network or the hospital takes part no more.
     """
-    spells.refuse_over(hospital, _("This hospital takes part no more."))
+    spells.refuse_over(network)
+    spells.refuse_over(hospital)
     spells.check(from_on, to_on)
     centre = Centre(hospital_id=hospital.id, network_id=network.id, name=name, kind=kind, from_on=from_on, to_on=to_on)
     _refuse_taken(
@@ -334,9 +306,3 @@ def amend_centre(
         Centre.network_id == centre.network_id,
         spells.not_over(Centre),
     )
-
-
-@act("centre.end")
-def end_centre(_actor: Actor, centre: Centre, *, reason: str, last_day: dt.date | None = None) -> None:
-    """End a centre's part in the network: its memberships are out of force with it."""
-    spells.end(centre, reason, last_day)

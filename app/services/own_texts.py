@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from app.act import act
 from app.actors import Actor
 from app.errors import Conflict, Incomplete, NotAllowed, WrongStep
-from app.models import ConsentText, Hospital, OwnText, OwnTextWriter, db, now, today
+from app.models import ConsentText, Hospital, OwnText, OwnTextWriter, db, now
 from app.outside import paper
 from app.outside.paper import own_texts
 from app.outside.paper.own_texts import Content, Fault
@@ -33,6 +33,9 @@ MOST_PAGES = 12
 """In the usual size of print; in large print there are more."""
 MOST_MISSING = 40
 DRAFT_VERSION = "–"
+RETIRING = (Renews.NOBODY, Renews.SIGNERS)
+"""What retiring a text may answer: the standard of other languages stays as it was."""
+BECAUSE = _("Say in a sentence what has changed: it is shown beside each form to renew.")
 
 
 def role() -> str:
@@ -79,8 +82,14 @@ def start(
         content={key: (like.content if like else base).get(key, base[key]) for key in base},
         author_id=actor.user_id,
         written_at=now(),
-        writers=[OwnTextWriter(person_id=actor.user_id, hospital_id=hospital.id)],
+        writers=[OwnTextWriter(person_id=one, hospital_id=hospital.id) for one in _whose_words(actor, like)],
     )
+
+
+def _whose_words(actor: Actor, like: OwnText | None) -> list[int]:
+    """Who begins the text, and whoever wrote the words it takes over; words that two people decided about are nobody's."""
+    undecided = [] if like is None or like.counts_from is not None else [one.person_id for one in like.writers]
+    return list(dict.fromkeys([actor.user_id, *undecided]))
 
 
 def current_base(language: str, variant: Variant, base_language: str) -> Content:
@@ -171,12 +180,12 @@ def propose(
     """
     if faults(own):
         raise Incomplete(_("The text is not complete yet. What is missing stands beside each point."))
-    if opinion_on > today():
+    if opinion_on > days.day_at(own.hospital):
         raise _wrong("opinion_on", _("This date lies in the future."))
     if opinion is Opinion.NEGATIVE and not note:
         raise _wrong("note", _("The opinion is negative: say why the hospital wants the text all the same."))
     if renews is not Renews.NOBODY and not renews_because:
-        raise _wrong("renews_because", _("Say in a sentence what has changed: it is shown beside each form to renew."))
+        raise _wrong("renews_because", BECAUSE)
     own.renews, own.renews_because = renews, None if renews is Renews.NOBODY else renews_because
     own.opinion, own.opinion_by, own.opinion_on = opinion, opinion_by, opinion_on
     own.opinion_reference, own.opinion_note = reference, note
@@ -315,15 +324,38 @@ def compile_first(_actor: Actor, payload: Mapping[str, Any]) -> None:
 
 
 @act("own_text.retire")
-def retire(actor: Actor, own: OwnText, *, reason: str) -> None:
+def retire(
+    actor: Actor, own: OwnText, *, reason: str, renews: Renews | None = None, renews_because: str | None = None
+) -> None:
     """Retire an accepted text at once: the hospital prints the standard text again.
 
-    One that never came into force makes no form due for renewal.
+    Where it printed this one until now, whoever retires it says whether the standard does something else with the data:
+    then who signed on it signs anew. One that never came into force makes no form due for renewal.
+
+    Raises:
+        Incomplete: who signs anew, or what has changed, is missing.
     """
+    asked = gives_way_to_standard(own)
     own.retired_on, own.end_reason = days.day_at(own.hospital), reason
+    if asked:
+        _declare_retirement(actor, own, renews, renews_because)
     change = text_changes.of(own)
     if change is not None and own.counts_from is not None and own.retired_on < own.counts_from:
         text_changes.take_back(actor, change)
+
+
+def gives_way_to_standard(own: OwnText) -> bool:
+    """Whether the hospital would print a standard text in its place, were it retired now."""
+    return own_texts.has_standard(own.language) and is_in_force(own)
+
+
+def _declare_retirement(actor: Actor, own: OwnText, renews: Renews | None, because: str | None) -> None:
+    if renews not in RETIRING:
+        raise _wrong("renews", _("Choose one."))
+    if renews is Renews.SIGNERS:
+        if not because:
+            raise _wrong("renews_because", BECAUSE)
+        text_changes.declare(actor, own, change=text_changes.of_retirement(own, because))
 
 
 # --- looked at ----------------------------------------------------------------------------------------------------------

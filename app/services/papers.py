@@ -56,6 +56,7 @@ def keep(form: ConsentForm) -> None:
     values = _values(form, form.patient.clinician) | _personal(form, identity)
     printed = {"values": values, "registries": _registries(form)} | _ground()
     form.sealed_paper = sealed(form, "sealed_paper", printed)
+    form.explained_by_id = form.patient.clinician_id
 
 
 def _ground() -> dict[str, Any]:

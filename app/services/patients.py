@@ -14,13 +14,13 @@ from app import sight
 from app.act import act
 from app.actors import Actor, in_force
 from app.errors import Incomplete, NotAllowed, WrongStep
-from app.models import Authorisation, ConsentForm, Grant, Hospital, Patient, PatientIdentity, Person, db, now, today
+from app.models import Authorisation, ConsentForm, Hospital, Patient, PatientIdentity, Person, db, now, today
 from app.outside import nicknames
 from app.premises import premises
-from app.scopes import clause, enrollers, enrolling_hospital
+from app.scopes import clause, enrollers, enrolling_hospital, grants
 from app.services import days, identities, jobs, proofs, renewals
 from app.services.identities import Identity
-from app.words import OPEN_FORMS, PatientState, Sex, _, gettext
+from app.words import OPEN_FORMS, GrantScope, PatientState, Sex, _, gettext
 
 DECIDE_DAYS = 30
 """Within so many days after a withdrawal a record is erased, unless a law is named that keeps it."""
@@ -129,18 +129,10 @@ def treats_at(actor: Actor, hospital: Hospital) -> bool:
 
 def served(actor: Actor, hospital: Hospital) -> list[Person]:
     """The clinicians of a hospital for whom the assistant may enrol: who may themselves, and granted all records."""
-    grant = Grant.__table__
-    statement = (
-        select(Person)
-        .join(Grant, Grant.clinician_id == Person.id)
-        .where(
-            Grant.assistant_id == actor.user_id,
-            Grant.hospital_id == hospital.id,
-            Grant.scope == "all",
-            in_force(grant, actor.on),
-            tuple_(Grant.clinician_id, Grant.hospital_id).in_(enrollers(actor.on)),
-        )
-    )
+    g, granted = grants(actor)
+    all_here = (granted, g.c.hospital_id == hospital.id, g.c.scope == GrantScope.ALL)
+    may = tuple_(g.c.clinician_id, g.c.hospital_id).in_(enrollers(actor.on))
+    statement = select(Person).where(Person.id.in_(select(g.c.clinician_id).where(*all_here, may)))
     return list(db.session.scalars(statement.order_by(Person.last_name)).unique())
 
 

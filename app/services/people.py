@@ -7,13 +7,14 @@ same either way, so nobody learns who has an account. Accounts themselves are ``
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
 
 from app.act import act
-from app.actors import Actor
+from app.actors import KEEPERS, Actor
 from app.errors import Incomplete, NotAllowed
 from app.models import (
     Centre,
@@ -29,8 +30,9 @@ from app.models import (
     db,
     today,
 )
-from app.services import accounts, messages, spells
+from app.services import accounts, leavings, messages, spells, stays
 from app.services.accounts import Typed
+from app.tables import engines
 from app.words import GrantScope, MandateKind, Procedure, Role, _
 
 GUEST_DAYS = 90
@@ -48,12 +50,18 @@ def _somebody_else(actor: Actor, place: Any, typed: Typed) -> int:
     person_id = accounts.found_or_made(actor, typed, place)
     if person_id == actor.user_id:
         raise _wrong("email", _("This is you: nobody appoints themselves. Ask somebody else who may do this."))
+    engines.alone(db.session(), engines.PLACES, person_id)  # a request of theirs may be accepted at this moment
     return person_id
 
 
 def _refuse_own(actor: Actor, person_id: int) -> None:
     if person_id == actor.user_id:
         raise NotAllowed(_("This is about you: nobody decides about themselves. Ask somebody else who may do this."))
+
+
+def _refuse_past(to_on: dt.date | None) -> None:
+    if to_on is not None and to_on < today():
+        raise _wrong("to_on", _("This day is past. Choose a later one."))
 
 
 # --- memberships -----------------------------------------------------------------------------------------------------
@@ -69,9 +77,10 @@ def add_member(
         Incomplete: it is oneself, the person is a member of the centre already, or something typed cannot be right.
         WrongStep: the centre or the hospital is over.
     """
-    spells.refuse_over(centre, _("This centre has left its network."))
-    spells.refuse_over(centre.hospital, _("This hospital takes part no more."))
+    spells.refuse_over(centre)
+    spells.refuse_over(centre.hospital)
     spells.check(from_on, to_on)
+    _refuse_past(to_on)
     person_id = _somebody_else(actor, centre, typed)
     same = select(Membership.id).where(
         Membership.person_id == person_id, Membership.centre_id == centre.id, spells.not_over(Membership)
@@ -81,7 +90,12 @@ def add_member(
     facts = {"role": Role.CLINICIAN, "place": f"{centre.hospital.name}, {centre.name}", "day": from_on}
     messages.post(person_id, "place.given", facts)
     return Membership(
-        person_id=person_id, centre_id=centre.id, appointed_by_id=actor.user_id, from_on=from_on, to_on=to_on
+        person_id=person_id,
+        centre_id=centre.id,
+        appointed_by_id=actor.user_id,
+        from_on=from_on,
+        to_on=to_on,
+        stay=stays.joined(person_id, centre.hospital_id, from_on),
     )
 
 
@@ -92,17 +106,28 @@ def amend_membership(actor: Actor, membership: Membership, *, from_on: dt.date, 
     Raises:
         NotAllowed: it is one's own.
         Incomplete: the dates cannot be right.
-        WrongStep: it was ended before.
+        WrongStep: it is over: who comes back begins anew.
     """
     _refuse_own(actor, membership.person_id)
+    spells.refuse_over(membership, _("This has ended already. Add a new one instead."))
+    _refuse_past(to_on)  # what ends is ended, with a reason and a word to who is concerned
     spells.change(membership, from_on, to_on)
+    if from_on > today():
+        membership.stay = uuid.uuid4().hex  # until then the person is away
+    stays.look_after_grants()
 
 
 @act("membership.end")
 def end_membership(_actor: Actor, membership: Membership, *, reason: str, last_day: dt.date | None = None) -> None:
-    """End a membership: the rights, and the grants given from it, end with it."""
-    spells.end(membership, reason, last_day)
+    """End a membership: the rights, and the grants given from it, end with it.
+
+    With a last day it winds down: nobody is enrolled any more, and the records are handed over until then.
+    """
+    spells.wind_down(membership, reason, last_day)
+    stays.look_after_grants()
+    leavings.close_logins(select(Membership.person_id).where(Membership.id == membership.id))
     centre = membership.centre
+    leavings.tell(membership)
     facts = {"role": Role.CLINICIAN, "place": f"{centre.hospital.name}, {centre.name}", "day": last_day}
     messages.post(membership.person_id, "place.ended", facts)
 
@@ -114,7 +139,12 @@ def end_membership(_actor: Actor, membership: Membership, *, reason: str, last_d
 def appoint_coordinator(
     actor: Actor, network: Network, *, typed: Typed, from_on: dt.date, to_on: dt.date | None = None
 ) -> Mandate:
-    """Let a person coordinate a network."""
+    """Let a person coordinate a network.
+
+    Raises:
+        WrongStep: the network has ended.
+    """
+    spells.refuse_over(network)
     return _appoint(actor, MandateKind.ERN_COORDINATOR, network, typed, (from_on, to_on), network_id=network.id)
 
 
@@ -185,10 +215,11 @@ def _appoint_in(actor: Actor, hospital: Hospital, kind: MandateKind, typed: Type
         Incomplete: the person represents the hospital and would be its data-protection contact, or the reverse.
         WrongStep: the hospital is over.
     """
-    spells.refuse_over(hospital, _("This hospital takes part no more."))
+    if kind not in KEEPERS:  # somebody records withdrawals and exports the archive, also afterwards
+        spells.refuse_over(hospital)
     made = _appoint(actor, kind, hospital, typed, days, hospital_id=hospital.id)
     other = OTHER_SIDE.get(kind)
-    if other and _holds(made.person_id, other, hospital_id=hospital.id):
+    if other and _held(made.person_id, other, hospital_id=hospital.id):
         sentence = _(
             "This person cannot have both mandates: the representative decides, the data-protection contact advises. "
             "Choose somebody else."
@@ -205,25 +236,26 @@ def _appoint(actor: Actor, kind: MandateKind, place: Any, typed: Typed, days: Da
     """
     from_on, to_on = days
     spells.check(from_on, to_on)
-    if to_on is not None and to_on < today():
-        raise _wrong("to_on", _("This day is past. Choose a later one."))
+    _refuse_past(to_on)
     person_id = _somebody_else(actor, place, typed)
-    if _holds(person_id, kind, **where):
+    if _held(person_id, kind, **where):
         raise _wrong("email", _("This person has this mandate already."))
     messages.post(person_id, "place.given", {"role": kind, "place": str(place), "day": from_on})
     return Mandate(person_id=person_id, kind=kind, appointed_by_id=actor.user_id, from_on=from_on, to_on=to_on, **where)
 
 
-def _holds(person_id: int, kind: MandateKind, **where: int) -> bool:
-    """Whether a person has a mandate there that is not over."""
+def _held(person_id: int, kind: MandateKind, **where: int) -> int | None:
+    """The id of a mandate a person has there that is not over."""
     found = select(Mandate.id).where(Mandate.person_id == person_id, Mandate.kind == kind, spells.not_over(Mandate))
-    return db.session.scalar(found.filter_by(**where).limit(1)) is not None
+    return db.session.scalar(found.filter_by(**where).limit(1))
 
 
 @act("mandate.end")
 def end_mandate(_actor: Actor, mandate: Mandate, *, reason: str, last_day: dt.date | None = None) -> None:
     """End a mandate: its rights end, in open logins too."""
     spells.end(mandate, reason, last_day)
+    stays.look_after_grants()
+    leavings.close_logins(select(Mandate.person_id).where(Mandate.id == mandate.id))
     place = mandate.hospital or mandate.network
     facts = {"role": mandate.kind, "place": str(place) if place else None, "day": last_day}
     messages.post(mandate.person_id, "place.ended", facts)
@@ -249,7 +281,8 @@ def give(
         Incomplete: the person is no assistant there, no record is chosen, or the dates cannot be right.
     """
     spells.check(from_on, to_on)
-    if assistant.id == actor.user_id or not _holds(assistant.id, MandateKind.ASSISTANT, hospital_id=hospital.id):
+    mandate_id = _held(assistant.id, MandateKind.ASSISTANT, hospital_id=hospital.id)
+    if assistant.id == actor.user_id or mandate_id is None:
         raise _wrong("assistant", _("Choose an assistant of your hospital."))
     grant = Grant(
         clinician_id=actor.user_id,
@@ -258,6 +291,8 @@ def give(
         scope=scope,
         from_on=from_on,
         to_on=to_on,
+        stay=stays.current(actor.user_id, hospital.id),
+        mandate_id=mandate_id,
     )
     _put(grant, chosen)
     return grant
@@ -281,8 +316,12 @@ def _put(grant: Grant, chosen: Sequence[Patient]) -> None:
     wanted = {patient.id for patient in chosen} if grant.scope is GrantScope.CHOSEN else set()
     if grant.scope is GrantScope.CHOSEN and not wanted:
         raise _wrong("chosen", _("Choose at least one record."))
-    if any((p.clinician_id, p.hospital_id) != (grant.clinician_id, grant.hospital_id) for p in chosen):
-        raise _wrong("chosen", _("Choose records you treat in this hospital."))
+    mine = (Patient.clinician_id == grant.clinician_id, Patient.hospital_id == grant.hospital_id)
+    treated = select(Patient.id).where(Patient.id.in_([patient.id for patient in chosen]), *mine)
+    if len(set(db.session.scalars(treated.with_for_update()))) < len({patient.id for patient in chosen}):
+        raise _wrong(
+            "chosen", _("Choose records you treat in this hospital.")
+        )  # locked: nobody hands one over meanwhile
     grant.chosen = [one for one in grant.chosen if one.patient_id in wanted]
     known = {one.patient_id for one in grant.chosen}
     grant.chosen += [GrantedPatient(patient_id=patient_id) for patient_id in sorted(wanted - known)]

@@ -1,7 +1,7 @@
 """The privacy policy: published by the operator, accepted by everybody before anything else, withdrawn at any time.
 
 Whether a person has accepted is asked with every page (``actors.load``). The texts are ``outside.policies``; what a person
-may do before accepting is ``access.BEFORE_THE_POLICY``.
+may do before accepting is ``gates.GATES``.
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from flask_appbuilder.security.sqla.models import Role as FabRole
-from sqlalchemy import and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from app import actors, sight
 from app.act import act
 from app.actors import Actor
-from app.errors import Conflict, Incomplete, NotAllowed
+from app.errors import Conflict, Incomplete
 from app.models import (
     Centre,
     Grant,
@@ -36,9 +35,9 @@ from app.models import (
 )
 from app.outside import policies as shipped
 from app.premises import premises
-from app.services import logins, messages, spells
+from app.services import accounts, jobs, logins, messages, request_ends, spells
 from app.services.jobs import Every, job
-from app.words import MandateKind, PatientState, Role, _
+from app.words import MandateKind, PatientState, _
 
 WITHDRAWN = "privacy policy withdrawn"
 """Why what a person held ended, as it is stored."""
@@ -109,10 +108,19 @@ def publish(actor: Actor, _operator: Person | None, *, number: int, from_on: dt.
         raise Incomplete(sentence, fields={"from_on": sentence})
     _refuse_nameless()
     texts = draft(number)
-    digest = hashlib.sha256(json.dumps(texts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-    made = PolicyVersion(number=number, from_on=from_on, texts=texts, sha256=digest, published_at=now())
+    made = PolicyVersion(number=number, from_on=from_on, texts=texts, sha256=digest(texts), published_at=now())
     made.published_by_id = actor.user_id or None
     return made
+
+
+def digest(texts: Mapping[str, Mapping[str, str]]) -> str:
+    """The SHA-256 of a version's texts, as it is stored beside them."""
+    return hashlib.sha256(json.dumps(texts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def changed(session: Session) -> list[PolicyVersion]:
+    """The versions whose texts are not those that were published, for ``fsck``."""
+    return [one for one in session.scalars(select(PolicyVersion)) if digest(one.texts) != one.sha256]
 
 
 def _refuse_nameless() -> None:
@@ -189,18 +197,25 @@ def consequences(person_id: int) -> Consequences:
     """What withdrawing would end today; a place on which records hang, and the grants given from it, stay."""
     with sight.wide("policy") as session:
         hanging = tuple(_hanging(session, person_id))
-        kept = [one.hospital_id for one in hanging]
-        stay = select(Centre.id).where(Centre.hospital_id.in_(kept))
-        given_there = and_(Grant.clinician_id == person_id, Grant.hospital_id.in_(kept))
-        members = (Membership.person_id == person_id, spells.not_over(Membership), Membership.centre_id.not_in(stay))
-        mandates = (Mandate.person_id == person_id, spells.not_over(Mandate))
-        mine = or_(Grant.clinician_id == person_id, Grant.assistant_id == person_id)
-        grants = (mine, spells.not_over(Grant), not_(given_there))
-        counted = [
-            session.scalar(select(func.count(table.id)).where(*where)) or 0
-            for table, where in ((Membership, members), (Mandate, mandates), (Grant, grants))
-        ]
-        return Consequences(counted[0] + counted[1], counted[2], logins.count_of(person_id, session), hanging)
+        counted = {
+            table: session.scalar(select(func.count(table.id)).where(where)) or 0
+            for table, where in _ending(person_id, hanging).items()
+        }
+        places = counted[Membership] + counted[Mandate]
+        return Consequences(places, counted[Grant], logins.count_of(person_id, session), hanging)
+
+
+def _ending(person_id: int, hanging: Iterable[Hanging]) -> dict[type[Any], ColumnElement[bool]]:
+    """Which of a person's places and grants end, by table: all that are not over, except where records hang on them."""
+    kept = [one.hospital_id for one in hanging]
+    stay = select(Centre.id).where(Centre.hospital_id.in_(kept))
+    given_there = and_(Grant.clinician_id == person_id, Grant.hospital_id.in_(kept))
+    mine = {
+        Membership: and_(Membership.person_id == person_id, Membership.centre_id.not_in(stay)),
+        Mandate: Mandate.person_id == person_id,
+        Grant: and_(or_(Grant.clinician_id == person_id, Grant.assistant_id == person_id), not_(given_there)),
+    }
+    return {table: and_(where, spells.not_over(table)) for table, where in mine.items()}
 
 
 def _hanging(session: Session, person_id: int) -> list[Hanging]:
@@ -208,77 +223,58 @@ def _hanging(session: Session, person_id: int) -> list[Hanging]:
     mine = (Patient.clinician_id == person_id, Patient.state != PatientState.ERASED)
     counted = select(Hospital.id, Hospital.name, func.count(Patient.id)).join(Patient).where(*mine)
     found = session.execute(counted.group_by(Hospital.id, Hospital.name).order_by(Hospital.name)).all()
-    return [Hanging(key, name, records, _representatives(session, key)) for key, name, records in found]
+    return [
+        Hanging(key, name, records, tuple(str(one) for one in deciders(session, key, person_id)))
+        for key, name, records in found
+    ]
 
 
-def _representatives(session: Session, hospital_id: int) -> tuple[str, ...]:
-    return tuple(str(person) for person in session.scalars(_representing(hospital_id)).unique())
-
-
-def _representing(hospital_id: int) -> Any:
-    kind, there = MandateKind.HOSPITAL_REPRESENTATIVE, Mandate.hospital_id == hospital_id
-    statement = select(Person).join(Mandate, Mandate.person_id == Person.id).where(Mandate.kind == kind, there)
-    return statement.where(actors.in_force(Mandate.__table__, today())).order_by(Person.last_name, Person.id)
+def deciders(session: Session, hospital_id: int, leaver_id: int) -> list[Person]:
+    """Who decides on the records of somebody who leaves: who represents the hospital, else who coordinates its networks."""
+    mandate = actors.able_mandates(today()).subquery()
+    networks = select(Centre.network_id).where(
+        Centre.hospital_id == hospital_id, actors.in_force(Centre.__table__, today())
+    )
+    represents = (mandate.c.kind == MandateKind.HOSPITAL_REPRESENTATIVE, mandate.c.hospital_id == hospital_id)
+    coordinates = (mandate.c.kind == MandateKind.ERN_COORDINATOR, mandate.c.network_id.in_(networks))
+    for where in (represents, coordinates):
+        mandated = select(mandate.c.person_id).where(*where, mandate.c.person_id != leaver_id)
+        people = select(Person).where(Person.id.in_(mandated)).order_by(Person.last_name, Person.id)
+        found = session.scalars(people).unique().all()
+        if found:
+            return list(found)
+    return []
 
 
 @act("policy.withdraw", gives_away=True, blind=True)
-def withdraw(actor: Actor, person: Person) -> None:
+def withdraw(_actor: Actor, person: Person) -> None:
     """Take the acceptance back: places end, the account is locked at once, other logins with it.
 
     Records are never orphaned: a membership on which some hang stays, with the grants given from it, until somebody takes
-    them over; the hospital's representatives are told how many they are.
+    them over; whoever decides that is told how many they are.
 
     Raises:
         NotAllowed: nobody else operates the platform.
     """
-    _refuse_last_operator(actor, person)
+    accounts.refuse_last_operator(person)
     hanging = consequences(person.id).hanging
-    kept = {one.hospital_id for one in hanging}
     for row in db.session.scalars(select(PolicyAcceptance).where(PolicyAcceptance.person_id == person.id)).all():
         row.withdrawn_at = row.withdrawn_at or now()
-    _end_places(person, kept)
+    for table, where in _ending(person.id, hanging).items():  # past one's own sight: a role that begins later sees none
+        spells.end_where(db.session(), table, where, WITHDRAWN)
     for one in hanging:
-        _tell_representatives(person, one)
+        tell_deciders(person, one)
     messages.post(person.id, "account.ended", {"records": sum(one.records for one in hanging)})
     person.disabled_at = now()
+    request_ends.look_after()
+    jobs.ask("photos.sweep", {})
     logins.end_all(person.id)
 
 
-def _end_places(person: Person, kept: set[int]) -> None:
-    """End what a person holds and has given, except where records hang on it."""
-    held: list[Any] = [
-        *db.session.scalars(select(Membership).where(Membership.person_id == person.id, spells.not_over(Membership))),
-        *db.session.scalars(select(Mandate).where(Mandate.person_id == person.id, spells.not_over(Mandate))),
-        *db.session.scalars(
-            select(Grant).where(
-                or_(Grant.clinician_id == person.id, Grant.assistant_id == person.id), spells.not_over(Grant)
-            )
-        ),
-    ]
-    for spell in held:
-        given = isinstance(spell, Grant) and spell.clinician_id == person.id
-        place = spell.centre.hospital_id if isinstance(spell, Membership) else spell.hospital_id
-        if place not in kept or not (given or isinstance(spell, Membership)):
-            spells.end(spell, WITHDRAWN)
-
-
-def _tell_representatives(person: Person, hanging: Hanging) -> None:
+def tell_deciders(person: Person, hanging: Hanging) -> None:
+    """Tell who decides on the records of a person whose account is closed how many they are in a hospital."""
     with sight.wide("policy") as session:
-        ids = [one.id for one in session.scalars(_representing(hanging.hospital_id)).unique() if one.id != person.id]
+        ids = [one.id for one in deciders(session, hanging.hospital_id, person.id)]
     facts = {"person": str(person), "place": hanging.hospital, "records": hanging.records}
     for person_id in ids:
         messages.post(person_id, "records.to-hand-over", facts)
-
-
-def _refuse_last_operator(actor: Actor, person: Person) -> None:
-    if not actor.is_(Role.ADMIN):
-        return
-    with sight.wide("policy") as session:
-        others = select(Person.id).where(
-            Person.roles.any(FabRole.name == Role.ADMIN.value),
-            Person.id != person.id,
-            Person.active,
-            Person.disabled_at.is_(None),
-        )
-        if session.scalar(others.limit(1)) is None:
-            raise NotAllowed(_("Nobody else operates this platform. Make another operator first."))

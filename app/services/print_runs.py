@@ -16,14 +16,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from app import access, audit
+from app import audit, rights
 from app.act import act, undo_on_rollback
 from app.actors import Actor
 from app.errors import Incomplete, NotAllowed, Refusal
 from app.models import ConsentForm, Patient, Person, PrintItem, PrintRun, db, now
 from app.outside import paper, storage
-from app.outside.storage import StorageFault, Stored
-from app.outside.vault import VaultFault
+from app.outside.storage import Stored
 from app.premises import premises
 from app.services import jobs, papers, prints
 from app.services.jobs import Every, job
@@ -53,7 +52,7 @@ def ask(actor: Actor, person: Person, *, wishes: Sequence[Wish], bundle: Bundle)
         sentence = _("These are more than %(most)s patients. Print them in two parts.", most=MOST)
         raise Incomplete(sentence, fields={"patient": sentence})
     keys = {wish.patient for wish in wishes}
-    mine = select(Patient).where(Patient.public_id.in_(keys), access.right(actor, "consent.prepare"))
+    mine = select(Patient).where(Patient.public_id.in_(keys), rights.right(actor, "consent.prepare"))
     known = {patient.public_id: patient for patient in db.session.scalars(mine).unique()}
     chosen = list({wish.patient: wish for wish in wishes if wish.patient in known}.values())
     if not chosen:
@@ -157,7 +156,7 @@ def read(actor: Actor, run: PrintRun) -> bytes:
     if run.storage_key is None or run.wrapped_key is None or run.ends_at is None or run.ends_at <= now():
         raise Incomplete(_("The file is gone: it is kept for a day. Choose the patients again."))
     forms = [item.form_id for item in run.items if item.form_id is not None]
-    mine = select(ConsentForm).where(ConsentForm.id.in_(forms), access.right(actor, "consent.open"))
+    mine = select(ConsentForm).where(ConsentForm.id.in_(forms), rights.right(actor, "consent.open"))
     known = list(db.session.scalars(mine.options(joinedload(ConsentForm.patient))).unique())
     if unseen(run) or len(known) < len(forms):
         raise NotAllowed(
@@ -193,16 +192,3 @@ def file_keys(session: Session) -> Iterator[str]:
     """Every file a run names, for ``fsck``."""
     keys = session.scalars(select(PrintRun.storage_key).where(PrintRun.storage_key.is_not(None)))
     yield from (key for key in keys if key is not None)
-
-
-def faults(session: Session) -> Iterator[tuple[str, str]]:
-    """Runs whose file is not there or not theirs: public id and a sentence, for ``fsck``."""
-    for run in session.scalars(select(PrintRun).where(PrintRun.storage_key.is_not(None))).unique():
-        try:
-            premises().vault.check(run.wrapped_key or b"", storage.PURPOSE)
-            if premises().store.facts(str(run.storage_key)).size != run.size:
-                yield run.public_id, f"its file {run.storage_key} has another size"
-        except VaultFault as fault:
-            yield run.public_id, f"its key does not open ({fault.code})"
-        except StorageFault as fault:
-            yield run.public_id, f"its file {run.storage_key} is {fault.code}"

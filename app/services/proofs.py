@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, func, inspect, select
 from sqlalchemy.orm import Session
 
-from app import access, sight
+from app import rights, sight
 from app.act import act, after_commit
 from app.actors import Actor
 from app.errors import WrongStep
@@ -144,7 +144,7 @@ class Kept(NamedTuple):
 
 def kept(actor: Actor) -> list[Kept]:
     """In numbers, for the hospitals one represents or whose data-protection contact one is."""
-    mine = list(db.session.scalars(select(Hospital).where(access.right(actor, "proof.find")).order_by(Hospital.name)))
+    mine = list(db.session.scalars(select(Hospital).where(rights.right(actor, "proof.find")).order_by(Hospital.name)))
     with sight.wide("proofs") as session:
         return [numbers(session, hospital, actor.on) for hospital in mine]
 
@@ -165,5 +165,5 @@ def numbers(session: Session, hospital: Hospital, on: dt.date) -> Kept:
 
 def by_code(actor: Actor, code: str) -> ConsentForm | None:
     """The form of an erased record by its code, whose proof one may open."""
-    found = select(ConsentForm).where(ConsentForm.code == code, access.right(actor, "proof.open"))
+    found = select(ConsentForm).where(ConsentForm.code == code, rights.right(actor, "proof.open"))
     return db.session.scalars(found).unique().one_or_none()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +11,9 @@ from app.act import act
 from app.actors import Actor
 from app.errors import Incomplete, WrongStep
 from app.models import Centre, Hospital, MembershipRequest, Person, RequestConfirmation, db, now
-from app.services import accounts, spells
-from app.services.requests import COPIED, draft_of, mine, wrong
+from app.services import accounts, profiles, spells
+from app.services.requests import ANSWERS, draft_of, mine, wrong
 from app.words import ConfirmationState, RequestKind, RequestState, _
-
-_ORPHA = re.compile(r"(?:orpha:?\s*)?(\d{1,7})", re.IGNORECASE)
 
 
 @act("request.begin", creates=MembershipRequest)
@@ -29,7 +26,7 @@ def begin(actor: Actor, person: Person, *, kind: RequestKind) -> MembershipReque
     if draft_of(actor) is not None:
         raise WrongStep(_("You have begun a request already. Go on with it, or withdraw it first."))
     request = MembershipRequest(person_id=person.id, kind=kind, begun_at=now(), more_centres=[], areas=[], history=[])
-    for name in COPIED if (last := _last(actor, kind)) is not None else ():
+    for name in ANSWERS if (last := _last(actor, kind)) is not None else ():
         setattr(request, name, getattr(last, name))
     request.job_title = request.job_title or person.job_title
     request.institution = request.institution or person.institution
@@ -68,13 +65,13 @@ def write(
     if answers.get("registration_number") and not any(sign.isalnum() for sign in answers["registration_number"]):
         raise wrong("registration_number", _("A registration number has at least one letter or digit."))
     if answers.get("orpha_codes"):
-        answers["orpha_codes"] = _codes(answers["orpha_codes"])
+        answers["orpha_codes"] = profiles.codes(answers["orpha_codes"])
     for name, value in answers.items():
         setattr(request, name, value)
 
 
 def _place(request: MembershipRequest, hospital: Hospital) -> None:
-    spells.refuse_over(hospital, _("This hospital takes part no more."))
+    spells.refuse_over(hospital)
     if request.hospital_id != hospital.id:
         request.centre_id, request.more_centres, request.areas = None, [], []
     request.hospital_id = hospital.id
@@ -86,7 +83,7 @@ def _choose(request: MembershipRequest, centres: Sequence[Centre]) -> None:
     for centre in centres:
         if centre.hospital_id != request.hospital_id:
             raise wrong("centres", _("Choose centres of the hospital you named."))
-        spells.refuse_over(centre, _("This centre has left its network."))
+        spells.refuse_over(centre)
     request.centre_id = centres[0].id
     request.more_centres = [centre.public_id for centre in centres[1:]]
 
@@ -110,15 +107,3 @@ def _name(actor: Actor, request: MembershipRequest, emails: Sequence[str]) -> No
     request.confirmations = kept + [
         RequestConfirmation(email=email, state=asked) for email in wanted if email not in known
     ]
-
-
-def _codes(typed: str) -> str:
-    """ORPHAcodes as numbers with commas between them.
-
-    Raises:
-        Incomplete: one is none.
-    """
-    found = [_ORPHA.fullmatch(code.strip()) for code in re.split(r"[,;]", typed) if code.strip()]
-    if not all(found):
-        raise wrong("orpha_codes", _("Write the numbers with commas between them, such as 558, 730."))
-    return ", ".join(dict.fromkeys(match[1].lstrip("0") for match in found if match))

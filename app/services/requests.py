@@ -33,7 +33,7 @@ OPEN = (
     RequestState.ASKED_BY_NETWORK,
 )
 MOST_OPEN = 12
-COPIED = (
+ANSWERS = (
     "hospital_id",
     "centre_id",
     "job_title",
@@ -47,7 +47,7 @@ COPIED = (
     "country_code",
     "reason",
 )
-"""What a new request takes over from one that ended."""
+"""What the applicant answers; a new request takes it over from one that ended."""
 
 
 def wrong(name: str, sentence: object) -> Incomplete:
@@ -90,6 +90,7 @@ def submit(actor: Actor, request: MembershipRequest) -> None:
     for centre_id in [request.centre_id, *(centre.id for centre in more)]:
         refuse_member(actor.user_id, centre_id)
         _refuse_asked(actor, request, centre_id)
+    _refuse_many(actor, request, len(more))
     _send(actor, request, "request.submit")
     request.more_centres = []
     for centre in more:
@@ -99,7 +100,7 @@ def submit(actor: Actor, request: MembershipRequest) -> None:
 @act("request.copy", creates=MembershipRequest)
 def copy(_actor: Actor, request: MembershipRequest, *, centre: Centre) -> MembershipRequest:
     """Ask for one more centre of the same hospital with the same answers."""
-    answers = {name: getattr(request, name) for name in COPIED} | {"centre_id": centre.id}
+    answers = {name: getattr(request, name) for name in ANSWERS} | {"centre_id": centre.id}
     same = {name: getattr(request, name) for name in ("person_id", "applicant", "email", "begun_at", "submitted_at")}
     return MembershipRequest(kind=request.kind, more_centres=[], history=request.history, **answers, **same)
 
@@ -115,20 +116,23 @@ def submit_as_guest(actor: Actor, request: MembershipRequest) -> None:
         raise WrongStep(_("This request goes to the hospital."))
     _refuse_incomplete(request)
     _refuse_asked(actor, request, None)
+    _refuse_many(actor, request)
     _send(actor, request, "request.submit-as-guest")
 
 
 def _send(actor: Actor, request: MembershipRequest, what: str) -> None:
     person = db.session.get_one(Person, actor.user_id)
-    again = any(turn["what"] == what for turn in request.history)
     request.applicant, request.submitted_at = str(person), now()
     request.email = accounts.mailbox(person)
     note(request, what, "applicant")
     tell(request, "request.sent")
-    for one in () if again else request.confirmations:
-        named = accounts.matching(one.email)  # Home shows it to a clinician alone, whoever else may get the mail
+    for one in request.confirmations:
+        if one.told_at is not None:
+            continue
+        one.told_at = now()
+        named = accounts.holder(one.email)  # Home shows it to a clinician alone, whoever else may get the mail
         if named is not None:
-            messages.post(named, "request.named", {"name": request.applicant, "role": request.kind})
+            messages.post(named, "request.named", {"role": request.kind})
 
 
 def tell(request: MembershipRequest, kind: str) -> None:
@@ -167,9 +171,9 @@ def refuse_closed(request: MembershipRequest) -> None:
         WrongStep: the hospital or the centre is over.
     """
     if request.hospital is not None:
-        spells.refuse_over(request.hospital, _("This hospital takes part no more."))
+        spells.refuse_over(request.hospital)
     if request.centre is not None:
-        spells.refuse_over(request.centre, _("This centre has left its network."))
+        spells.refuse_over(request.centre)
 
 
 def refuse_member(person_id: int, centre_id: int | None) -> None:
@@ -196,10 +200,29 @@ def _refuse_asked(actor: Actor, request: MembershipRequest, centre_id: int | Non
     )
     if db.session.scalar(same.limit(1)) is not None:
         raise WrongStep(_("You have asked for this already. That request still waits."))
-    lately = MembershipRequest.begun_at > now() - dt.timedelta(days=1)
-    many = select(MembershipRequest.id).where(mine(actor), or_(MembershipRequest.state.in_(OPEN), lately))
-    if len(db.session.scalars(many).all()) > MOST_OPEN:  # each may write mails to colleagues
+
+
+def _refuse_many(actor: Actor, request: MembershipRequest, further: int = 0) -> None:
+    """Refuse more than one person needs: each may write mails to colleagues, and again when it was corrected.
+
+    Args:
+        actor: the applicant.
+        request: which is about to be sent.
+        further: how many more are sent with it.
+    """
+    day = now() - dt.timedelta(days=1)
+    counts = or_(
+        MembershipRequest.state.in_(OPEN), MembershipRequest.begun_at > day, MembershipRequest.id == request.id
+    )
+    rows = db.session.scalars(select(MembershipRequest).where(mine(actor), counts)).unique().all()
+    sent = sum(_times_sent(one, day) + 1 if one is request else max(1, _times_sent(one, day)) for one in rows)
+    if sent + further > MOST_OPEN:
         raise WrongStep(_("You have made many requests. Withdraw those you do not need, and go on tomorrow."))
+
+
+def _times_sent(request: MembershipRequest, since: dt.datetime) -> int:
+    turns = [turn for turn in request.history if turn["what"] in ("request.submit", "request.submit-as-guest")]
+    return sum(dt.datetime.fromisoformat(turn["at"]) > since for turn in turns)
 
 
 def _further(request: MembershipRequest) -> list[Centre]:
@@ -211,7 +234,7 @@ def _further(request: MembershipRequest) -> list[Centre]:
     found = select(Centre).where(Centre.public_id.in_(request.more_centres), Centre.hospital_id == request.hospital_id)
     centres = list(db.session.scalars(found.order_by(Centre.id)).unique())
     for centre in centres:
-        spells.refuse_over(centre, _("This centre has left its network."))
+        spells.refuse_over(centre)
     return centres
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
 
-from app import access
+from app import rights
 from app.act import act, undo_on_rollback
 from app.actors import Actor
 from app.errors import Incomplete
@@ -44,7 +44,7 @@ class Files:
 
 def places(actor: Actor) -> list[Hospital]:
     """The hospitals whose forms one may file."""
-    statement = select(Hospital).where(access.right(actor, "stack.upload")).order_by(Hospital.name)
+    statement = select(Hospital).where(rights.right(actor, "stack.upload")).order_by(Hospital.name)
     return list(db.session.scalars(statement).unique())
 
 

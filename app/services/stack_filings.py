@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import or_, select
 
-from app import access
+from app import rights
 from app.act import act
 from app.actors import Actor
 from app.errors import Conflict, Incomplete, NotFound, WrongStep
@@ -50,7 +50,7 @@ def assign(actor: Actor, page: StackPage, *, form: ConsentForm, number: int, of_
     if page.code is not None and page.code != form.code:
         raise WrongStep(_("This page carries the code of another form, so it is filed nowhere else. Discard it."))
     if (
-        db.session.scalar(select(ConsentForm.id).where(ConsentForm.id == form.id, access.right(actor, "consent.sign")))
+        db.session.scalar(select(ConsentForm.id).where(ConsentForm.id == form.id, rights.right(actor, "consent.sign")))
         is None
     ):
         raise NotFound
@@ -102,7 +102,7 @@ def file(actor: Actor, stack: Stack, group: Group, said: signers.Said, *, seen: 
             _("The pages of this form could not be put together. Archive its scan on the form’s page.")
         ) from fault
     # Before the signature: what is no scan signs nothing.
-    taken = archives.take_in([Upload(document, "stack.pdf")], form.code)
+    taken = archives.take_in([Upload(document, "stack.pdf")], form)
     with stored_files.removed_on_refusal(taken.keys):
         consents.sign(actor, form, **vars(said), seen=seen)
         if form.state is FormState.SIGNED:

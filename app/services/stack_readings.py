@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from app import access
+from app import rights
 from app.act import act, undo_on_rollback
 from app.actors import Actor
 from app.errors import NotFound
@@ -150,10 +150,10 @@ def _mark(actor: Actor, pages: Sequence[Scanned]) -> None:
 def _papers(actor: Actor, pages: Sequence[Scanned]) -> tuple[dict[int, Printed], dict[int, Printed]]:
     """The papers of one's own forms and blank forms, by their keys."""
     mine = select(ConsentForm).where(
-        ConsentForm.id.in_({page.form_id for page in pages}), access.right(actor, "consent.open")
+        ConsentForm.id.in_({page.form_id for page in pages}), rights.right(actor, "consent.open")
     )
     out = select(BlankForm).where(
-        BlankForm.id.in_({page.blank_id for page in pages}), access.right(actor, "blank.open")
+        BlankForm.id.in_({page.blank_id for page in pages}), rights.right(actor, "blank.open")
     )
     forms, blanks = {}, {}
     for form in db.session.scalars(mine.options(joinedload(ConsentForm.text))).unique().all():

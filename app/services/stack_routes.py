@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
-from app import access, sight
+from app import rights, sight
 from app.actors import Actor, memberships_in_force
 from app.models import BlankForm, ConsentForm, Patient, Person, db, today
 
@@ -57,10 +57,10 @@ def whose(actor: Actor, pages: Sequence[Scanned], hospital_id: int | None) -> di
 def _own(actor: Actor, codes: set[str]) -> tuple[dict[str, int], dict[str, int]]:
     """The forms and blank forms of these codes that one may open."""
     forms = select(ConsentForm.code, ConsentForm.id).where(
-        ConsentForm.code.in_(codes), access.right(actor, "consent.open")
+        ConsentForm.code.in_(codes), rights.right(actor, "consent.open")
     )
     blanks = select(BlankForm.code, BlankForm.id).where(
-        BlankForm.code.in_(codes), BlankForm.form_id.is_(None), access.right(actor, "blank.open")
+        BlankForm.code.in_(codes), BlankForm.form_id.is_(None), rights.right(actor, "blank.open")
     )
     found = tuple({code: key for code, key in db.session.execute(one)} for one in (forms, blanks))  # noqa: C416  typed
     db.session.rollback()

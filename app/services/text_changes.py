@@ -2,7 +2,7 @@
 
 A standard text declares it in its own source (``outside.paper.texts``), a hospital's text in its proposal; no program
 guesses it. The change is noted with the act that publishes or accepts the text; a job then goes through the forms, each
-an act of its own. What is done is found by looking, so a job that was killed goes on where it stood.
+an act of its own. What is done is found by looking (``text_reach``), so a job that was killed goes on where it stood.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session
 
 from app import sight
 from app.act import act
 from app.actors import Actor
 from app.errors import WrongStep
-from app.models import ConsentDecision, ConsentForm, ConsentText, OwnText, Patient, TextChange, db, now, today
-from app.services import days, jobs, renewals
+from app.models import ConsentForm, ConsentText, OwnText, TextChange, db, now, today
+from app.services import days, jobs, renewals, text_reach
 from app.services.jobs import job
-from app.words import Answer, FormState, PatientState, Procedure, Purpose, Renews
+from app.words import Procedure, Renews, Variant
 
 SPREADING = "text_changes.spread"
 TOLD_EVERY = 100
@@ -63,16 +63,30 @@ def of_own_text(own: OwnText, counts_from: dt.date) -> TextChange | None:
     )
 
 
-def of_standard(text: ConsentText, *, changed: str, due_on: dt.date | None) -> TextChange | None:
-    """The change a standard text makes that is being published; ``None`` where no earlier one had other purposes."""
-    earlier = select(func.max(ConsentText.purposes)).where(
-        ConsentText.procedure == text.procedure,
-        ConsentText.language == text.language,
-        ConsentText.variant == text.variant,
-        ConsentText.hospital_id.is_(None),
+def of_retirement(own: OwnText, what: str) -> TextChange:
+    """The change a hospital's text makes by being retired: who signed on it signs the standard text from today on."""
+    return TextChange(
+        hospital_id=own.hospital_id,
+        procedure=Procedure.EU,
+        language=own.language,
+        variant=own.variant,
+        since=now(),
+        due_on=days.day_at(own.hospital),
+        what=what,
+        retired_text_id=own.id,
+        declared_at=now(),
     )
-    stored = db.session.scalar(earlier)
-    if stored is None or stored >= text.purposes:
+
+
+def of_standard(text: ConsentText, *, changed: str, due_on: dt.date | None) -> TextChange | None:
+    """The change a standard text makes that is being published, beside what is printed today.
+
+    ``None`` where the purposes are not others, and where nobody will print it: an authoritative text is installed.
+    """
+    printed = standard_text(text.procedure, text.language, text.variant)
+    if printed is None or printed.purposes >= text.purposes:
+        return None
+    if printed.source is not None and text.source is None:
         return None
     return TextChange(
         procedure=text.procedure,
@@ -84,6 +98,18 @@ def of_standard(text: ConsentText, *, changed: str, due_on: dt.date | None) -> T
         text=text,
         declared_at=now(),
     )
+
+
+def standard_text(procedure: Procedure, language: str, variant: Variant) -> ConsentText | None:
+    """The standard text that is printed today: one that was installed stands before every shipped one."""
+    statement = select(ConsentText).where(
+        ConsentText.procedure == procedure,
+        ConsentText.language == language,
+        ConsentText.variant == variant,
+        ConsentText.hospital_id.is_(None),
+    )
+    newest = (ConsentText.source.is_(None), ConsentText.published_at.desc(), ConsentText.id.desc())
+    return db.session.scalars(statement.order_by(*newest).limit(1)).first()
 
 
 @act("text_change.declare", creates=TextChange)
@@ -101,50 +127,36 @@ def take_back(_actor: Actor, change: TextChange) -> None:
     ask(change.public_id)
 
 
-# --- which forms it reaches -------------------------------------------------------------------------------------------
-
-
-def reached(change: TextChange) -> ColumnElement[bool]:
-    """The forms signed on a text before the change, in whatever state.
-
-    A change of the standard reaches forms of standard texts; a hospital's reaches what its patients signed before: on its
-    own text or the standard, in all languages also on paper from elsewhere.
-    """
-    printed = and_(ConsentForm.text_id.is_not(None), ConsentForm.prepared_at < change.since)
-    parts = [ConsentForm.procedure == change.procedure]
-    if change.hospital_id is None:
-        standard = aliased(ConsentText)
-        parts.append(ConsentForm.text_id.in_(select(standard.id).where(standard.hospital_id.is_(None))))
-    else:
-        parts.append(ConsentForm.hospital_id == change.hospital_id)
-    if change.language is None:
-        elsewhere = and_(ConsentForm.text_id.is_(None), ConsentForm.signed_on < change.due_on)
-        return and_(*parts, or_(printed, elsewhere))
-    return and_(*parts, printed, ConsentForm.language == change.language, ConsentForm.variant == change.variant)
-
-
-def left(change: TextChange) -> Select[int]:
-    """Keys of the archived forms the change has still to be written into, or out of."""
-    if change.taken_back_at is not None:
-        return select(ConsentForm.id).where(ConsentForm.text_change_id == change.id, _counts())
-    earlier = aliased(TextChange)
-    noted = select(earlier.id).where(earlier.due_on <= change.due_on, earlier.taken_back_at.is_(None))
-    fresh = or_(ConsentForm.text_change_id.is_(None), ConsentForm.text_change_id.not_in(noted))
-    return select(ConsentForm.id).where(reached(change), _counts(), fresh).order_by(ConsentForm.id)
-
-
-def _counts() -> ColumnElement[bool]:
-    """Archived with a yes to care, of a record that is not over; a restricted one may be lifted again."""
-    yes = select(ConsentDecision.form_id).where(
-        ConsentDecision.purpose == Purpose.CARE, ConsentDecision.answer == Answer.GIVEN
-    )
-    over = select(Patient.id).where(Patient.state.in_([PatientState.ERASED, PatientState.CLOSED]))
-    return and_(ConsentForm.state == FormState.ARCHIVED, ConsentForm.id.in_(yes), ConsentForm.patient_id.not_in(over))
-
-
 def of(own: OwnText) -> TextChange | None:
-    """The change an accepted text has made."""
+    """The change a text made by being accepted."""
     return db.session.scalars(select(TextChange).where(TextChange.own_text_id == own.id)).first()
+
+
+def waiting_after(own: OwnText) -> TextChange | None:
+    """A change of the same hospital with a later day than today: who signs ``own`` before it signs anew then."""
+    reaching = or_(
+        TextChange.language.is_(None), and_(TextChange.language == own.language, TextChange.variant == own.variant)
+    )
+    waits = (
+        TextChange.hospital_id == own.hospital_id,
+        TextChange.due_on > days.day_at(own.hospital),
+        TextChange.taken_back_at.is_(None),
+    )
+    return db.session.scalars(select(TextChange).where(*waits, reaching).order_by(TextChange.due_on)).first()
+
+
+def of_standard_since(own: OwnText) -> list[TextChange]:
+    """What the standard text of the same language has declared since an own text was proposed; nothing if it never was."""
+    if own.proposed_at is None:
+        return []
+    declared = select(TextChange).where(
+        TextChange.hospital_id.is_(None),
+        TextChange.procedure == Procedure.EU,
+        TextChange.language == own.language,
+        TextChange.variant == own.variant,
+        TextChange.declared_at >= own.proposed_at,
+    )
+    return list(db.session.scalars(declared.order_by(TextChange.id)).unique())
 
 
 def touched(own: OwnText) -> list[str]:
@@ -169,7 +181,12 @@ def how_many(own: OwnText) -> int:
     if change is None:
         return 0
     with sight.wide("text-change") as session:
-        return session.scalar(select(func.count()).select_from(ConsentForm).where(reached(change), _counts())) or 0
+        return (
+            session.scalar(
+                select(func.count()).select_from(ConsentForm).where(text_reach.reached(change), text_reach.counts())
+            )
+            or 0
+        )
 
 
 # --- written into the forms ---------------------------------------------------------------------------------------------
@@ -188,7 +205,7 @@ def note(form: ConsentForm) -> None:
 
 
 def _reaches(change: TextChange, form: ConsentForm) -> bool:
-    found = select(ConsentForm.id).where(ConsentForm.id == form.id, reached(change))
+    found = select(ConsentForm.id).where(ConsentForm.id == form.id, text_reach.reached(change))
     return db.session.scalar(found) is not None
 
 
@@ -207,7 +224,7 @@ def ask(key: str) -> None:
 def spread(actor: Actor, payload: Mapping[str, Any]) -> None:
     """Go through the forms a change reaches."""
     change = db.session.scalar(select(TextChange).where(TextChange.public_id == payload["change"]))
-    keys = [] if change is None else list(db.session.scalars(left(change)))
+    keys = [] if change is None else list(db.session.scalars(text_reach.left(change)))
     for done, key in enumerate(keys, start=1):
         _set(actor, key)
         if done % TOLD_EVERY == 0 or done == len(keys):
@@ -224,4 +241,8 @@ def _set(actor: Actor, key: int) -> None:
 def unspread(session: Session) -> list[TextChange]:
     """The changes a job should have written into every form by now: a day is its grace."""
     old = select(TextChange).where(func.coalesce(TextChange.taken_back_at, TextChange.declared_at) < now() - GRACE)
-    return [change for change in session.scalars(old).unique() if session.scalar(left(change).limit(1)) is not None]
+    return [
+        change
+        for change in session.scalars(old).unique()
+        if session.scalar(text_reach.left(change).limit(1)) is not None
+    ]

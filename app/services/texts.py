@@ -14,7 +14,7 @@ from app.actors import Actor
 from app.models import ConsentText, Hospital, OwnText, Patient, db, now
 from app.outside import paper
 from app.services import days, text_changes
-from app.words import OwnTextState, Procedure, Variant
+from app.words import Procedure, Variant
 
 
 @act("text.publish", creates=ConsentText)
@@ -92,14 +92,7 @@ def latest_text(hospital: Hospital, procedure: Procedure, language: str, variant
     for own in own_texts_in_force(hospital, procedure):
         if (own.language, own.variant) == (language, variant):
             return own.text
-    statement = select(ConsentText).where(
-        ConsentText.procedure == procedure,
-        ConsentText.language == language,
-        ConsentText.variant == variant,
-        ConsentText.hospital_id.is_(None),
-    )
-    newest = (ConsentText.source.is_(None), ConsentText.published_at.desc(), ConsentText.id.desc())
-    return db.session.scalars(statement.order_by(*newest).limit(1)).first()
+    return text_changes.standard_text(procedure, language, variant)
 
 
 def own_texts_in_force(hospital: Hospital, procedure: Procedure) -> list[OwnText]:
@@ -124,4 +117,4 @@ def in_force_at(hospital: Hospital, day: dt.date) -> list[OwnText]:
         .order_by(OwnText.counts_from, OwnText.id)
     )
     last = {(own.language, own.variant): own for own in db.session.scalars(began).unique()}
-    return [own for own in last.values() if own.state is OwnTextState.ACCEPTED]
+    return [own for own in last.values() if own.retired_on is None]

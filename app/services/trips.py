@@ -10,11 +10,11 @@ import datetime as dt
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from app import sight
 from app.models import LoginTrip, now
-from app.outside.eu_login import Trip
+from app.outside.providers import Trip
 from app.services import limits
 from app.services.limits import writing
 from app.services.logins import hash_of
@@ -32,6 +32,15 @@ class SetOut:
 
     trip: Trip
     token: str
+
+
+@dataclass(frozen=True)
+class Back:
+    """A trip that is over, the page that was wanted, and when it was begun."""
+
+    trip: Trip
+    wanted: str | None
+    begun_at: dt.datetime
 
 
 def begin(address: str, back_to: str | None) -> SetOut:
@@ -64,8 +73,17 @@ def begin(address: str, back_to: str | None) -> SetOut:
     return SetOut(trip, token)
 
 
-def end(token: str, state: str) -> tuple[Trip, str | None] | None:
-    """The trip this browser comes back from, and the page it wanted; ``None`` if it is none of this browser, too old or gone.
+def is_under_way(token: str, state: str) -> bool:
+    """Whether this browser has set out with this state. Reads alone: anybody may ask, as often as they like."""
+    if not token or not state:
+        return False
+    with sight.wide("eu-login") as session:
+        found = select(LoginTrip.id).where(LoginTrip.token_hash == _together(token, state))
+        return session.scalar(found) is not None
+
+
+def end(token: str, state: str) -> Back | None:
+    """The trip this browser comes back from; ``None`` if it is none of this browser, too old or gone.
 
     Whoever asks first has it: the same answer a second time finds nothing.
     """
@@ -78,10 +96,10 @@ def end(token: str, state: str) -> tuple[Trip, str | None] | None:
                 trips.token_hash == _together(token, state),
                 trips.begun_at > now() - dt.timedelta(minutes=MINUTES),
             )
-            .returning(trips.nonce, trips.verifier, trips.back_to)
+            .returning(trips.nonce, trips.verifier, trips.back_to, trips.begun_at)
         ).first()
         session.commit()
-    return None if found is None else (Trip(state, found.nonce, found.verifier), found.back_to)
+    return None if found is None else Back(Trip(state, found.nonce, found.verifier), found.back_to, found.begun_at)
 
 
 def _together(token: str, state: str) -> bytes:

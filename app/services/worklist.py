@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import joinedload
 
 import config
-from app import access
-from app.actors import Actor, in_force
+from app import rights
+from app.actors import Actor, able_mandates, in_force
 from app.models import (
     Authorisation,
     Centre,
@@ -20,7 +20,6 @@ from app.models import (
     ExportRelease,
     Hospital,
     LetterRecord,
-    Mandate,
     MembershipRequest,
     OwnText,
     Patient,
@@ -31,7 +30,7 @@ from app.models import (
     now,
 )
 from app.premises import premises
-from app.services import own_texts
+from app.services import explanations, own_texts
 from app.words import (
     OPEN_FORMS,
     ConfirmationState,
@@ -59,7 +58,7 @@ def forms(actor: Actor, state: FormState) -> list[ConsentForm]:
     """The oldest open forms in a state, of the patients one treats or whose clinician one assists."""
     oldest = (  # the patients are joined to these few, not to all that are open
         select(ConsentForm.id)
-        .where(ConsentForm.state == state, access.right(actor, "consent.open"))
+        .where(ConsentForm.state == state, rights.right(actor, "consent.open"))
         .order_by(ConsentForm.id)
         .limit(SHOWN)
         .subquery()
@@ -72,26 +71,45 @@ def to_check(actor: Actor) -> list[ConsentForm]:
     """Papers from elsewhere that somebody else filed and that wait for a second person, the oldest first."""
     oldest = (
         select(ConsentForm.id)
-        .where(ConsentForm.state == FormState.TO_CHECK, access.right(actor, "consent.confirm"))
+        .where(ConsentForm.state == FormState.TO_CHECK, rights.right(actor, "consent.confirm"))
         .order_by(ConsentForm.id)
         .limit(SHOWN)
         .subquery()
     )
     statement = select(ConsentForm).join(oldest, oldest.c.id == ConsentForm.id).order_by(ConsentForm.id)
-    both = (joinedload(ConsentForm.patient), joinedload(ConsentForm.filed_by))
-    return list(db.session.scalars(statement.options(*both)).unique())
+    load = joinedload(ConsentForm.patient), joinedload(ConsentForm.filed_by), joinedload(ConsentForm.explained_by)
+    return list(db.session.scalars(statement.options(*load)).unique())
+
+
+def unexplained(actor: Actor) -> list[ConsentForm]:
+    """Archived forms that wait for this clinician's word that they explained them, the oldest first."""
+    oldest = (
+        select(ConsentForm.id)
+        .where(explanations.WAITS, rights.right(actor, "consent.confirm-explained"))
+        .order_by(ConsentForm.id)
+        .limit(SHOWN)
+        .subquery()
+    )
+    statement = select(ConsentForm).join(oldest, oldest.c.id == ConsentForm.id).order_by(ConsentForm.id)
+    return list(db.session.scalars(statement.options(joinedload(ConsentForm.patient))).unique())
+
+
+def unexplained_count(actor: Actor) -> int:
+    """How many they are."""
+    mine = explanations.WAITS, rights.right(actor, "consent.confirm-explained")
+    return db.session.scalar(select(func.count(ConsentForm.id)).where(*mine)) or 0
 
 
 def stacks(actor: Actor) -> list[Stack]:
     """One's own stacks of scans that wait to be confirmed, the oldest first."""
     waits = Stack.state == StackState.READY
-    return _some(select(Stack).where(access.right(actor, "stack.open"), waits).order_by(Stack.id))
+    return _some(select(Stack).where(rights.right(actor, "stack.open"), waits).order_by(Stack.id))
 
 
 def prints(actor: Actor) -> list[PrintRun]:
     """What one had printed at once and can still fetch, or waits for, the oldest first."""
     waits = or_(PrintRun.state == RunState.ASKED, (PrintRun.state == RunState.READY) & (PrintRun.ends_at > now()))
-    return _some(select(PrintRun).where(access.right(actor, "print_run.open"), waits).order_by(PrintRun.id))
+    return _some(select(PrintRun).where(rights.right(actor, "print_run.open"), waits).order_by(PrintRun.id))
 
 
 def is_late(form: ConsentForm, on: dt.date) -> bool:
@@ -111,14 +129,14 @@ def drafts(actor: Actor) -> list[Patient]:
         .scalar_subquery()
     )
     statement = select(Patient).where(
-        Patient.state == PatientState.DRAFT, access.right(actor, "patient.open"), under_way.is_(None)
+        Patient.state == PatientState.DRAFT, rights.right(actor, "patient.open"), under_way.is_(None)
     )
     return list(db.session.scalars(statement.order_by(Patient.id).limit(SHOWN)))
 
 
 def waiting(actor: Actor) -> list[Patient]:
     """Records whose care consent was withdrawn and that wait to be erased or kept, the first to be erased first."""
-    statement = select(Patient).where(Patient.erase_on.is_not(None), access.right(actor, "patient.open"))
+    statement = select(Patient).where(Patient.erase_on.is_not(None), rights.right(actor, "patient.open"))
     return list(db.session.scalars(statement.order_by(Patient.erase_on, Patient.id).limit(SHOWN)))
 
 
@@ -129,7 +147,7 @@ def renewals(actor: Actor) -> list[ConsentForm]:
         .where(
             ConsentForm.state == FormState.ARCHIVED,
             ConsentForm.renewal_due_on <= actor.on + dt.timedelta(days=RENEWALS_DAYS),
-            access.right(actor, "consent.open"),
+            rights.right(actor, "consent.open"),
         )
         .order_by(ConsentForm.renewal_due_on, ConsentForm.id)
         .limit(SHOWN)
@@ -143,13 +161,13 @@ def renewals(actor: Actor) -> list[ConsentForm]:
 
 def obeyed(actor: Actor) -> list[LetterRecord]:
     """What the data-protection contact did of late with records one treats, because of a letter."""
-    mine = select(Patient.id).where(access.right(actor, "patient.open"))
+    mine = select(Patient.id).where(rights.right(actor, "patient.open"))
     return _obeyed(LetterRecord.patient_id.in_(mine))
 
 
 def obeyed_in_hospital(actor: Actor) -> list[LetterRecord]:
     """The same in the hospitals one represents; whose record it is stays hidden."""
-    mine = select(Hospital.id).where(access.right(actor, "authorisation.add"))
+    mine = select(Hospital.id).where(rights.right(actor, "authorisation.add"))
     return _obeyed(LetterRecord.hospital_id.in_(mine))
 
 
@@ -172,7 +190,7 @@ def authorisations(actor: Actor) -> list[tuple[Hospital, dt.date | None]]:
     soon = actor.on + dt.timedelta(days=RENEW_DAYS)
     statement = (
         select(Hospital, last)
-        .where(access.right(actor, "authorisation.add"), (last.is_(None)) | (last < soon))
+        .where(rights.right(actor, "authorisation.add"), (last.is_(None)) | (last < soon))
         .order_by(Hospital.name)
     )
     return [(hospital, day) for hospital, day in db.session.execute(statement.limit(SHOWN)).unique()]
@@ -184,7 +202,7 @@ def releases(actor: Actor) -> list[ExportRelease]:
     statement = select(ExportRelease).where(
         ExportRelease.state == ReleaseState.ASKED,
         ExportRelease.export_id.in_(waits),
-        access.right(actor, "export_release.open"),
+        rights.right(actor, "export_release.open"),
     )
     both = (joinedload(ExportRelease.person), joinedload(ExportRelease.hospital))
     return _some(statement.order_by(ExportRelease.id).options(*both))
@@ -193,27 +211,27 @@ def releases(actor: Actor) -> list[ExportRelease]:
 def exports(actor: Actor) -> list[Export]:
     """Exports of one's hospital whose file is to be fetched, or whose passphrase is to be read."""
     mine = or_(
-        and_(Export.state == ExportState.TO_FETCH, access.right(actor, "export.fetch")),
-        and_(Export.sealed_passphrase.is_not(None), access.right(actor, "export.take-passphrase")),
+        and_(Export.state == ExportState.TO_FETCH, rights.right(actor, "export.fetch")),
+        and_(Export.sealed_passphrase.is_not(None), rights.right(actor, "export.take-passphrase")),
     )
     return _some(select(Export).where(mine).order_by(Export.id).options(joinedload(Export.hospital)))
 
 
 def texts_to_decide(actor: Actor) -> list[OwnText]:
     """Hospitals' own texts that wait for one's decision, the oldest first."""
-    waits = OwnText.state == OwnTextState.PROPOSED, access.right(actor, "own_text.accept")
+    waits = OwnText.state == OwnTextState.PROPOSED, rights.right(actor, "own_text.accept")
     return _texts(select(OwnText).where(*waits).order_by(OwnText.proposed_at))
 
 
 def texts_to_write(actor: Actor) -> list[OwnText]:
     """Drafts of the hospitals one represents: begun, or sent back."""
-    waits = OwnText.state == OwnTextState.DRAFT, access.right(actor, "own_text.write")
+    waits = OwnText.state == OwnTextState.DRAFT, rights.right(actor, "own_text.write")
     return _texts(select(OwnText).where(*waits).order_by(OwnText.written_at))
 
 
 def texts_outdated(actor: Actor) -> list[OwnText]:
     """Texts in force whose standard text has changed since."""
-    counts = OwnText.state == OwnTextState.ACCEPTED, access.right(actor, "own_text.retire")
+    counts = OwnText.state == OwnTextState.ACCEPTED, rights.right(actor, "own_text.retire")
     found = _texts(select(OwnText).where(*counts).order_by(OwnText.id.desc()), most=MOST_TEXTS)
     return [own for own in found if own_texts.is_in_force(own) and own_texts.has_changed(own)][:SHOWN]
 
@@ -226,12 +244,12 @@ def _texts(statement: Select[Any], most: int = SHOWN) -> list[OwnText]:
 def requests_for(actor: Actor) -> ColumnElement[bool]:
     """The requests for a place that wait for this person: to confirm for the hospital, to decide, to vouch for."""
     asked = select(RequestConfirmation.request_id).where(
-        RequestConfirmation.state == ConfirmationState.ASKED, access.right(actor, "request_confirmation.give")
+        RequestConfirmation.state == ConfirmationState.ASKED, rights.right(actor, "request_confirmation.give")
     )
     at_hospital, at_network = RequestState.AT_HOSPITAL, (RequestState.AT_HOSPITAL, RequestState.AT_NETWORK)
     return or_(
-        and_(MembershipRequest.state == at_hospital, access.right(actor, "request.confirm")),
-        and_(MembershipRequest.state.in_(at_network), access.right(actor, "request.accept")),
+        and_(MembershipRequest.state == at_hospital, rights.right(actor, "request.confirm")),
+        and_(MembershipRequest.state.in_(at_network), rights.right(actor, "request.accept")),
         and_(MembershipRequest.state.in_([RequestState.AT_HOST, *at_network]), MembershipRequest.id.in_(asked)),
     )
 
@@ -262,13 +280,12 @@ def requests_count(actor: Actor) -> int:
 
 
 def unrepresented(actor: Actor) -> list[Hospital]:
-    """Hospitals of one's network that nobody represents."""
-    mandate = Mandate.__table__.alias()
-    represented = select(mandate.c.hospital_id).where(
-        mandate.c.kind == MandateKind.HOSPITAL_REPRESENTATIVE, in_force(mandate, actor.on)
-    )
+    """Hospitals of one's network that nobody represents who can sign in."""
+    m = able_mandates(actor.on).subquery()
+    there = (m.c.kind == MandateKind.HOSPITAL_REPRESENTATIVE, m.c.hospital_id.is_not(None))
+    represented = select(m.c.hospital_id).where(*there)
     statement = select(Hospital).where(
-        access.right(actor, "mandate.appoint-representative"),
+        rights.right(actor, "mandate.appoint-representative"),
         in_force(Hospital.__table__, actor.on),
         Hospital.id.not_in(represented),
     )
@@ -280,7 +297,7 @@ def unchecked_countries(actor: Actor) -> list[Country]:
     hospital = Hospital.__table__.alias()
     used = select(hospital.c.country_id).where(in_force(hospital, actor.on))
     return _some(
-        select(Country).where(access.right(actor, "country.amend"), Country.checked.is_(False), Country.id.in_(used))
+        select(Country).where(rights.right(actor, "country.amend"), Country.checked.is_(False), Country.id.in_(used))
     )
 
 

@@ -113,3 +113,12 @@ class Spell:
     to_on: Mapped[dt.date | None]
     ended_at: Mapped[dt.datetime | None] = mapped_column(Moment)
     end_reason: Mapped[str | None] = mapped_column(String(300))
+
+
+class Winding(Spell):
+    """Where people work, or somebody's place there. ``leaving_on`` is the day it was said that it ends on its last day.
+
+    From then on it winds down: nobody is enrolled there (``actors.memberships_in_force``), until the end is taken back.
+    """
+
+    leaving_on: Mapped[dt.date | None]

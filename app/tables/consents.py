@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from app.tables.text_changes import TextChange
 
 INSTALLED = literal_column("source").is_not(None)
+UNEXPLAINED = literal_column("explained_at").is_(None)
 
 
 class ConsentText(Record):
@@ -78,6 +79,8 @@ class ConsentForm(Record):
 
     One signed on a paper that was not printed here has an ``external_reference`` instead of a text: it counts only after
     somebody other than who filed it has checked it, which no row may say otherwise.
+
+    ``explained_by`` is the clinician the paper names as who explained it; ``explained_at`` is when that clinician said so.
     """
 
     __tablename__ = "consent_form"
@@ -100,9 +103,16 @@ class ConsentForm(Record):
         CheckConstraint("checked_by_id IS NULL OR checked_by_id <> filed_by_id", name="checked_by_a_second_person"),
         CheckConstraint("(checked_by_id IS NULL) = (checked_on IS NULL)", name="check_has_a_day"),
         CheckConstraint("state <> 'sent_back' OR sent_back_reason IS NOT NULL", name="sent_back_has_a_reason"),
+        CheckConstraint("explained_at IS NULL OR explained_by_id IS NOT NULL", name="explained_by_somebody"),
         Index("ix_consent_form_patient_id_state", "patient_id", "state"),
         Index("ix_consent_form_hospital_id_id", "hospital_id", "id"),
         Index("ix_consent_form_state_renewal_due_on", "state", "renewal_due_on"),
+        Index(
+            "ix_consent_form_unexplained",
+            "explained_by_id",
+            sqlite_where=UNEXPLAINED,
+            postgresql_where=UNEXPLAINED,
+        ),
     )
     code: Mapped[str] = mapped_column(String(16), unique=True)
     patient_id: Mapped[int] = mapped_column(ForeignKey("patient.id"))
@@ -137,6 +147,10 @@ class ConsentForm(Record):
     checked_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))
     checked_on: Mapped[dt.date | None]
     sent_back_reason: Mapped[str | None] = mapped_column(String(300))
+    explained_by_id: Mapped[int | None] = mapped_column(
+        ForeignKey("ab_user.id", name="fk_consent_form_explained_by_id_ab_user")
+    )
+    explained_at: Mapped[dt.datetime | None] = mapped_column(Moment)
 
     patient: Mapped[Patient] = relationship()
     hospital: Mapped[Hospital] = relationship()
@@ -145,6 +159,7 @@ class ConsentForm(Record):
     attested_by: Mapped[Person | None] = relationship(foreign_keys=[attested_by_id])
     filed_by: Mapped[Person | None] = relationship(foreign_keys=[filed_by_id])
     checked_by: Mapped[Person | None] = relationship(foreign_keys=[checked_by_id])
+    explained_by: Mapped[Person | None] = relationship(foreign_keys=[explained_by_id])
     decisions: Mapped[list[ConsentDecision]] = relationship(
         back_populates="form", cascade="all, delete-orphan", order_by="ConsentDecision.id"
     )

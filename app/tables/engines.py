@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, func, select
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from app.errors import Busy, NoRoom, Refusal
 from app.words import _
@@ -24,6 +25,9 @@ PRAGMAS = (
     "cache_size = -8000",  # KiB: with SQLite's own 2000, lists of a large hospital read the same pages again and again
     "soft_heap_limit = 16000000",  # bytes of all connections of a process: four busy ones need not keep 8 MB each
 )
+OPERATORS = 1129336148
+PLACES = 1129336149
+"""The lock of who leaves the platform's operators (any number nobody else uses; the log's chain has the one before)."""
 FULL = ("disk is full", "No space left", "disk full")
 
 
@@ -48,6 +52,15 @@ def _begin(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         writes = connection.get_execution_options().get("writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def alone(session: Session, lock: int, about: int = 0) -> None:
+    """Wait until nobody else has this lock ``about`` a key, and keep it to the transaction's end.
+
+    On SQLite one alone writes anyhow.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(lock, about)))
 
 
 def refusal(error: OperationalError) -> Refusal:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.tables.base import Record, Spell, choice
+from app.tables.base import Record, Spell, Winding, choice, today
 from app.words import CentreKind, Opinion, Procedure
 
 
@@ -41,14 +41,18 @@ class Country(Record):
         return self.code
 
 
-class Network(Record):
-    """A European Reference Network."""
+class Network(Record, Winding):
+    """A European Reference Network. ``helpdesk`` is the address of a function, not of a person."""
 
     __tablename__ = "network"
+    from_on: Mapped[dt.date] = mapped_column(default=today, server_default="2017-03-01")
     code: Mapped[str] = mapped_column(String(40), unique=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
     field: Mapped[str] = mapped_column(String(200))
     website: Mapped[str | None] = mapped_column(String(200))
+    description: Mapped[str | None] = mapped_column(String(2000))
+    helpdesk: Mapped[str | None] = mapped_column(String(200))
+    answers_ukrainian: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     areas: Mapped[list[ThematicArea]] = relationship(back_populates="network", order_by="ThematicArea.name")
     centres: Mapped[list[Centre]] = relationship(back_populates="network")
@@ -88,7 +92,7 @@ class Registry(Record, Spell):
         return self.name
 
 
-class Hospital(Record, Spell):
+class Hospital(Record, Winding):
     """A healthcare provider (HCP)."""
 
     __tablename__ = "hospital"
@@ -136,7 +140,7 @@ class Authorisation(Record, Spell):
         return self.reference
 
 
-class Centre(Record, Spell):
+class Centre(Record, Winding):
     """A unit of a hospital that belongs to a network, as full member or affiliated partner."""
 
     __tablename__ = "centre"

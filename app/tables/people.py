@@ -7,20 +7,24 @@ import uuid
 from typing import Any
 
 from flask_appbuilder.security.sqla.models import User
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, true
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.tables.base import Moment, Record, Spell, choice
+from app.tables.base import Moment, Record, Spell, Winding, choice, today
 from app.tables.networks import Centre, Hospital, Network
 from app.words import GrantScope, MandateKind
 
 
 class Person(User):  # type: ignore[misc]
-    """A person with an account: Flask-AppBuilder's user and what we keep beside it."""
+    """A person with an account: Flask-AppBuilder's user and what we keep beside it.
+
+    ``seen_on``: the last day the person signed in; before the first time, when the account was made or opened again.
+    """
 
     __tablename__ = "ab_user"
     __table_args__ = (  # Flask-AppBuilder's own table, widened
         Index("ix_ab_user_last_name_id", "last_name", "id"),
+        Index("ix_ab_user_seen_on_id", "seen_on", "id"),
         {"extend_existing": True},
     )
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=lambda: uuid.uuid4().hex)
@@ -28,10 +32,13 @@ class Person(User):  # type: ignore[misc]
     institution: Mapped[str | None] = mapped_column(String(200))
     country_code: Mapped[str | None] = mapped_column(String(2))
     language: Mapped[str | None] = mapped_column(String(5))
+    mail_language: Mapped[str | None] = mapped_column(String(5))
     time_zone: Mapped[str | None] = mapped_column(String(60))
     consent_language: Mapped[str | None] = mapped_column(String(5))
     demo_role: Mapped[str | None] = mapped_column(String(60))
     disabled_at: Mapped[dt.datetime | None] = mapped_column(Moment)
+    welcomed_at: Mapped[dt.datetime | None] = mapped_column(Moment)
+    seen_on: Mapped[dt.date] = mapped_column(default=today, server_default="2026-11-23")
     version: Mapped[int] = mapped_column(default=1, server_default="1")
 
     memberships: Mapped[list[Membership]] = relationship(back_populates="person", foreign_keys="Membership.person_id")
@@ -41,11 +48,12 @@ class Person(User):  # type: ignore[misc]
         return f"{self.first_name} {self.last_name}"
 
 
-class Membership(Record, Spell):
+class Membership(Record, Winding):
     """A clinician's place in a centre. While it, the centre and the hospital are in force, the person is Clinician.
 
     ``may_enrol``: the hospital has confirmed that the person works there. ``employment_*`` say who did, when and how,
-    where it was not the hospital's representative who added the person.
+    where it was not the hospital's representative who added the person. Memberships of one hospital that follow each other
+    without a gap are one ``stay`` (``services.stays``); one that nothing is said of is a stay of its own.
     """
 
     __tablename__ = "membership"
@@ -60,6 +68,7 @@ class Membership(Record, Spell):
     employment_by: Mapped[str | None] = mapped_column(String(200))
     employment_on: Mapped[dt.date | None]
     employment_how: Mapped[str | None] = mapped_column(String(200))
+    stay: Mapped[str] = mapped_column(String(32), default=lambda: uuid.uuid4().hex)
 
     person: Mapped[Person] = relationship(back_populates="memberships", foreign_keys=[person_id])
     centre: Mapped[Centre] = relationship()
@@ -99,7 +108,10 @@ class Mandate(Record, Spell):
 
 
 class Grant(Record, Spell):
-    """A clinician lets an assistant of the same hospital act for them, on all records or on chosen ones."""
+    """A clinician lets an assistant of the same hospital act for them, on all records or on chosen ones.
+
+    It counts during the clinician's ``stay`` and the assistant's mandate it was given in, and never after.
+    """
 
     __tablename__ = "assistant_grant"
     __table_args__ = (
@@ -111,6 +123,8 @@ class Grant(Record, Spell):
     assistant_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"))
     hospital_id: Mapped[int] = mapped_column(ForeignKey("hospital.id"), index=True)
     scope: Mapped[GrantScope] = mapped_column(choice(GrantScope, "scope"))
+    stay: Mapped[str | None] = mapped_column(String(32))
+    mandate_id: Mapped[int | None] = mapped_column(ForeignKey("mandate.id"), index=True)
 
     clinician: Mapped[Person] = relationship(foreign_keys=[clinician_id])
     assistant: Mapped[Person] = relationship(foreign_keys=[assistant_id])
@@ -132,7 +146,11 @@ class GrantedPatient(Record):
 
 
 class Login(Record):
-    """One signed-in browser. The cookie holds a random token; the row holds its hash and can be ended."""
+    """One signed-in browser. The cookie holds a random token; the row holds its hash and can be ended.
+
+    ``asks_factor``: the password was right, the second factor is still to come. ``proved_at``: when the person last showed
+    who they are. ``locked_at``: since when nobody used it, or the person locked it.
+    """
 
     __tablename__ = "login"
     token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
@@ -143,6 +161,10 @@ class Login(Record):
     ended_at: Mapped[dt.datetime | None] = mapped_column(Moment)
     address: Mapped[str] = mapped_column(String(45))
     browser: Mapped[str] = mapped_column(String(200))
+    two_factors: Mapped[bool] = mapped_column(default=False, server_default=false())
+    asks_factor: Mapped[bool] = mapped_column(default=False, server_default=false())
+    proved_at: Mapped[dt.datetime] = mapped_column(Moment)
+    locked_at: Mapped[dt.datetime | None] = mapped_column(Moment)
     contents: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
     person: Mapped[Person] = relationship()
@@ -163,7 +185,10 @@ class LoginIdentity(Record):
     """
 
     __tablename__ = "login_identity"
-    __table_args__ = (UniqueConstraint("issuer", "subject", name="uq_login_identity_issuer_subject"),)
+    __table_args__ = (
+        UniqueConstraint("issuer", "subject", name="uq_login_identity_issuer_subject"),
+        Index("uq_login_identity_person_id_issuer", "person_id", "issuer", unique=True),
+    )
     person_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), index=True)
     issuer: Mapped[str] = mapped_column(String(300))
     subject: Mapped[str] = mapped_column(String(255))

@@ -96,5 +96,6 @@ class RequestConfirmation(Record):
     scope: Mapped[GrantScope | None] = mapped_column(choice(GrantScope, "scope"))
     person_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))
     answered_at: Mapped[dt.datetime | None] = mapped_column(Moment)
+    told_at: Mapped[dt.datetime | None] = mapped_column(Moment)
 
     request: Mapped[MembershipRequest] = relationship(back_populates="confirmations")

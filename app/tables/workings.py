@@ -26,6 +26,7 @@ class AuditEntry(Model):  # type: ignore[misc]
         Index("ix_audit_entry_actor_id_seq", "actor_id", "seq"),
         Index("ix_audit_entry_hospital_id_seq", "hospital_id", "seq"),
         Index("ix_audit_entry_actor_id_at", "actor_id", "at"),
+        Index("ix_audit_entry_thing_id", "thing_id"),
     )
     seq: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     at: Mapped[dt.datetime | None] = mapped_column(Moment)

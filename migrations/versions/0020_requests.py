@@ -154,7 +154,15 @@ def _confirmations() -> None:
 
 
 def downgrade() -> None:
-    """The places that were given stay; that some may not enrol yet is forgotten."""
+    """The places that were given stay.
+
+    Raises:
+        RuntimeError: somebody may not enrol yet: that would be forgotten, and they would, once it goes up again.
+    """
+    waiting = op.get_bind().scalar(sa.text("SELECT count(*) FROM membership WHERE NOT may_enrol AND ended_at IS NULL"))
+    if waiting:
+        message = f"{waiting} memberships wait for the hospital's word: record it, or end them, before going back"
+        raise RuntimeError(message)
     for column in ("employment_how", "employment_on", "employment_by", "may_enrol"):
         op.execute(f"ALTER TABLE membership DROP COLUMN {column}")
     op.drop_table("request_confirmation")

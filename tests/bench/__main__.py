@@ -16,21 +16,27 @@ from pathlib import Path
 
 import config
 from tests.bench.desk import desk
+from tests.bench.directories import searched
 from tests.bench.grounds import Ground, ground
 from tests.bench.listing import beside_stock, grown
 from tests.bench.papers import printed
+from tests.bench.spreads import spread
 from tests.bench.stacks import read
 from tests.bench.starts import started
+from tests.bench.storms import stormed
 from tests.bench.timings import Figure
 
 TABLE = config.ROOT / "docs" / "benchmarks.md"
 KEPT = {True: "yes", False: "**no**", None: "–"}
 PARTS: dict[str, tuple[str, Callable[[Ground], Iterator[Figure]]]] = {
     "lists": ("Lists do not grow with the tables", grown),
+    "directory": ("The directory", searched),
     "stock": ("Beside stock Flask-AppBuilder", beside_stock),
     "print": ("Printing", printed),
     "desk": ("The desk", desk),
     "stacks": ("Stacks of scans", read),
+    "texts": ("Texts that change what is done with the data", spread),
+    "storm": ("Many signing in at once", stormed),
     "start": ("Starting", started),
 }
 

@@ -57,19 +57,19 @@ def fill(house: House, patients: int, memberships: int) -> Crowd:
         if house.dialect == "sqlite":
             session.connection(execution_options={"writes": True})
         _places(session)
-        _write(session, Person, (_person(n) for n in range(1, coordinator + 1)))
-        _write(session, Membership, (_membership(n) for n in range(1, clinicians + 1)))
-        _write(session, Mandate, [_mandate(coordinator)])
-        _write(session, Patient, (_patient(n, patients) for n in range(1, patients + 1)))
-        _write(session, ConsentText, [_text()])
-        _write(session, ConsentForm, (_form(n, patients) for n in range(1, patients + 1)))
-        _write(session, ConsentDecision, (_decision(n) for n in range(1, patients + 1)))
+        write(session, Person, (_person(n) for n in range(1, coordinator + 1)))
+        write(session, Membership, (_membership(n) for n in range(1, clinicians + 1)))
+        write(session, Mandate, [_mandate(coordinator)])
+        write(session, Patient, (_patient(n, patients) for n in range(1, patients + 1)))
+        write(session, ConsentText, [_text()])
+        write(session, ConsentForm, (_form(n, patients) for n in range(1, patients + 1)))
+        write(session, ConsentDecision, (_decision(n) for n in range(1, patients + 1)))
         session.commit()
-    _analyse(house)
+    analyse(house)
     return Crowd(clinician=1, coordinator=coordinator)
 
 
-def _analyse(house: House) -> None:
+def analyse(house: House) -> None:
     """Let the planner know what is there, as autovacuum does; on PostgreSQL the tables' owner has to ask."""
     owner = create_engine(house.app.config["SETTINGS"]["DATABASE_OWNER_URL"], isolation_level="AUTOCOMMIT")
     with owner.connect() as connection:
@@ -77,13 +77,15 @@ def _analyse(house: House) -> None:
     owner.dispose()
 
 
-def _write(session: Session, table: type[Any], rows: Iterable[dict[str, Any]]) -> None:
+def write(session: Session, table: type[Any], rows: Iterable[dict[str, Any]]) -> None:
+    """Insert rows, some thousands at a time."""
     left = iter(rows)
     while some := list(itertools.islice(left, 5000)):
         session.execute(insert(table.__table__), some)
 
 
-def _key(table: str, number: int) -> dict[str, Any]:
+def key(table: str, number: int) -> dict[str, Any]:
+    """What every table has: the key, a public id of 32 signs, the version."""
     return {"id": number, "public_id": f"{table}{number:028d}", "version": 1}
 
 
@@ -94,21 +96,21 @@ def _places(session: Session) -> None:
         "authority_name_en": "Authority", "authority_address": "1 Street", "authority_contact": "authority.example",
         "majority_age": 18, "two_parents": False, "source": "invented", "checked": True,
     }  # fmt: skip
-    _write(session, Country, [_key("land", 1) | country])
-    _write(session, Network, [_key("netw", 1) | {"code": "ern", "name": "ERN", "field": "tests"}])
+    write(session, Country, [key("land", 1) | country])
+    write(session, Network, [key("netw", 1) | {"code": "ern", "name": "ERN", "field": "tests"}])
     hospital = {
         "country_id": 1, "city": "Town", "address": "1 Street", "phone": "0", "email": "desk@hospital.example",
         "dpo_name": "D", "dpo_contact": "d", "from_on": day - dt.timedelta(days=900),
     }  # fmt: skip
     numbers = range(1, HOSPITALS + 1)
-    _write(session, Hospital, (_key("hosp", n) | hospital | {"name": f"Hospital {_scattered(n):06d}"} for n in numbers))
+    write(session, Hospital, (key("hosp", n) | hospital | {"name": f"Hospital {_scattered(n):06d}"} for n in numbers))
     centre = {"network_id": 1, "kind": "full_member", "from_on": day - dt.timedelta(days=800)}
-    _write(session, Centre, (_key("cent", n) | centre | {"name": f"Centre {n}", "hospital_id": n} for n in numbers))
+    write(session, Centre, (key("cent", n) | centre | {"name": f"Centre {n}", "hospital_id": n} for n in numbers))
     authorisation = {
         "decided_by_name": "R", "decided_on": day, "opinion": "positive", "opinion_by": "D", "opinion_on": day,
         "reference": "A-1", "from_on": day, "to_on": day + dt.timedelta(days=365),
     }  # fmt: skip
-    _write(session, Authorisation, (_key("auth", n) | authorisation | {"hospital_id": n} for n in numbers))
+    write(session, Authorisation, (key("auth", n) | authorisation | {"hospital_id": n} for n in numbers))
 
 
 def _scattered(number: int) -> int:
@@ -119,7 +121,7 @@ def _scattered(number: int) -> int:
 def _person(number: int) -> dict[str, Any]:
     name = f"p{number}@people.example"
     known = {"first_name": "Test", "last_name": f"Person {_scattered(number):06d}", "active": True}
-    return _key("pers", number) | known | {"username": name, "email": name, "language": "en"}
+    return key("pers", number) | known | {"username": name, "email": name, "language": "en"}
 
 
 def _hospital_of(clinician: int) -> int:
@@ -128,12 +130,12 @@ def _hospital_of(clinician: int) -> int:
 
 def _membership(number: int) -> dict[str, Any]:
     known = {"person_id": number, "centre_id": _hospital_of(number), "from_on": today() - dt.timedelta(days=700)}
-    return _key("memb", number) | known
+    return key("memb", number) | known
 
 
 def _mandate(coordinator: int) -> dict[str, Any]:
     known = {"person_id": coordinator, "kind": "ern_coordinator", "network_id": 1}
-    return _key("mand", 1) | known | {"from_on": today() - dt.timedelta(days=600)}
+    return key("mand", 1) | known | {"from_on": today() - dt.timedelta(days=600)}
 
 
 def _clinician_of(patient: int, patients: int) -> int:
@@ -151,7 +153,7 @@ def _patient(number: int, patients: int) -> dict[str, Any]:
         "procedure": "eu", "state": ("draft", "enrolled")[number % 2], "sex": "female", "birth_year": 1990,
         "birth_month": 1 + number % 12, "enrolled_by_id": clinician, "created_at": now(),
     }  # fmt: skip
-    return _key("pati", number) | known
+    return key("pati", number) | known
 
 
 def _text() -> dict[str, Any]:
@@ -159,7 +161,7 @@ def _text() -> dict[str, Any]:
         "procedure": "eu", "language": "el", "variant": "adult", "text_version": "1", "title": "T", "html": "<p>",
         "css": "", "fonts": {}, "sha256": "0" * 64, "published_at": now(),
     }  # fmt: skip
-    return _key("text", 1) | known
+    return key("text", 1) | known
 
 
 def _form(number: int, patients: int) -> dict[str, Any]:
@@ -169,9 +171,9 @@ def _form(number: int, patients: int) -> dict[str, Any]:
         "text_id": 1, "procedure": "eu", "language": "el", "variant": "adult", "state": state, "prepared_at": now(),
         "printed_at": now(), "print_count": 1, "signed_on": today() if state == "archived" else None, "wrapped_key": b"k",
     }  # fmt: skip
-    return _key("form", number) | known
+    return key("form", number) | known
 
 
 def _decision(number: int) -> dict[str, Any]:
     known = {"form_id": number, "procedure": "eu", "purpose": "care", "answer": ("not_asked", "given")[number % 2]}
-    return _key("deci", number) | known
+    return key("deci", number) | known

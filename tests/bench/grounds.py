@@ -22,6 +22,7 @@ class Ground:
     folder: Path
     printer: Renderer
     houses: dict[tuple[str, int], tuple[House, Crowd]] = field(default_factory=dict)
+    others: list[House] = field(default_factory=list)
 
     def crowded(self, dialect: str, size: int) -> tuple[House, Crowd]:
         """The house with so many patients and so many memberships."""
@@ -44,7 +45,7 @@ def ground() -> Iterator[Ground]:
     try:
         yield made
     finally:
-        for house, _crowd in made.houses.values():
+        for house in [*(house for house, _crowd in made.houses.values()), *made.others]:
             house.close()
         made.printer.close()
         stop_postgres(folder)

@@ -67,7 +67,7 @@ def sites(shared: Path, worker: str, printer: Any) -> Iterator[Callable[[str], S
 
 def at(address: str) -> dict[str, str]:
     """The settings of a house behind a loopback address."""
-    return {"PUBLIC_URL": address, "BIND": address.removeprefix("http://")}
+    return {"PUBLIC_URL": address, "BIND": address.removeprefix("http://"), "TRUSTED_HOSTS": "127.0.0.1,localhost"}
 
 
 @contextmanager

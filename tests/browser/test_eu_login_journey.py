@@ -56,7 +56,7 @@ def test_somebody_new_comes_in_with_two_factors_and_leaves(
     page.get_by_role("link", name="Sign in with two factors").press("Enter")
     expect(page.get_by_text("asks for two factors")).to_be_visible()
     nora.get_by_role("button", name="Two factors").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Where you are signed in")
+    expect(page.get_by_role("heading", level=1)).to_have_text("My logins and second factor")
     assert page.url == f"{gate.address}/my-logins/"
     hand.go("/")
     expect(page.get_by_role("heading", name="You have no place here")).to_be_visible()

@@ -96,7 +96,7 @@ WATCH = """() => {
     });
     document.activeElement?.blur();
     window.scrollTo(0, 0);
-    return document.querySelectorAll("input[type=date]").length;
+    return document.querySelectorAll("input[type=date], input[type=time]").length;
 }"""
 DATE_STOPS = 4
 """Day, month, year, calendar."""
@@ -125,7 +125,9 @@ def crawl(hand: Hand, start: str = "/") -> Iterator[str]:
         answer = hand.page.goto(hand.site.address + path)
         assert answer is not None
         assert (path, answer.status) == (path, 200)
-        for link in hand.page.eval_on_selector_all("a[href]", "all => all.map(a => a.getAttribute('href'))"):
+        for link in hand.page.eval_on_selector_all(
+            "a[href]:not([download])", "all => all.map(a => a.getAttribute('href'))"
+        ):
             there = urlsplit(link)
             target = there.path + (f"?{there.query}" if there.query else "")
             if target and not there.netloc and target not in known:
@@ -163,7 +165,8 @@ def faults_of_keyboard(page: Page) -> list[str]:
 
 def faults_of_axe(page: Page) -> list[str]:
     """What axe finds."""
-    page.evaluate(AXE)
+    if page.evaluate("() => !window.axe"):
+        page.evaluate(AXE)
     return [f"axe {fault}" for fault in page.evaluate(RUN_AXE)]
 
 

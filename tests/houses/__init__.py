@@ -1,7 +1,7 @@
 """A whole CPMS for a test: the application on a real SQLite file or a real PostgreSQL, and browsers that visit it.
 
-A ``House`` can be put back to a snapshot in a few milliseconds (SQLite: a file is copied; PostgreSQL: a database is made
-from a template). The fixtures are in ``conftest``, the people and records of a test in ``factories`` and ``world``.
+A ``House`` can be put back to a snapshot in a few milliseconds (SQLite: a file is copied; PostgreSQL: the rows that
+changed are written anew). The fixtures are in ``conftest``, the people and records of a test in ``factories`` and ``world``.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any
 
 import flask_migrate
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 import config
 from app import actors, create_app, sight
 from app.actors import Actor
-from app.models import db
+from app.models import Login, db, now
 from app.outside.paper import Press, Renderer
 from app.pages.browsers import MARK
 from tests.houses.databases import Postgres, Sqlite, locked, start_postgres, stop_postgres
@@ -138,6 +138,8 @@ class House:
             old.unlink()
         if kept.is_dir():
             shutil.copytree(kept, files, dirs_exist_ok=True)
+        if snapshot != EMPTY:
+            self._come_back()
 
     def snapshot(self, name: str, build: Callable[[House], Any]) -> Any:
         """Put the house to the snapshot ``name``, made by ``build`` once for all workers. Gives what ``build`` gave."""
@@ -151,6 +153,15 @@ class House:
                 done.write_bytes(pickle.dumps(facts))
         self.reset(name)
         return pickle.loads(done.read_bytes())
+
+    def _come_back(self) -> None:
+        """Nobody of the snapshot has been idle since it was made: a run lasts longer than a screen stays open."""
+        with self.everything() as session:
+            if self.dialect == "sqlite":
+                session.connection(execution_options={"writes": True})
+            moment = now()
+            session.execute(update(Login).values(seen_at=moment, proved_at=moment))
+            session.commit()
 
     def _let_go(self) -> None:
         with self.app.app_context():
@@ -189,7 +200,7 @@ def _backend(dialect: str, shared: Path, worker: str, var: Path) -> tuple[Sqlite
     if dialect == "sqlite":
         return Sqlite(var / "cpms.sqlite", shared), {}
     session = re.sub(r"\W", "", shared.name)[-12:].lower()
-    backend = Postgres(start_postgres(shared), f"{session}_{worker}", session)
+    backend = Postgres(start_postgres(shared), f"{session}_{worker}", session, shared)
     return backend, {"DATABASE_URL": backend.url("cpms_app"), "DATABASE_OWNER_URL": backend.url("cpms_owner")}
 
 

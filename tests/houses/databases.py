@@ -9,7 +9,9 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import psycopg
 from sqlalchemy import create_engine, make_url
 
 
@@ -44,22 +46,42 @@ class Sqlite:
 
 @dataclasses.dataclass
 class Postgres:
-    """A database of a server; a snapshot is a template."""
+    """A database of a server; a snapshot is a template, and a file for each table.
+
+    Making a database from a template waits for the server's checkpoint, a second where two workers do it. So where
+    nobody changed the tables themselves since the last time, only the rows that changed are put back.
+    """
 
     server: str
     name: str
     session: str
+    shared: Path
+    stands: str = ""
+    """The snapshot that was put here last."""
+    marks: Marks | None = None
+    """What the tables were like then."""
 
     def restore(self, name: str) -> None:
-        """Make the database anew from the template."""
+        """Put the rows back, or make the database anew from the template."""
+        if name == self.stands and self._put_back():
+            return
         self._run(
             f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)',
             f'CREATE DATABASE "{self.name}" OWNER cpms_owner TEMPLATE "{self.session}_{name}" STRATEGY file_copy',
         )
+        self.stands = name
+        with self._connected() as connection:
+            self.marks = Marks.of(connection)
 
     def keep(self, name: str) -> None:
-        """Make a template from the database."""
+        """Make a template from the database, and write its rows down."""
         self._run(f'CREATE DATABASE "{self.session}_{name}" OWNER cpms_owner TEMPLATE "{self.name}" STRATEGY file_copy')
+        self._rows(name).mkdir()
+        with self._connected() as connection, connection.cursor() as cursor:
+            for table in Marks.of(connection).tables:
+                with cursor.copy(f'COPY "{table}" TO STDOUT') as rows, (self._rows(name) / table).open("wb") as file:
+                    for piece in rows:
+                        file.write(piece)
 
     def create(self) -> None:
         """An empty database in which the application's role may read and write what the owner makes, and own nothing."""
@@ -69,6 +91,40 @@ class Postgres:
     def close(self) -> None:
         """Drop the database."""
         self._run(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+
+    def _put_back(self) -> bool:
+        """Put back the rows of each table that changed, and each sequence; no if the tables themselves changed."""
+        try:
+            connected = self._connected()
+        except psycopg.OperationalError:  # a test dropped it
+            return False
+        with connected as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            was, found = self.marks, Marks.of(connection)
+            if was is None or found.schema != was.schema:
+                return False
+            connection.execute("SET session_replication_role = replica")  # no trigger, no foreign key
+            for table in (name for name, mark in found.tables.items() if mark != was.tables[name]):
+                connection.execute(f'DELETE FROM "{table}"')
+                with connection.cursor() as cursor, cursor.copy(f'COPY "{table}" FROM STDIN') as rows:
+                    rows.write((self._rows(self.stands) / table).read_bytes())
+            for sequence, last in was.sequences.items():
+                if found.sequences[sequence] != last:
+                    connection.execute("SELECT setval(%s, coalesce(%s, 1), %s)", (sequence, last, last is not None))
+            connection.commit()
+            self.marks = Marks.of(connection)
+        return True
+
+    def _rows(self, name: str) -> Path:
+        return self.shared / f"postgresql-{name}-rows"
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        """The database, as the server's own role."""
+        url = make_url(self.server).set(database=self.name, drivername="postgresql")
+        return psycopg.connect(url.render_as_string(hide_password=False))
 
     def _run(self, *statements: str, database: str = "postgres") -> None:
         url = make_url(self.server).set(database=database)
@@ -82,6 +138,38 @@ class Postgres:
         """The address of the database for a role."""
         url = make_url(self.server).set(database=self.name, username=role)
         return url.render_as_string(hide_password=False).replace("postgresql+psycopg://", "postgresql://")
+
+
+@dataclasses.dataclass(frozen=True)
+class Marks:
+    """What a PostgreSQL database is like: whatever anybody writes there changes a mark.
+
+    The mark of a table is the number of its rows and the latest transaction that wrote one of them (``xmin``).
+    """
+
+    schema: tuple[Any, ...]
+    tables: dict[str, tuple[int, int]]
+    sequences: dict[str, int | None]
+
+    @classmethod
+    def of(cls, connection: psycopg.Connection[Any]) -> Marks:
+        """Read them."""
+        catalogs = ("pg_class", "pg_attribute", "pg_constraint", "pg_trigger", "pg_proc")
+        schema = connection.execute(
+            "SELECT " + ", ".join(f"(SELECT (count(*), max(xmin::text::bigint))::text FROM {one})" for one in catalogs)
+        ).fetchone()
+        names = [name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+        counted = " UNION ALL ".join(
+            f"SELECT '{name}', count(*), coalesce(max(xmin::text::bigint), 0) FROM \"{name}\"" for name in names
+        )
+        sequences = connection.execute(
+            "SELECT quote_ident(sequencename), last_value FROM pg_sequences WHERE schemaname = 'public'"
+        )
+        return cls(
+            schema=schema or (),
+            tables={name: (rows, latest) for name, rows, latest in connection.execute(counted)},
+            sequences=dict(sequences.fetchall()),
+        )
 
 
 ROLES = (

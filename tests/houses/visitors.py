@@ -26,10 +26,12 @@ class Visitor(FlaskClient):
         """Any request, from a page of ours."""
         headers = {"Referer": f"{SITE}/", **given.pop("headers", {})}
         try:
-            return super().open(*args, base_url=given.pop("base_url", SITE), headers=headers, **given)
+            answer = super().open(*args, base_url=given.pop("base_url", SITE), headers=headers, **given)
+            answer.get_data()  # to the end, as a browser reads it: a stream holds its session until then
         except Exception as fault:  # noqa: BLE001  a web server would answer so
             sent = EnvironBuilder(base_url=SITE).get_request()
             return TestResponse([repr(fault).encode()], "500 broken", Headers(), sent)
+        return answer
 
     def post(self, *args: Any, **given: Any) -> TestResponse:
         """A form sent with its token (``csrf_token=None`` in the data leaves it out)."""
@@ -62,6 +64,8 @@ def login_of(person_id: int, token: str, **given: Any) -> Login:
     known = {
         "started_at": moment,
         "seen_at": moment,
+        "proved_at": moment,
+        "two_factors": True,
         "expires_at": moment + dt.timedelta(hours=10),
         "address": "127.0.0.1",
         "browser": "test",

@@ -19,6 +19,9 @@ ROLE_OF = {
 }
 
 
+KEEPS = {"hospital_representative", "data_protection_contact"}
+
+
 class Oracle:
     """What follows from the rows on a day."""
 
@@ -30,6 +33,24 @@ class Oracle:
         """From-to, both days included; ended means at once."""
         begun = spell.from_on <= self.on
         return begun and (spell.to_on is None or spell.to_on >= self.on) and spell.ended_at is None
+
+    def goes_on(self, membership: Row) -> bool:
+        """Nobody has said that it ends: the membership, its centre, or the hospital."""
+        centre = self.by_id["centre"][membership.centre_id]
+        places = (membership, centre, self.by_id["hospital"][centre.hospital_id])
+        return all(one.leaving_on is None for one in places)
+
+    def stays_at(self, person: int, hospital: int) -> bool:
+        """A clinician of the hospital by a place whose end nobody has announced."""
+        return any(
+            row.person_id == person
+            and self.goes_on(row)
+            and self.hospital_of(row) == hospital
+            and self.valid(row)
+            and self.valid(self.by_id["centre"][row.centre_id])
+            and self.valid(self.by_id["hospital"][hospital])
+            for row in self.tables["membership"]
+        )
 
     # --- who a person is ---
 
@@ -46,17 +67,39 @@ class Oracle:
 
     @cached_property
     def mandates(self) -> list[Row]:
-        """Those valid; one for a hospital needs the hospital too."""
+        """Those valid; one for a hospital needs the hospital too, and who keeps its archive that it has not left."""
         hospitals = self.by_id["hospital"]
         return [
             row
             for row in self.tables["mandate"]
-            if self.valid(row) and (row.hospital_id is None or self.valid(hospitals[row.hospital_id]))
+            if self.valid(row)
+            and (row.hospital_id is None or self.valid(hospitals[row.hospital_id]))
+            and not (row.kind in KEEPS and self.has_left(row.hospital_id))
         ]
+
+    def over(self, spell: Row) -> bool:
+        """Ended, or its last day is past."""
+        return not self.not_over(spell)
+
+    def has_left(self, hospital: int) -> bool:
+        """The hospital is over, or each of its centres, and it had some."""
+        centres = [row for row in self.tables["centre"] if row.hospital_id == hospital]
+        return self.over(self.by_id["hospital"][hospital]) or (
+            any(map(self.over, centres)) and all(map(self.over, centres))
+        )
+
+    @cached_property
+    def behind(self) -> Left:
+        """The same rows, seen from the hospitals that have left."""
+        return Left(self.tables, self.admins, self.on)
 
     def roles(self, me: int) -> set[str]:
         """The roles of a person today."""
         roles = {"Any signed-in"} | {ROLE_OF[row.kind] for row in self.mandates if row.person_id == me}
+        if self.behind.clinician(me):
+            roles.add("Clinician of a hospital that has left")
+        if self.behind.has(me, *KEEPS):
+            roles.add("Coordinator of a hospital that has left")
         if self.clinician(me):
             roles.add("Clinician")
         if me in self.admins:
@@ -74,6 +117,11 @@ class Oracle:
     def works_at(self, me: int, hospital: int | None) -> bool:
         """Is a clinician of the hospital."""
         return (me, hospital) in {(person, place) for person, place, _network in self.memberships}
+
+    def signs_in(self, person: int) -> bool:
+        """The account is open: who cannot sign in decides nothing and keeps nobody else from it."""
+        account = self.by_id["ab_user"][person]
+        return bool(account.active) and account.disabled_at is None
 
     def holds(self, me: int, kind: str, hospital: int | None) -> bool:
         """Holds a mandate of the hospital."""
@@ -102,15 +150,32 @@ class Oracle:
         return patient is not None and patient.clinician_id == me and self.works_at(me, patient.hospital_id)
 
     def granted(self, me: int) -> list[Row]:
-        """Grants to this assistant while both people still belong to the hospital."""
+        """Grants to this assistant while neither has left the hospital since: who comes back is granted anew."""
         return [
             row
             for row in self.tables["assistant_grant"]
-            if row.assistant_id == me
-            and self.valid(row)
-            and self.works_at(row.clinician_id, row.hospital_id)
-            and self.holds(me, "assistant", row.hospital_id)
+            if row.assistant_id == me and self.valid(row) and self.stays_on(row) and self.assists_on(row)
         ]
+
+    def stays_on(self, grant: Row) -> bool:
+        """The clinician is a member there in the very stay in which the grant was given."""
+        return any(
+            row.person_id == grant.clinician_id
+            and row.stay == grant.stay
+            and self.hospital_of(row) == grant.hospital_id
+            and self.valid(row)
+            and self.valid(self.by_id["centre"][row.centre_id])
+            and self.valid(self.by_id["hospital"][grant.hospital_id])
+            for row in self.tables["membership"]
+        )
+
+    def assists_on(self, grant: Row) -> bool:
+        """The assistant has there the very mandate under which the grant was given."""
+        return any(
+            row.id == grant.mandate_id
+            and (row.person_id, row.kind, row.hospital_id) == (grant.assistant_id, "assistant", grant.hospital_id)
+            for row in self.mandates
+        )
 
     @cached_property
     def chosen(self) -> dict[int, set[int]]:
@@ -252,6 +317,38 @@ class Oracle:
         """The network of a membership."""
         return int(self.by_id["centre"][row.centre_id].network_id)
 
+    def group_of(self, row: Row) -> Row:
+        """The expert group of somebody's place in one."""
+        return self.by_id["expert_group"][row.group_id]
+
     def grant_of(self, row: Row) -> Row:
         """The grant a chosen record belongs to."""
         return self.by_id["assistant_grant"][row.grant_id] if hasattr(row, "grant_id") else row
+
+
+class Left(Oracle):
+    """What follows in the hospitals that have left: their clinicians go on reading, two mandates keep the archive."""
+
+    @cached_property
+    def memberships(self) -> list[tuple[int, int, int]]:
+        """(person, hospital, network): the membership is valid, and the hospital, which takes part in no network any more."""
+        hospitals = self.by_id["hospital"]
+        return [
+            (row.person_id, centre.hospital_id, centre.network_id)
+            for row in self.tables["membership"]
+            for centre in [self.by_id["centre"][row.centre_id]]
+            if self.valid(row) and self.valid(hospitals[centre.hospital_id]) and self.has_left(centre.hospital_id)
+        ]
+
+    @cached_property
+    def mandates(self) -> list[Row]:
+        """To represent the hospital or to protect its data."""
+        return [
+            row
+            for row in self.tables["mandate"]
+            if self.valid(row) and row.kind in KEEPS and self.has_left(row.hospital_id)
+        ]
+
+    def stays_at(self, person: int, hospital: int) -> bool:
+        """Goes on reading there."""
+        return self.works_at(person, hospital)

@@ -47,9 +47,12 @@ def networks_request(o: Oracle, me: int, row: Row) -> bool:
 
 
 def represented_by_another(o: Oracle, hospital: int | None, but: int) -> bool:
-    """Somebody else than this person represents the hospital."""
+    """Somebody else than this person represents the hospital, and can sign in."""
     return any(
-        one.kind == "hospital_representative" and one.hospital_id == hospital and one.person_id != but
+        one.kind == "hospital_representative"
+        and one.hospital_id == hospital
+        and one.person_id != but
+        and o.signs_in(one.person_id)
         for one in o.mandates
     )
 
@@ -67,7 +70,7 @@ def enrols_at(o: Oracle, me: int, hospital: int) -> bool:
     for row in o.tables["membership"]:
         centre = o.by_id["centre"][row.centre_id]
         valid = o.valid(row) and o.valid(centre) and o.valid(o.by_id["hospital"][centre.hospital_id])
-        if row.person_id == me and centre.hospital_id == hospital and row.may_enrol and valid:
+        if row.person_id == me and centre.hospital_id == hospital and row.may_enrol and o.goes_on(row) and valid:
             return True
     return False
 
@@ -75,11 +78,13 @@ def enrols_at(o: Oracle, me: int, hospital: int) -> bool:
 def may_enrol(o: Oracle, me: int, row: Row) -> bool:
     """Oneself, or an assistant for a clinician who may and granted all."""
     granted = [one for one in o.granted(me) if one.hospital_id == row.id and one.scope == "all"]
-    return enrols_at(o, me, row.id) or any(enrols_at(o, one.clinician_id, row.id) for one in granted)
+    return enrols_at(o, me, row.id) or any(
+        enrols_at(o, one.clinician_id, row.id) and o.signs_in(one.clinician_id) for one in granted
+    )
 
 
 def employment_confirmed_by(o: Oracle, me: int, row: Row) -> bool:
     """Another's membership: the hospital's representative, or the network's coordinator where it has none."""
     place = o.hospital_of(row)
-    lonely = not represented_by_another(o, place, 0) and o.coordinates(me, o.network_of(row))
+    lonely = not represented_by_another(o, place, row.person_id) and o.coordinates(me, o.network_of(row))
     return bool(row.person_id != me) and (o.represents(me, place) or lonely)

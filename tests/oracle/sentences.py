@@ -24,6 +24,10 @@ def admin(o: Oracle, me: int, _row: Row) -> bool:
     return me in o.admins
 
 
+def administered(o: Oracle, me: int, row: Row) -> bool:
+    return o.administers(me, row.id)
+
+
 def oneself(_o: Oracle, me: int, row: Row) -> bool:
     return bool(row.id == me)
 
@@ -67,6 +71,12 @@ def second_person(o: Oracle, me: int, row: Row) -> bool:
     return waits or who_cares(o, me, row)
 
 
+def who_explained(o: Oracle, me: int, row: Row) -> bool:
+    """The clinician the paper names, as long as they treat the patient; an assistant or a successor never."""
+    patient = o.patient_of(row)
+    return row.explained_by_id == me and patient is not None and patient.state != "erased" and o.treats(me, patient)
+
+
 def protector(o: Oracle, me: int, row: Row) -> bool:
     return o.protects(me, getattr(row, "hospital_id", None) if hasattr(row, "hospital_id") else row.id)
 
@@ -84,6 +94,11 @@ def either(*rights: Right) -> Right:
     return lambda o, me, row: any(right(o, me, row) for right in rights)
 
 
+def also_afterwards(right: Right) -> Right:
+    """Also where a hospital has left."""
+    return lambda o, me, row: right(o, me, row) or right(o.behind, me, row)
+
+
 def network_coordinator(o: Oracle, me: int, row: Row) -> bool:
     return o.coordinates(me, getattr(row, "network_id", None) if hasattr(row, "network_id") else row.id)
 
@@ -91,12 +106,60 @@ def network_coordinator(o: Oracle, me: int, row: Row) -> bool:
 def mandate_seen(o: Oracle, me: int, row: Row) -> bool:
     here = o.works_at(me, row.hospital_id) or (o.has(me, "assistant") and row.hospital_id in o.belongs_to(me))
     mine = row.person_id == me or me in o.admins or o.oversees(me, row) or o.hosts_within(me, row.host_id)
-    return here or mine or o.hub_for(me, row.person_id)
+    return here or mine or o.hub_for(me, row.person_id) or hosts_it(o, me, row)
+
+
+def hosts_it(o: Oracle, me: int, row: Row) -> bool:
+    """A clinician and the stay of a guest of theirs."""
+    return o.clinician(me) and row.host_id == me
+
+
+def guest_of_mine(o: Oracle, me: int, row: Row) -> bool:
+    """A clinician and somebody they host or hosted."""
+    return any(hosts_it(o, me, mandate) and mandate.person_id == row.id for mandate in o.tables["mandate"])
 
 
 def person_found(o: Oracle, me: int, row: Row) -> bool:
     known = me in o.admins or o.works_with(me, row.id) or o.administers(me, row.id)
     return known or o.hub_for(me, row.id)
+
+
+def finds_in_directory(o: Oracle, me: int, row: Row) -> bool:
+    """Clinicians, assistants and coordinators find each other, of all networks; nobody finds a closed account."""
+    kinds = {"ern_coordinator", "hospital_representative", "data_protection_contact", "assistant"}
+
+    def belongs(person: int) -> bool:
+        return o.clinician(person) or any(o.has(person, kind) for kind in kinds)
+
+    return belongs(me) and belongs(row.id) and bool(row.active) and row.disabled_at is None
+
+
+def of_the_networks(o: Oracle, me: int, _row: Row) -> bool:
+    """A clinician, an assistant or a coordinator of any kind."""
+    kinds = ("ern_coordinator", "hospital_representative", "data_protection_contact", "assistant")
+    return o.clinician(me) or o.has(me, *kinds)
+
+
+def chairs(o: Oracle, me: int, row: Row) -> bool:
+    """Chairs the group while it lasts, as a member of a centre of its network."""
+    inside = any(person == me and network == row.network_id for person, _place, network in o.memberships)
+    return row.chair_id == me and o.valid(row) and inside
+
+
+def known_person(o: Oracle, me: int, row: Row) -> bool:
+    """About a person one may find."""
+    return person_found(o, me, o.by_id["ab_user"][row.person_id])
+
+
+def photo_found(o: Oracle, me: int, row: Row) -> bool:
+    """Of a person one finds in the directory."""
+    return finds_in_directory(o, me, o.by_id["ab_user"][row.person_id])
+
+
+def asked_to_stand_in(o: Oracle, me: int, row: Row) -> bool:
+    """Named as the substitute by somebody who works beside one, in a hospital or coordinating a network."""
+    coordinate = any(o.coordinates(me, net) and o.coordinates(row.person_id, net) for net in o.by_id["network"])
+    return bool(row.substitute_id == me) and (bool(o.belongs_to(me) & o.belongs_to(row.person_id)) or coordinate)
 
 
 def membership_seen(o: Oracle, me: int, row: Row) -> bool:
@@ -180,6 +243,7 @@ def second_for(o: Oracle, me: int, row: Row) -> bool:
         if one.kind == "hospital_representative"
         and one.hospital_id == row.hospital_id
         and not wrote(o, one.person_id, row)
+        and o.signs_in(one.person_id)
     ]
     return not others
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.outside.children import Child, ChildFault
+from tests.moments import at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -136,18 +137,7 @@ def test_a_child_opens_no_socket_and_no_program(child: Child) -> None:
 
 
 def test_threads_take_turns_and_get_their_own_answers(child: Child) -> None:
-    answers: dict[int, int] = {}
-
-    def ask(number: int) -> None:
-        answers[number] = child.call(abs, -number)
-
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert answers == {number: number for number in range(20)}
+    assert at_once(lambda number: child.call(abs, -number), range(20)) == list(range(20))
 
 
 def test_a_call_that_waits_too_long_for_its_turn_is_told_so() -> None:

@@ -11,7 +11,7 @@ from importlib import resources
 
 import pytest
 
-from app.outside.nicknames import COMBINATIONS, WORDS, propose
+from app.outside.nicknames import WORDS, propose
 
 LANGUAGES = {
     "bg",
@@ -68,8 +68,7 @@ def denied() -> dict[str, list[str]]:
 
 
 def test_there_are_more_than_four_million_nicknames() -> None:
-    assert len(WORDS[0]) * len(WORDS[1]) * len(WORDS[2]) == COMBINATIONS
-    assert COMBINATIONS >= 4_000_000
+    assert len(WORDS[0]) * len(WORDS[1]) * len(WORDS[2]) >= 4_000_000
     assert min(len(words) for words in WORDS) >= 170
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ctypes
 import datetime as dt
 import io
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +143,35 @@ def test_every_page_carries_its_code_in_the_same_two_corners(printed: Callable[.
         corners = [(width // 2, 0, width, height // 4), (0, height * 3 // 4, width // 2, height)]
         read.append([[parse_qr(code.text) for code in zxingcpp.read_barcodes(picture.crop(one))] for one in corners])
     assert read == [[[(CODE, page)], [(CODE, page)]] for page in range(1, paper.pages + 1)]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(("procedure", "language"), EACH)
+def test_what_one_signs_stands_above_the_signature_and_nothing_comes_back_on_a_page_alone(
+    printed: Callable[..., Rendered], procedure: str, language: str, variant: str
+) -> None:
+    paper, text = printed(procedure, language, variant), compose(procedure, language, variant)
+    signing = lines.signatures(paper, variant)
+    told = re.search(r'<p class="declaration">(.*?)</p>', text.html)
+    assert told is not None
+    with pypdfium2.PdfDocument(paper.pdf) as document:
+        page = document[signing["signer"].page - 1].get_textpage().get_text_range()
+    begins = "".join(unescape(told[1]).split())[:25]
+    assert begins in "".join(re.sub(r"[\xad\ufffe]", "", page).split())
+    assert any(line.page == paper.returning for row in lines.rows(paper) for line in row)
+
+
+@pytest.mark.parametrize(("procedure", "language"), [("eu", "de"), ("eu", "ro")])
+def test_the_heading_of_the_signature_page_is_not_hyphenated(
+    printed: Callable[..., Rendered], procedure: str, language: str
+) -> None:
+    for variant in VARIANTS:
+        paper = printed(procedure, language, variant)
+        first = paper.places["signing-family_name"].page
+        with pypdfium2.PdfDocument(paper.pdf) as document:
+            top = document[first - 1].get_textpage().get_text_range()
+        heading = top.splitlines()[1:4]
+        assert not [line for line in heading if line.rstrip().endswith(("-", "\u2010", "\xad", "\ufffe"))]
 
 
 @pytest.mark.parametrize(("procedure", "language"), EACH)

@@ -73,7 +73,9 @@ def test_paper_and_what_was_typed_stand_side_by_side_and_each_answer_is_ticked(w
 def test_the_data_protection_contact_checks_without_opening_the_record(world: World) -> None:
     address, contact = filed(world), world.client("protection")
     shown = Screen(contact.get(address + "/check"))
-    assert world.identities["draft"].family_name in shown.main
+    who = world.identities["draft"]
+    assert who.family_name in shown.main
+    assert (who.file_number in shown.main, "File number" in shown.main) == (False, False)
     boxes = shown.tree.xpath("//main//input[@type='checkbox']/@name")
     done = contact.post(address + "/check", data=shown.form("/check") | dict.fromkeys(boxes, "y"))
     assert (done.status_code, done.location) == (302, "/")

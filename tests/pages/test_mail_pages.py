@@ -61,3 +61,11 @@ def test_a_mail_of_a_kind_that_is_no_more_is_listed_and_opens(world: World) -> N
     page = world.client("admin").get(f"/mails/{key_of(world, 'assistant')}").text
     assert "Mail of an earlier version" in page
     assert "It answered 550." in page
+
+
+def test_a_mail_that_lacks_a_fact_of_today_is_listed_and_opens(world: World) -> None:
+    with world.house.everything() as session:
+        session.connection(execution_options={"writes": True})
+        session.execute(Mail.__table__.update().values(facts={}))
+        session.commit()
+    assert world.client("admin").get(f"/mails/{key_of(world, 'assistant')}").status_code == 200

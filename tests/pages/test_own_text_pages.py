@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.models import db, today
-from app.services import jobs
+from app.models import Hospital, db, today
+from app.services import days, jobs
 from tests.screens import Screen
 from tests.world import World
 
@@ -212,7 +212,11 @@ def test_a_text_that_changes_what_is_done_with_the_data_is_asked_for_shown_and_r
     assert "Data also go to the <b>Ministry</b>." in screen(world, "representative", path).text
     proposed(world)
 
-    told = "The text has changed: Data also go to the <b>Ministry</b>. Education and registries are paused since"
+    with world.house.system():
+        begun = days.day_at(db.session.get_one(Hospital, world.hospitals["Thessaloniki"])) == today()
+    # between midnight there and midnight in UTC, by which all days begin, it is still to come
+    paused = "Education and registries are paused since" if begun else "Due for renewal on"
+    told = f"The text has changed: Data also go to the <b>Ministry</b>. {paused}"
     key, record = world.forms["enrolled"][1], world.patients["enrolled"][1]
     assert told in " ".join(screen(world, "owner", f"/consents/{key}").notices)
     assert told in screen(world, "assistant", f"/patients/{record}").text

@@ -129,7 +129,7 @@ def test_each_opening_of_a_record_is_noted_and_the_log_names_the_reader(world: A
     shown = Screen(client.get(record(world, "enrolled") + "/log"))
 
     entries = [row for row in shown.texts("//tbody/tr") if not row.startswith("owner Tester Open")]  # this very opening
-    assert re.match(r"assistant Tester on the clinician’s behalf Open(ed)? .*record", entries[0])
+    assert re.match(r"assistant Tester on behalf of owner Tester Open(ed)? .*record", entries[0])
 
 
 # --- correct --------------------------------------------------------------------------------------------------------

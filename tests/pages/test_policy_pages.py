@@ -6,6 +6,7 @@ import re
 
 from app.models import db
 from tests import factories as make
+from tests.screens import Screen
 from tests.world import World
 
 
@@ -29,7 +30,7 @@ def test_before_it_is_accepted_everything_leads_to_the_policy_and_back(world: Wo
 
 def test_only_the_version_that_was_read_is_accepted(world: World) -> None:
     client = world.client("unaccepted")
-    for number in ("0", "2", "x", ""):
+    for number in ("0", "2", "x", "", "9" * 10_000):
         answer = client.post("/policy/accept", data={"number": number, "language": "en"})
         assert (answer.status_code, "I have read it and I agree" in answer.text) == (409, True)
     assert client.get("/").status_code == 302
@@ -65,6 +66,28 @@ def test_a_new_version_asks_in_an_open_login(world: World) -> None:
         db.session.commit()
     assert client.get("/").location == "/policy/?next=/"
     assert client.get(f"/consents/{world.forms['signed'][1]}").status_code == 302
+
+
+def test_who_does_not_want_the_new_version_takes_the_old_one_back(world: World) -> None:
+    client = world.client("owner")
+    with world.house.system():
+        make.policy_version(2)
+        db.session.commit()
+    page = client.get("/policy/").text
+    assert 'href="/my-policy/"' in page
+    assert "I have read it and I agree" in page
+    old = client.get("/policy/?version=1").text
+    assert "I have read it and I agree" not in old  # it could only be refused
+    answer = client.post("/policy/accept", data={"number": "1", "language": "en"})
+    assert (answer.status_code, 'href="/policy/?version=1"' in answer.text) == (409, True)
+    assert "Withdraw and close my account" in client.get("/my-policy/").text
+    assert client.get("/my-logins/").status_code == 302  # nothing else opens
+    sent = Screen(client.post("/settings/profile"))
+    assert (sent.status, sent.heading) == (403, "One step comes first")
+    answer = client.post("/my-policy/withdraw")
+    assert (answer.status_code, answer.location) == (302, "/login/")
+    assert client.get("/").location.startswith("/login/")
+    assert 'href="/my-policy/"' not in world.client("unaccepted").get("/policy/").text
 
 
 def test_withdrawing_closes_the_account(world: World) -> None:

@@ -154,6 +154,7 @@ def test_a_centre_of_another_hospital_is_refused(house: Any, desk: dict[str, Any
     assert (unknown.status_code, "Choose one of the list." in unknown.text) == (422, True)
 
 
+@pytest.mark.t_enum
 def test_nobody_learns_whether_an_address_is_somebodys(house: Any, desk: dict[str, Any]) -> None:
     pages = []
     for who, email in (("newcomer", desk["email"]), ("other", "nobody.at.all@people.example")):

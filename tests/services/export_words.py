@@ -22,6 +22,17 @@ def asked(world: Any, who: str = "representative") -> int:
         return int(exports.ask(actor, home, reason=WHY).id)
 
 
+def archived_at_home(world: Any) -> dict[int, int]:
+    """How many archived forms each clinician has at home, of patients who are neither restricted nor erased."""
+    rows = world.house.rows(
+        "SELECT p.clinician_id, count(*) FROM consent_form f JOIN patient p ON p.id = f.patient_id"
+        " WHERE f.hospital_id = :h AND f.state IN ('archived', 'superseded', 'withdrawn', 'annulled')"
+        " AND p.restricted_on IS NULL AND p.state <> 'erased' GROUP BY p.clinician_id",
+        h=world.hospitals["Thessaloniki"],
+    )
+    return dict(map(tuple, rows))
+
+
 def decide(world: Any, who: str, whose: str = "", *, no: str = "") -> None:
     """Release, or refuse with a reason, what somebody is asked for."""
     with world.house.acting(world.people[who]) as actor:

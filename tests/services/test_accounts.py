@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import Conflict, Incomplete
 from app.models import Country, PasswordLink, Person, db, now
-from app.services import accounts, links, logins
+from app.services import accounts, links, logins, passwords
 from app.services.accounts import Typed
 from tests import factories as make
 
@@ -23,7 +23,7 @@ def office(house: Any) -> dict[str, int]:
     with house.system():
         make.country("GR")
         operators = [make.admin(make.person(name)).id for name in ("first operator", "second operator")]
-        known = make.person("Anna", username=TAKEN, email="other@people.example", password=logins.hashed(PASSWORD))
+        known = make.person("Anna", username=TAKEN, email="other@people.example", password=passwords.hashed(PASSWORD))
         return {"first": operators[0], "second": operators[1], "anna": known.id}
 
 
@@ -54,7 +54,7 @@ def test_nobody_moves_to_an_address_another_signs_in_by_and_everybody_keeps_thei
 def test_a_name_that_reads_like_anothers_address_signs_in_by_the_address(house: Any, office: dict[str, int]) -> None:
     """Such a pair cannot be made here, but may come with older accounts."""
     with house.system():
-        double = make.person("Double", username="double", email=TAKEN, password=logins.hashed(PASSWORD + "!")).id
+        double = make.person("Double", username="double", email=TAKEN, password=passwords.hashed(PASSWORD + "!")).id
     with house.app.test_request_context():
         logins.sign_in(TAKEN, PASSWORD + "!", "192.0.2.1", "test", {})
         with pytest.raises(Incomplete):

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app.errors import Incomplete, NotAllowed
-from app.models import Centre, Country, Hospital, Mandate, Membership, Network, Person, db, today
+from app.models import Centre, Country, Hospital, Mandate, Membership, Network, Person, db, now, today
 from app.services import people
 from app.services.accounts import Typed
 from app.words import MandateKind
@@ -55,6 +55,35 @@ def test_nobody_appoints_themselves(house: Any, clinic: Clinic, who: str, act: A
     with house.acting(me) as actor, pytest.raises(Incomplete) as refused:
         act(actor, db.session.get(table, getattr(clinic, place)), typed=typed(email), from_on=today())
     assert list(refused.value.fields) == ["email"]
+
+
+@pytest.mark.parametrize(
+    ("said", "verified", "found"),
+    [
+        ("anna.k@home.example", True, True),
+        ("Anna.K@Home.example", True, True),
+        ("anna.k@elsewhere.example", True, False),  # the hospital may have given the address to somebody else meanwhile
+        ("anna.k@elsewhere.example", False, True),
+        (None, False, True),
+    ],
+)
+@pytest.mark.parametrize(("who", "act", "table", "place"), CASES)
+def test_an_address_appoints_its_account_until_the_account_has_moved_on(
+    house: Any, clinic: Clinic, who: str, act: Any, table: Any, place: str, said: str, *, verified: bool, found: bool
+) -> None:
+    with house.system():
+        anna = make.person("Anna", email="anna.k@home.example")
+        make.identity(anna, "anna.k@home.example", used_at=now() - DAY)
+        make.identity(anna, said, verified=verified)
+        anna_id = anna.id
+    with house.acting(getattr(clinic, who)) as actor:
+        there = db.session.get(table, getattr(clinic, place))
+        if found:
+            assert act(actor, there, typed=typed("anna.k@home.example"), from_on=today()).person_id == anna_id
+        else:
+            with pytest.raises(Incomplete, match="somebody else’s today") as refused:
+                act(actor, there, typed=typed("anna.k@home.example"), from_on=today())
+            assert list(refused.value.fields) == ["email"]
 
 
 def test_the_database_refuses_a_mandate_appointed_by_its_holder(house: Any, clinic: Clinic) -> None:

@@ -203,7 +203,7 @@ def offered(world: Any, **login: Any) -> tuple[str, int]:
             person_id=actor.user_id,
             browser="desk",
             address="127.0.0.1",
-            **{"started_at": now(), "seen_at": now(), "expires_at": now() + DAY} | login,
+            **{"started_at": now(), "seen_at": now(), "proved_at": now(), "expires_at": now() + DAY} | login,
         )
         db.session.add(desk)
         db.session.commit()

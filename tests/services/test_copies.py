@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from app.outside import seals
 from app.services import archives, consents, copies
 from app.words import Channel
 from tests.houses import environment
+from tests.moments import at_once
 from tests.outside.test_seals import signer
 from tests.papers import photograph
 from tests.services.copy_words import (
@@ -142,11 +142,7 @@ def test_asked_for_again_or_by_several_workers_there_is_one_copy(sealed: Any) ->
         for _time in range(3):
             copies.ask(sealed.forms["signed"][1])
     before = files(sealed)
-    workers = [threading.Thread(target=run_due, args=(sealed,)) for _one in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    at_once(run_due, [sealed] * 3)
     with sealed.house.everything() as session:  # a worker that lost tries again at once instead of in a minute
         session.connection(execution_options={"writes": True})
         session.execute(Job.__table__.update().where(Job.__table__.c.state == "queued").values(due_at=now()))

@@ -20,7 +20,7 @@ from app.models import ArchivedDocument, AuditEntry, ConsentForm, Patient, Patie
 from app.outside import paper
 from app.outside.reference import demo as stories
 from app.outside.reference.shapes import FormStory, PatientStory
-from app.services import archives, demo, identities, papers, patients
+from app.services import archives, demo, departures, handovers, identities, papers, patients
 from app.steps import STEPS
 from app.words import FormState, PatientState, Procedure
 from tests.houses import House, furnish
@@ -241,6 +241,8 @@ def test_the_login_page_offers_every_role_with_its_place(whole: House) -> None:
         ("Maes", "Admin, Platform operator", None),
         ("Vergos", "Clinician, Thessaloniki, Greece", None),
         ("Lindqvist", "Newcomer, no place yet", None),
+        ("Pölzl", "Clinician, Graz, Austria, hospital has left", None),
+        ("Charalambidis", "Clinician, Larnaca, Cyprus, hospital winds down", None),
     ]
 
 
@@ -390,3 +392,15 @@ def test_the_whole_demo_has_a_scan_of_every_form_that_was_archived(
         assert audit_chain.verify(session).first_bad is None
         assert session.query(Person).count() == 48
         assert session.query(PatientIdentity).count() == 60
+
+
+def test_one_hospital_winds_down_with_records_to_hand_over_and_one_has_left(whole: House) -> None:
+    found = {}
+    for key in ("andreas-charalambidis", "johanna-poelzl"):
+        with whole.acting(id_of(whole, key)) as actor:
+            days = [one.day for one in departures.mine(actor)]
+            found[key] = days, len(db.session.scalars(select(Patient)).all()), len(handovers.sources(actor))
+    last = today() + dt.timedelta(days=60)
+    assert found == {"andreas-charalambidis": ([last], 2, 1), "johanna-poelzl": ([None], 2, 0)}
+    told = "SELECT count(*) FROM mail m JOIN ab_user p ON p.id = m.person_id WHERE m.kind = 'hospital.leaves' AND p.id = :who"
+    assert {key: whole.value(told, who=id_of(whole, key)) for key in found} == dict.fromkeys(found, 1)

@@ -9,11 +9,12 @@ from sqlalchemy import select
 
 from app.errors import Incomplete, NotAllowed, WrongStep
 from app.models import Export, ExportRelease, Hospital, Membership, Person, db, now
-from app.services import exports
+from app.services import accounts, exports
 from app.words import ReleaseState
 from tests.papers import sentence
 from tests.services.export_words import (
     WHY,
+    archived_at_home,
     asked,
     decide,
     everybody_releases,
@@ -27,13 +28,7 @@ from tests.services.export_words import (
 def test_each_clinician_with_archived_forms_is_asked_with_a_count(world: Any) -> None:
     key = asked(world)
     rows = world.house.rows("SELECT person_id, forms FROM export_release WHERE export_id = :id", id=key)
-    archived = world.house.rows(
-        "SELECT p.clinician_id, count(*) FROM consent_form f JOIN patient p ON p.id = f.patient_id"
-        " WHERE f.hospital_id = :h AND f.state IN ('archived', 'superseded', 'withdrawn', 'annulled')"
-        " AND p.restricted_on IS NULL GROUP BY p.clinician_id",
-        h=world.hospitals["Thessaloniki"],
-    )
-    assert sorted(map(tuple, rows)) == sorted(map(tuple, archived))
+    assert sorted(map(tuple, rows)) == sorted(archived_at_home(world).items())
     assert {person for person, _forms in rows} == {
         world.people[who] for who in ("owner", "colleague", "leaver", "locked")
     }
@@ -49,6 +44,14 @@ def test_a_second_export_waits_for_the_first(world: Any) -> None:
 def test_without_a_data_protection_contact_nobody_could_read_the_passphrase(world: Any) -> None:
     with world.house.acting(world.people["two hats"]) as actor, pytest.raises(Incomplete) as refused:
         exports.ask(actor, db.session.get(Hospital, world.hospitals["Plovdiv"]), reason=WHY)
+    assert sentence(refused.value).startswith("The hospital has no data-protection contact")
+
+
+def test_a_contact_whose_account_is_closed_reads_no_passphrase_either(world: Any) -> None:
+    with world.house.system() as actor:
+        accounts.disable(actor, db.session.get(Person, world.people["protection"]))
+    with pytest.raises(Incomplete) as refused:
+        asked(world)
     assert sentence(refused.value).startswith("The hospital has no data-protection contact")
 
 

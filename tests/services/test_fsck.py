@@ -258,3 +258,31 @@ def test_the_daily_work_erases_due_drafts_and_forgets_old_logins(world: Any) -> 
 def _written(path: Path) -> Path:
     path.write_bytes(b"half")
     return path
+
+
+def test_a_record_whose_clinician_has_a_closed_account_and_no_place_is_named(world: Any) -> None:
+    owner, record = world.people["owner"], world.patients["enrolled"][1]
+    write(world, f"UPDATE membership SET ended_at = from_on WHERE person_id = {owner}")
+    assert found(world) == []  # who has left is asked to hand over, and can
+    write(world, f"UPDATE ab_user SET disabled_at = '2026-01-01 00:00:00' WHERE id = {owner}")
+    told = f"patient {record}: its clinician has no place in the hospital or a closed account, and nobody was asked to take it over"
+    assert told in found(world)
+
+
+def test_a_record_held_by_a_closed_account_is_named_where_nobody_could_hand_it_over(world: Any) -> None:
+    owner, record = world.people["owner"], world.patients["enrolled"][1]
+    write(world, f"UPDATE ab_user SET disabled_at = '2026-01-01 00:00:00' WHERE id = {owner}")
+    assert found(world) == []  # the place is held, and the hospital's representative has the record on Home
+    kind = "hospital_representative"
+    write(world, f"UPDATE mandate SET ended_at = from_on WHERE kind = '{kind}'")
+    told = "its clinician has no place in the hospital or a closed account, and nobody was asked to take it over"
+    assert f"patient {record}: {told}" in found(world)
+
+
+PHOTO = ("public_id", "storage_key")
+
+
+def test_a_photo_without_its_file_is_found(world: Any) -> None:
+    key, file = (str(world.house.value(f"SELECT {column} FROM photo ORDER BY id LIMIT 1")) for column in PHOTO)
+    (world.house.var / "files" / file).unlink()
+    assert found(world) == [f"photo {key}: its file {file} is missing"]

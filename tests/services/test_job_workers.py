@@ -19,6 +19,7 @@ import time_machine
 import config
 from app.models import Job
 from app.services import jobs
+from tests.moments import at_once
 from tests.services.job_words import DONE, ask, run_due, states, words
 
 pytestmark = pytest.mark.usefixtures("kinds")
@@ -137,11 +138,7 @@ def wait_for(true: Any, seconds: float = 30) -> None:
 def test_daily_work_runs_once_a_day_whoever_sweeps(house: Any) -> None:
     jobs.job("daily", every=jobs.Every.DAY)(lambda _actor, _payload: DONE.append(1))
     with time_machine.travel(dt.datetime(2031, 5, 6, 0, 0, 30, tzinfo=dt.UTC), tick=True):
-        workers = [threading.Thread(target=run_due, args=(house,)) for _one in range(3)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
+        at_once(run_due, [house] * 3)
         run_due(house)
     with time_machine.travel(dt.datetime(2031, 5, 7, 0, 0, 30, tzinfo=dt.UTC), tick=True):
         run_due(house)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from app.models import Job, Person, db
 from app.services import jobs
 from app.words import JobState
 from tests import factories as make
+from tests.moments import at_once
 from tests.services.job_words import DONE, ask, later, run_due, states, words
 
 pytestmark = pytest.mark.usefixtures("kinds")
@@ -101,12 +101,8 @@ def test_four_workers_run_twenty_jobs_once_each(house: Any) -> None:
     with house.app.app_context():
         for number in range(20):
             jobs.ask("count", {"number": number})
-    workers = [threading.Thread(target=run_due, args=(house,)) for _one in range(4)]
 
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    at_once(run_due, [house] * 4)
 
     assert sorted(DONE) == list(range(20))
     assert states(house) == [("done", 1)] * 20

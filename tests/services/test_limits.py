@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
@@ -10,36 +9,26 @@ import pytest
 from app.errors import Incomplete
 from app.services import limits, logins
 from app.services.limits import ATTEMPTS, Limits, TooMany
+from tests.moments import at_once
 from tests.world import World
 
 
-def at_once(world: World, count: int, work: Any) -> list[str]:
+def tried(world: World, count: int, work: Any) -> list[str]:
     """What came of so many tries that begin together."""
-    found: list[str] = []
-    gate = threading.Barrier(count)
 
-    def one() -> None:
+    def one(_number: int) -> str:
         with world.house.app.app_context():
-            gate.wait()
             try:
-                found.append(work())
+                work()
             except TooMany:
-                found.append("too many")
+                return "too many"
+            return "tried"
 
-    threads = [threading.Thread(target=one) for _number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return found
+    return at_once(one, range(count))
 
 
 def test_of_many_tries_at_once_no_more_than_the_limit_reach_the_password(world: World) -> None:
-    def work() -> str:
-        Limits.of("somebody", "192.0.2.7").begin(None)
-        return "tried"
-
-    found = at_once(world, 24, work)
+    found = tried(world, 24, lambda: Limits.of("somebody", "192.0.2.7").begin(None))
 
     assert found.count("tried") <= ATTEMPTS["pair"]
     assert len(found) == 24
@@ -50,11 +39,7 @@ def test_of_many_tries_of_a_person_at_once_no_more_than_the_limit_go_through(wor
         for _number in range(limits.MOST_TRIES - 2):
             limits.count_try("verification", 7)
 
-    def work() -> str:
-        limits.count_try("verification", 7)
-        return "tried"
-
-    assert at_once(world, 12, work).count("tried") <= 2
+    assert tried(world, 12, lambda: limits.count_try("verification", 7)).count("tried") <= 2
 
 
 def test_a_refused_try_does_not_count_so_nobody_is_locked_out_for_ever(world: World) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,75 +13,19 @@ from sqlalchemy import update
 
 from app.labels import LABELS
 from app.models import Mail, MailOff, db, now
-from app.services import jobs, mail_rounds, messages
+from app.services import messages
 from app.services.accounts import NOWHERE
 from app.services.mail_kinds import KINDS
 from app.words import MandateKind
-from config import Settings
 from tests import factories as make
-from tests.posts import PostOffice, certificate, free_port, open_office
-
-FACTS = {"role": MandateKind.ASSISTANT, "place": "Klinik für seltene Fälle", "day": dt.date(2026, 11, 22)}
-SENDER = "CPMS Leitstelle <cpms@operator.example>"
-
-
-@contextmanager
-def mailing(house: Any, office: PostOffice | None, **settings: Any) -> Iterator[None]:
-    """Inside, the house hands its mail to this post office."""
-    known = house.app.extensions["premises"]
-    given = {
-        "MAIL_SERVER": "127.0.0.1" if office else "",
-        "MAIL_PORT": office.port if office else 25,
-        "MAIL_TLS": "none",
-        "MAIL_FROM": SENDER,
-        **settings,
-    }
-    changed = Settings({**known.settings.values, **given})
-    house.app.extensions["premises"] = dataclasses.replace(known, settings=changed)
-    try:
-        yield
-    finally:
-        house.app.extensions["premises"] = known
+from tests.posts import PostOffice, certificate, open_office
+from tests.services.mail_words import FACTS, SENDER, account, let_time_pass, mailing, states, sweep, write
 
 
 @pytest.fixture
 def office() -> Iterator[PostOffice]:
     with open_office() as opened:
         yield opened
-
-
-def account(house: Any, first_name: str = "Anna", **given: Any) -> int:
-    with house.system():
-        person_id: int = make.person(first_name, **given).id
-        db.session.commit()
-    return person_id
-
-
-def write(house: Any, person_id: int, kind: str = "place.given", facts: Any = None, **given: Any) -> None:
-    with house.app.app_context():
-        messages.post(person_id, kind, FACTS if facts is None else facts, **given)
-
-
-def sweep(house: Any) -> None:
-    """What the job worker does every minute."""
-    jobs.run_due(house.app.app_context)
-
-
-def deliver(house: Any) -> None:
-    """One round."""
-    with house.app.app_context():
-        mail_rounds.deliver(None, {})  # type: ignore[arg-type]
-
-
-def states(house: Any) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in house.rows("SELECT state, tries, fault FROM mail ORDER BY id")]
-
-
-def let_time_pass(house: Any, **columns: Any) -> None:
-    with house.everything() as session:
-        session.connection(execution_options={"writes": True})
-        session.execute(update(Mail.__table__).values(**columns))
-        session.commit()
 
 
 # --- it arrives -----------------------------------------------------------------------------------------------------------
@@ -198,132 +140,6 @@ def test_the_password_is_told_to_a_server_whose_certificate_is_trusted(
             sweep(house)
         assert len(office.mails) == 1
     assert states(house) == [("sent", 3, None)]
-
-
-# --- it does not ----------------------------------------------------------------------------------------------------------
-
-
-def test_what_the_server_does_not_take_now_is_tried_again_after_growing_pauses(house: Any, office: PostOffice) -> None:
-    write(house, account(house))
-    office.answer_to = "451 come back later"
-    pauses = []
-    with mailing(house, office):
-        for _ in range(6):
-            let_time_pass(house, due_at=now())
-            sweep(house)
-            (due,) = house.rows("SELECT due_at, tried_at FROM mail")
-            pauses.append(round((moment(due.due_at) - moment(due.tried_at)).total_seconds() / 60))
-        assert pauses == [1, 5, 15, 60, 240, 240]
-        assert states(house) == [("to_send", 6, "to 451")]
-        office.answer_to = ""
-        let_time_pass(house, due_at=now())
-        sweep(house)
-    assert states(house) == [("sent", 7, None)]
-    assert len(office.mails) == 1
-
-
-def moment(value: Any) -> dt.datetime:
-    found = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
-    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
-
-
-@pytest.mark.parametrize(
-    ("answers", "fault"),
-    [({"answer_to": "550 nobody here"}, "to 550"), ({"answer_data": "554 looks like spam, says anna@x"}, "data 554")],
-)
-def test_what_is_refused_for_good_is_not_tried_again(house: Any, answers: dict[str, str], fault: str) -> None:
-    write(house, account(house))
-    with open_office(**answers) as office, mailing(house, office):
-        sweep(house)
-        sweep(house)
-        assert office.lines == 1
-    assert states(house) == [("undelivered", 1, fault)]
-
-
-def test_a_line_that_breaks_after_the_mail_was_handed_over_sends_it_once(house: Any, office: PostOffice) -> None:
-    person_id = account(house)
-    write(house, person_id)
-    write(house, person_id)
-    office.hang_up = True
-    with mailing(house, office):
-        sweep(house)
-        office.hang_up = False
-        let_time_pass(house, due_at=now())
-        sweep(house)
-    assert len(office.mails) == 2  # each once, although nobody said that it was taken
-    assert states(house) == [("undelivered", 1, "unsure"), ("undelivered", 1, "unsure")]
-
-
-def test_while_the_server_is_down_all_wait_and_it_is_asked_once_a_round(house: Any) -> None:
-    person_id = account(house)
-    for _ in range(3):
-        write(house, person_id)
-    with mailing(house, PostOffice(port=free_port())):
-        sweep(house)
-    assert states(house) == [("to_send", 1, "connect")] * 3
-    with open_office() as office, mailing(house, office):
-        let_time_pass(house, due_at=now())
-        sweep(house)
-        assert len(office.mails) == 3
-
-
-def test_after_days_a_mail_is_given_up_and_the_operator_may_try_it_again(house: Any, office: PostOffice) -> None:
-    person_id = account(house)
-    write(house, person_id)
-    let_time_pass(house, tries=mail_rounds.MOST_TRIES - 1)
-    with mailing(house, PostOffice(port=free_port())):
-        sweep(house)
-        with house.app.app_context():
-            assert messages.outbox() == messages.Outbox(waiting=0, undelivered=1, has_server=True)
-    assert states(house) == [("undelivered", mail_rounds.MOST_TRIES, "connect")]
-    before = house.value("SELECT message_id FROM mail")
-    with house.system("command") as actor:
-        messages.send_again(actor, db.session.get(Mail, 1))
-    with mailing(house, office):
-        sweep(house)
-    assert states(house) == [("sent", 1, None)]
-    assert office.mails[0]["Message-ID"] == before  # a receiver that has it knows it again
-    assert (
-        sum(
-            mail_rounds.PAUSES[min(n, len(mail_rounds.PAUSES) - 1)].total_seconds()
-            for n in range(mail_rounds.MOST_TRIES - 1)
-        )
-        / 86400
-        > 3
-    )
-
-
-def test_a_mail_whose_worker_died_is_not_sent_again(house: Any, office: PostOffice) -> None:
-    write(house, account(house))
-    with mailing(house, office):
-        with house.app.app_context():
-            assert mail_rounds._begin_next() is not None  # and the worker is killed here
-        sweep(house)
-        assert states(house) == [("sending", 1, None)]
-        let_time_pass(house, tried_at=now() - mail_rounds.LOST - dt.timedelta(seconds=1))
-        sweep(house)
-    assert states(house) == [("undelivered", 1, "unsure")]
-    assert office.mails == []
-
-
-def test_without_a_server_mails_wait(house: Any) -> None:
-    write(house, account(house))
-    with mailing(house, None):
-        sweep(house)
-        with house.app.app_context():
-            assert messages.outbox() == messages.Outbox(waiting=1, undelivered=0, has_server=False)
-    assert states(house) == [("to_send", 0, None)]
-    assert house.rows("SELECT id FROM job WHERE kind = 'mails.deliver'") == []
-
-
-def test_in_demo_mode_a_mail_without_a_server_is_shown_as_sent(house: Any) -> None:
-    write(house, account(house))
-    with mailing(house, None, CPMS_MODE="demo"):
-        sweep(house)
-        with house.system():
-            mail = db.session.get(Mail, 1)
-            assert messages.words_of(mail, mail.person).mark == "Demo: everything here is invented"
-    assert states(house) == [("sent", 1, None)]
 
 
 # --- nobody wants it ------------------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from app.errors import Incomplete
 from app.models import Centre, Mail, Mandate, Membership, Person, db, today
 from app.services import links, messages, people
 from app.services.accounts import Typed
-from app.services.mail_kinds import KINDS, Shape
+from app.services.mail_facts import Shape
+from app.services.mail_kinds import KINDS
 from app.words import LANGUAGES, MandateKind, Role
 from tests import factories as make
 
@@ -81,7 +82,7 @@ def test_a_mandate_names_its_place(house: Any, clinic: dict[str, int]) -> None:
     facts = house.rows("SELECT facts FROM mail ORDER BY id")
     assert len(facts) == 2
     with house.system():
-        first, second = (messages.words_of(mail, mail.person) for mail in db.session.query(Mail))
+        first, second = (messages.words_of(mail, mail.person) for mail in db.session.query(Mail).order_by(Mail.id))
     assert first.subject == "You have a new place: Assistant"
     assert second.paragraphs[0].startswith("Your place ends: Assistant, Home. Its last day is ")
 

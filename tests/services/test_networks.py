@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from app.errors import Incomplete, NotAllowed, WrongStep
 from app.models import Authorisation, Centre, Country, Hospital, Network, Registry, ThematicArea, db, today
-from app.services import identities, networks, patients
+from app.services import departures, endings, hanging, identities, networks, patients
+from app.tables.base import clock_at
 from app.words import CentreKind, MandateKind, Opinion, Sex
 from tests import factories as make
 
@@ -133,9 +134,9 @@ def test_a_negative_opinion_does_not_bind_and_asks_for_reasons(house: Any, place
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"decided_on": today() + DAY}, "decided_on"),
+        ({"decided_on": today() + 2 * DAY}, "decided_on"),
         ({"decided_on": dt.date(1900, 1, 1)}, "decided_on"),
-        ({"opinion_on": today() + DAY}, "opinion_on"),
+        ({"opinion_on": today() + 2 * DAY}, "opinion_on"),
         ({"to_on": today() - DAY}, "to_on"),
         ({"to_on": dt.date(9999, 1, 1)}, "to_on"),
     ],
@@ -146,6 +147,15 @@ def test_dates_of_a_decision_that_cannot_be_right(
     with pytest.raises(Incomplete) as refused:
         authorise(house, place, **changes)
     assert list(refused.value.fields) == [field]
+
+
+def test_a_decision_is_dated_with_the_day_at_the_hospital(house: Any, place: Place) -> None:
+    late = dt.datetime.combine(today(), dt.time(22, 30), dt.UTC)
+    with clock_at(late):
+        tomorrow = today() + DAY  # in Greece it has begun
+        authorise(house, place, decided_on=tomorrow, opinion_on=tomorrow)
+        with pytest.raises(Incomplete):
+            authorise(house, place, opinion_on=tomorrow + DAY)
 
 
 @pytest.mark.parametrize("who", ["stranger", "coordinator", "admin", "clinician"])
@@ -179,8 +189,13 @@ def test_a_representative_corrects_the_own_hospital_and_no_other(house: Any, pla
 
 def test_what_ends_with_a_hospital_is_counted(house: Any, place: Place) -> None:
     with house.acting(place.admin):
-        hanging = networks.hanging_on_hospital(db.session.get(Hospital, place.hospital))
-        assert hanging == {"centres": 1, "members": 1, "mandates": 1}
+        told = hanging.told(endings.of_hospital(db.session.get(Hospital, place.hospital)))
+    assert [str(sentence) for sentence in told] == [
+        "1 centre leaves its network.",
+        "1 membership ends.",
+        "1 person has no other place: nothing opens to them any more, and their logins end.",
+        "1 hospital leaves its last network: it exports its archive, and then its records can only be read.",
+    ]
 
 
 def test_a_coordinator_adds_centres_to_the_own_network_only(house: Any, place: Place) -> None:
@@ -197,7 +212,7 @@ def test_a_coordinator_adds_centres_to_the_own_network_only(house: Any, place: P
 
 def test_a_hospital_that_has_left_gets_no_centre(house: Any, place: Place) -> None:
     with house.acting(place.admin) as actor:
-        networks.end_hospital(actor, db.session.get(Hospital, place.hospital), reason="Closed")
+        departures.end_hospital(actor, db.session.get(Hospital, place.hospital), reason="Closed")
     with house.acting(place.coordinator) as actor, pytest.raises(WrongStep):
         networks.add_centre(
             actor,
@@ -215,11 +230,12 @@ def test_each_change_is_one_entry_with_names_of_fields_only(house: Any, place: P
         networks.amend_centre(
             actor, centre, name="Secret words", kind=CentreKind.FULL_MEMBER, from_on=centre.from_on, to_on=None
         )
-        networks.end_centre(actor, centre, reason="Secret words")
+        departures.end_centre(actor, centre, reason="Secret words")
     rows = house.rows("SELECT act, outcome, thing, details FROM audit_entry ORDER BY seq")
     assert [tuple(row) for row in rows] == [
         ("centre.amend", "done", "Centre", "name"),
         ("centre.end", "done", "Centre", "end_reason,ended_at"),
+        ("job.ask", "done", "Job", "grants.lapse"),
     ]
 
 

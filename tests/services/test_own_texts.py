@@ -13,8 +13,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from app.errors import Conflict, Incomplete, NotAllowed, NotFound, WrongStep
 from app.models import ConsentText, Hospital, Mandate, OwnText, Patient, Person, db, now, today
 from app.outside.paper import own_texts as sheets
-from app.services import consents, own_texts, texts
-from app.words import MandateKind, Opinion, OwnTextState, Variant
+from app.services import consents, days, own_texts, texts
+from app.words import MandateKind, Opinion, OwnTextState, Renews, Variant
 from tests import factories as make
 from tests.factories import DAY
 from tests.world import OPINION, World
@@ -189,7 +189,7 @@ def test_nobody_decides_about_their_own_text_not_even_as_coordinator(world: Worl
         make.mandate(writer, MandateKind.ERN_COORDINATOR, network=network.network)
     with opened(world, "representative", "proposed") as (actor, own):
         for decide in (
-            lambda: own_texts.accept(actor, own, counts_from=today()),
+            lambda: own_texts.accept(actor, own, counts_from=days.day_at(own.hospital)),
             lambda: own_texts.send_back(actor, own, reason="x"),
         ):
             with pytest.raises(NotAllowed):
@@ -253,11 +253,11 @@ def test_a_proposal_taken_back_is_a_draft_and_has_to_be_checked_anew(world: Worl
 # --- in force -----------------------------------------------------------------------------------------------------------
 
 
-def accepted(world: World, from_day: dt.date) -> None:
-    """The proposed text of Thessaloniki, accepted for a day."""
+def accepted(world: World, from_day: dt.date | None = None) -> None:
+    """The proposed text of Thessaloniki, accepted for a day: for today, as it is there, if none is said."""
     check(world, "proposed")
     with opened(world, "coordinator", "proposed") as (actor, own):
-        own_texts.accept(actor, own, counts_from=from_day)
+        own_texts.accept(actor, own, counts_from=from_day or days.day_at(own.hospital))
 
 
 def text_of(world: World, who: str, language: str = "en") -> tuple[int | None, str]:
@@ -284,7 +284,7 @@ def test_from_its_day_on_an_accepted_text_is_what_clinician_and_assistant_print(
 
 
 def test_a_retired_text_gives_way_to_the_standard_and_never_to_an_older_one(world: World) -> None:
-    accepted(world, today() + DAY * 0)
+    accepted(world)
     with opened(world, "representative", "proposed") as (actor, own):
         second = own_texts.start(
             actor, own.hospital, language="en", variant=Variant.ADULT, base_language="en", like=own
@@ -293,17 +293,17 @@ def test_a_retired_text_gives_way_to_the_standard_and_never_to_an_older_one(worl
         own_texts.propose(actor, second, **OPINION)
     check(world, "second")
     with opened(world, "coordinator", "second") as (actor, own):
-        own_texts.accept(actor, own, counts_from=today())
+        own_texts.accept(actor, own, counts_from=days.day_at(own.hospital))
     assert text_of(world, "owner")[1] == "H2"
     with opened(world, "representative", "second") as (actor, own):
-        own_texts.retire(actor, own, reason="A mistake")
+        own_texts.retire(actor, own, reason="A mistake", renews=Renews.NOBODY)
         with pytest.raises(WrongStep):
             own_texts.retire(actor, own, reason="Again")
     assert text_of(world, "owner") == (None, "1")
 
 
 def test_a_text_retired_before_its_day_leaves_the_older_one_in_force(world: World) -> None:
-    accepted(world, today())
+    accepted(world)
     with opened(world, "representative", "proposed") as (actor, own):
         second = own_texts.start(
             actor, own.hospital, language="en", variant=Variant.ADULT, base_language="en", like=own
@@ -327,9 +327,9 @@ def test_a_language_of_its_own_is_offered_by_that_hospital_alone(world: World) -
     check(world, "draft afar")
     with opened(world, "other representative", "draft afar") as (actor, own):
         assert (own.fault, own.missing) == (None, None)
-        own_texts.accept(actor, own, counts_from=today())
+        own_texts.accept(actor, own, counts_from=days.day_at(own.hospital))
         assert own.text.title.endswith("(Türkçe)")
-        in_force = texts.in_force_at(own.hospital, today())
+        in_force = texts.in_force_at(own.hospital, days.day_at(own.hospital))
         assert {(one.language, one.variant) for one in in_force} == {("tr", Variant.ADULT), ("bg", Variant.ADULT)}
     with world.house.acting(world.people["owner"]):
         assert texts.offered_languages(db.session.get(Patient, world.patients["draft"][0]), None) == ["el", "en"]

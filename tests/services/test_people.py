@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from app.errors import Incomplete
-from app.models import Centre, Person, db, today
+from app.models import Centre, Membership, Person, db, today
 from app.services import people
 from app.services.accounts import Typed
 from tests.services.clinics import DAY, Clinic, count, email_of, typed
@@ -67,3 +67,15 @@ def test_nobody_is_a_member_of_one_centre_twice(house: Any, clinic: Clinic) -> N
     with house.acting(clinic.representative) as actor, pytest.raises(Incomplete) as refused:
         people.add_member(actor, db.session.get(Centre, clinic.centre), typed=typed(email), from_on=today())
     assert list(refused.value.fields) == ["email"]
+
+
+def test_a_membership_neither_begins_over_nor_ends_without_a_word(house: Any, clinic: Clinic) -> None:
+    days = {"from_on": today() - 9 * DAY, "to_on": today() - DAY}
+    with house.acting(clinic.representative) as actor:
+        for perform, thing, given in (
+            (people.add_member, db.session.get(Centre, clinic.centre), {"typed": typed()}),
+            (people.amend_membership, db.session.get(Membership, clinic.membership), {}),
+        ):
+            with pytest.raises(Incomplete) as refused:
+                perform(actor, thing, **days, **given)
+            assert list(refused.value.fields) == ["to_on"]

@@ -11,6 +11,7 @@ import time_machine
 from sqlalchemy import select
 
 from app.models import (
+    Centre,
     ConsentText,
     Export,
     ExportRelease,
@@ -25,7 +26,7 @@ from app.models import (
     today,
 )
 from app.services import jobs, messages, reminders
-from app.words import ExportState, FormState, LetterOutcome, MandateKind
+from app.words import ExportState, FormState, LetterOutcome, MandateKind, RequestKind, RequestState
 from tests import factories as make
 from tests.factories import DAY
 
@@ -96,6 +97,21 @@ def test_a_digest_counts_everything_that_waits_once_a_day(house: Any, desk: dict
     assert told(house) == {desk["clinician"]: both, desk["assistant"]: both}
 
 
+@pytest.mark.parametrize(("days", "reminded"), [(0, False), (1, True), (2, False), (7, True), (21, True), (22, False)])
+def test_only_the_clinician_is_told_of_forms_that_wait_for_their_word(
+    house: Any, desk: dict[str, int], days: int, reminded: bool
+) -> None:
+    with house.system():
+        person, hospital = db.session.get(Person, desk["clinician"]), db.session.get(Hospital, desk["hospital"])
+        archived = {"state": FormState.ARCHIVED, "archived_at": now() - days * DAY, "explained_by_id": person.id}
+        for given in ({}, {"explained_at": now()}, {"explained_by_id": desk["colleague"]}):
+            text = db.session.get(ConsentText, desk["text"])
+            make.form(make.patient(person, hospital), text, **archived | given)
+        db.session.commit()
+    remind(house)
+    assert told(house) == ({desk["clinician"]: {"unexplained": 1}} if reminded else {})
+
+
 def test_who_has_left_is_not_told(house: Any, desk: dict[str, int]) -> None:
     renewal(house, desk, "leaver", today() + 30 * DAY)
     remind(house)
@@ -164,3 +180,22 @@ def test_the_words_are_numbers_and_one_link(house: Any, desk: dict[str, int]) ->
     assert words.paragraphs == ["1 consent form has to be signed anew within 90 days."]
     assert words.url == "https://cpms.test/"
     assert nickname not in str(words)
+
+
+def test_an_old_request_is_told_to_who_decides_on_it_and_wakes_nobody_elses_digest(
+    house: Any, desk: dict[str, int]
+) -> None:
+    """The other network's coordinator has something waiting too, but nothing that fell due today."""
+    with house.system():
+        hospital = db.session.get(Hospital, desk["hospital"])
+        here = db.session.scalars(select(Centre)).one()
+        deciding, other = make.person("deciding"), db.session.get(Person, desk["colleague"])
+        make.mandate(deciding, MandateKind.ERN_COORDINATOR, network_id=here.network_id)
+        make.mandate(other, MandateKind.ERN_COORDINATOR, network=make.network("ERN OTHER"))
+        make.patient(other, hospital, draft_ends_on=today() + 5 * DAY)
+        asked = {"centre": here, "hospital": hospital, "submitted_at": now() - DAY}
+        make.request(make.person("newcomer"), RequestKind.CLINICIAN, RequestState.AT_NETWORK, **asked)
+        deciding_id = deciding.id
+        db.session.commit()
+    remind(house)
+    assert told(house) == {deciding_id: {"requests": 1}}

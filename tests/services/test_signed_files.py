@@ -45,8 +45,13 @@ def joined(*pdfs: bytes) -> bytes:
 
 def first(pdf: bytes) -> bytes:
     """The first page alone."""
+    return only(pdf, 1)
+
+
+def only(pdf: bytes, pages: int) -> bytes:
+    """The first pages alone."""
     made = pikepdf.open(io.BytesIO(pdf))
-    del made.pages[1:]
+    del made.pages[pages:]
     out = io.BytesIO()
     made.save(out)
     return out.getvalue()
@@ -86,8 +91,28 @@ def test_the_printed_form_signed_as_it_is_is_archived(world: Any) -> None:
 def test_a_letter_before_the_form_and_a_crooked_scan_of_it_are_no_obstacle(world: Any) -> None:
     with world.house.acting(world.people["owner"]):
         printed = papers.set_paper(db.session.get(ConsentForm, world.forms["signed"][0]))
-    archive(world, signed(joined(document(), scanned(written(printed)[:1], "skewed"))))
-    assert kinds(world) == [(1, "original", 2)]
+    coming_back = written(printed)[: printed.returning]
+    archive(world, signed(joined(document(), scanned(coming_back, "skewed"), document())))
+    assert kinds(world) == [(1, "original", len(coming_back) + 2)]
+    last = len(coming_back) + 2
+    page = world.client("owner").get(f"/consents/{world.forms['signed'][1]}").text
+    assert f"These pages of the file do not carry the code of the form: 1, {last}." in page
+
+
+def test_a_signed_file_lacks_no_page_that_comes_back(world: Any) -> None:
+    own = print_of(world)
+    with world.house.acting(world.people["owner"]):
+        coming = papers.set_paper(db.session.get(ConsentForm, world.forms["signed"][0])).returning
+    told = (
+        f"This signed file is not the whole form {code(world, 'signed')}: these pages of it are missing, or were exchanged: "
+        "%s. Ask for the form to be signed as it was printed here, or on paper."
+    )
+    exchanged = updated(own, put_another_page)  # before the signature, which covers it
+    assert refused(world, signed(exchanged)) == told % "1"
+    behind = ", ".join(str(number) for number in range(2, coming + 1))
+    assert refused(world, signed(joined(first(own), document(2)))) == told % behind
+    archive(world, signed(only(own, coming)))  # the slip stays with the patient
+    assert kinds(world) == [(1, "original", coming)]
 
 
 def test_a_signed_file_without_the_forms_code_is_not_the_form(world: Any) -> None:

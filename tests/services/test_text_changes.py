@@ -17,6 +17,7 @@ from app.outside.paper.texts import composed, read_source
 from app.scopes import decisions_in_force
 from app.services import (
     consents,
+    days,
     housekeeping,
     identities,
     jobs,
@@ -53,7 +54,7 @@ def accept(world: World, day: dt.date | None = None, renews: Renews = Renews.SIG
     propose(world, renews)
     with world.house.acting(world.people["coordinator"]) as actor:
         own = db.session.get(OwnText, world.own_texts["proposed"][0])
-        own_texts.accept(actor, own, counts_from=day or today())
+        own_texts.accept(actor, own, counts_from=day or days.day_at(own.hospital))
 
 
 def run_jobs(world: World) -> None:
@@ -217,7 +218,8 @@ def test_a_text_retired_after_its_day_changes_nothing_of_what_is_due(world: Worl
     accept(world)
     run_jobs(world)
     with world.house.acting(world.people["representative"]) as actor:
-        own_texts.retire(actor, db.session.get(OwnText, world.own_texts["proposed"][0]), reason="Not needed")
+        own = db.session.get(OwnText, world.own_texts["proposed"][0])
+        own_texts.retire(actor, own, reason="Not needed", renews=Renews.NOBODY)
     run_jobs(world)
     assert set(due(world)) == ENGLISH
 

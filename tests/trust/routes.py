@@ -11,11 +11,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import access, actors, steps
+from app import actors, rights, steps
 from app.actors import Actor
+from app.gates import GATES
 from app.models import TABLES, Attempt, AuditEntry, Login
 from app.views import PUBLIC
 from app.words import Role
+from tests.world.names import HALF_INSIDE, LOCKED, ONE_FACTOR
 
 NOWHERE = "0123456789abcdef" * 2
 """A key like any other, of nothing."""
@@ -38,16 +40,16 @@ class Route:
         if not self.arguments:
             return None
         if len(self.arguments) > 1 or not hasattr(self.page, "datamodel"):
-            return access.on(self.act)
+            return rights.on(self.act)
         return self.page.datamodel.obj
 
     @property
     def right(self) -> str:
         """The act whose right the record of the address needs."""
-        if access.on(self.act) is self.table:
+        if rights.on(self.act) is self.table:
             return self.act
         shown = self.page.acts.get("show", "")
-        return shown if shown and access.on(shown) is self.table else access.see(self.table)
+        return shown if shown and rights.on(shown) is self.table else rights.see(self.table)
 
     def address(self, *keys: str) -> str:
         """The address with keys."""
@@ -86,6 +88,10 @@ def spelled_out(rule: str) -> list[str]:
     return [rule.replace(words[0], word.strip().strip("'\"")) for word in words[1].split(",")]
 
 
+OWN_SIGHT = {"directory.find": "directory.find"}
+"""Acts that read past one's sight: who is not found by them does not exist there, also whom one knows otherwise."""
+
+
 @dataclass(frozen=True)
 class Record:
     """A record an address can name, with the records above it in the address."""
@@ -122,13 +128,13 @@ def few(known: list[Any], every: bool) -> list[Any]:
 
 def visible(session: Session, actor: Actor, act: str) -> set[int]:
     """The keys of the rows on which the actor may do the act."""
-    table = access.on(act)
-    return set(session.scalars(select(table.id).where(access.right(actor, act))))
+    table = rights.on(act)
+    return set(session.scalars(select(table.id).where(rights.right(actor, act))))
 
 
 def holds(actor: Actor, act: str) -> bool:
     """Whether a role of the actor opens pages of this act."""
-    return any(access.held(role, act) for role in actor.roles)
+    return any(rights.held(role, act) for role in actor.roles)
 
 
 def possible(route: Route, record: Record) -> bool:
@@ -145,6 +151,12 @@ OUT = {"anonymous", "locked"}
 """Principals nobody knows: not signed in, or signed in once and disabled since."""
 
 
+def _actor(session: Session, who: str, key: int) -> Actor:
+    if who in {HALF_INSIDE, LOCKED}:
+        return actors.at_gate(Role.LOCKED if who == LOCKED else Role.ASKED, key)
+    return actors.load(session, key, signed_in=True, one_factor=who == ONE_FACTOR)
+
+
 class Desk:
     """The principals with their browsers and what the access table gives them."""
 
@@ -152,7 +164,7 @@ class Desk:
         self.world = world
         self.clients = {who: world.client(who) for who in ("anonymous", *world.people)}
         with world.house.everything() as session:
-            self.actors = {who: actors.load(session, key, signed_in=True) for who, key in world.people.items()}
+            self.actors = {who: _actor(session, who, key) for who, key in world.people.items()}
         self.seen: dict[tuple[str, str], set[int]] = {}
         self.missing: dict[tuple[str, str], Any] = {}
 
@@ -192,10 +204,11 @@ class Desk:
             return "login"
         actor: Actor = self.actors[who]
         if not holds(actor, route.act):
-            return "policy" if Role.HELD in actor.roles and route.verb == "GET" else "forbidden"
+            at_gate = actor.roles & ({Role.LOCKED} if route.verb == "POST" else set(GATES))
+            return "gate" if at_gate else "forbidden"
         if record is None:
             return "open"
-        if record.id not in self.may(who, access.see(route.table)):
+        if record.id not in self.may(who, OWN_SIGHT.get(route.right, rights.see(route.table))):
             return "hidden"
         return "open" if record.id in self.may(who, route.right) else "forbidden"
 
@@ -233,9 +246,16 @@ def plain(response: Any, *keys: str) -> tuple[int, list[tuple[str, str]], str]:
     return response.status_code, [(name, value) for (name, _), value in zip(headers, parts[1:], strict=True)], parts[0]
 
 
-def asks_to_accept(response: Any) -> bool:
-    """Whether a person was sent to the privacy policy."""
-    return response.status_code == 302 and response.location.startswith("/policy/")
+OPENERS = {Role.LOCKED: "/prove/again", Role.ASKED: "/prove/", Role.UNPROVED: "/my-logins/", Role.HELD: "/policy/"}
+"""Where what opens each gate is."""
+
+
+def leads_to_the_gate(actor: Actor, response: Any) -> bool:
+    """Whether a person was sent to what opens the gate they stand at, and back."""
+    (role,) = actor.roles
+    if response.status_code == 307:  # what was typed goes along
+        return role is Role.LOCKED and response.location.startswith("/prove/keep?to=")
+    return response.status_code == 302 and response.location.startswith(f"{OPENERS[role]}?next=")
 
 
 def asks_to_sign_in(response: Any) -> bool:

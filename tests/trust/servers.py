@@ -32,7 +32,7 @@ HERE = "127.0.0.1"
 
 @dataclasses.dataclass
 class Server:
-    """gunicorn with one web process."""
+    """gunicorn, with one web process unless told otherwise."""
 
     house: House
     port: int
@@ -87,12 +87,14 @@ class Reply:
 
 
 @contextmanager
-def serving(house: House, *, largest_file: int | None = None) -> Iterator[Server]:
-    """Serve a house; ``largest_file`` is where its disk ends, in bytes."""
+def serving(house: House, *, largest_file: int | None = None, workers: int = 1) -> Iterator[Server]:
+    """Serve a house; ``largest_file`` is where its disk ends, in bytes; ``workers`` how many web processes it has."""
     port, log = free_port(), house.var / f"server-{time.monotonic_ns()}.log"
     settings = house.app.config["SETTINGS"]
     urls = {name: settings[name] for name in ("DATABASE_URL", "DATABASE_OWNER_URL")}
-    known = environment(house.var, PUBLIC_URL=f"http://{HERE}:{port}", BIND=f"{HERE}:{port}", WEB_WORKERS="1", **urls)
+    known = environment(
+        house.var, PUBLIC_URL=f"http://{HERE}:{port}", BIND=f"{HERE}:{port}", WEB_WORKERS=str(workers), **urls
+    )
 
     def limit() -> None:
         if largest_file is not None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from app.services import logins
+from app.services import passwords
 from tests import factories as make
 from tests.houses import House, Visitor
 
 PASSWORD = "correct horse battery staple"
 OTHER = "another long password of mine"
-HASH = logins.hashed(PASSWORD)
+HASH = passwords.hashed(PASSWORD)
 
 
 def account(house: House, name: str = "Anna", **given: Any) -> SimpleNamespace:
@@ -40,3 +40,13 @@ def cookie(house: House, visitor: Visitor) -> str:
     """The value of the session's cookie."""
     kept = visitor.get_cookie(house.cookie, domain="cpms.test")
     return kept.value if kept else ""
+
+
+def accounts_of(house: House) -> list[tuple[str, str]]:
+    """First name and address of every account."""
+    return [tuple(row) for row in house.rows("SELECT first_name, email FROM ab_user ORDER BY id")]
+
+
+def entries(house: House) -> list[tuple[str, str]]:
+    """What the log holds."""
+    return [tuple(row) for row in house.rows("SELECT act, outcome FROM audit_entry ORDER BY seq")]

@@ -106,7 +106,9 @@ def test_every_posted_form_leaves_one_entry_and_its_consequences(world: World, t
     """Whatever a page's form does, the log has exactly one entry of the page's own act."""
     desk, log = Desk(world), Log(world.house)
     for route in routes(world.house.app):
-        if route.verb != "POST" or route.act in {"home.open", "login.end", "policy.withdraw"}:
+        if route.verb != "POST" or route.act in {"home.open", "login.end", "login.lock", "policy.withdraw"}:
+            continue
+        if route.rule.endswith("/question"):  # what a passkey is asked stays in one's own login: nothing is done yet
             continue
         for who in ("owner", "assistant", "representative", "coordinator", "admin"):
             record = desk.first(who, route)
@@ -122,8 +124,10 @@ def test_every_posted_form_leaves_one_entry_and_its_consequences(world: World, t
             tally.check(
                 own or not changed, f"{who}: {route} ({answer.status_code}) changed={changed}, {len(own)} entries"
             )
-            tally.check(max(Counter(row.act for row in own).values(), default=1) == 1, f"{who}: {route} twice: {own}")
             theirs = [row for row in own if row.act != "job.ask"]  # the work an act leaves behind is the platform's
+            asked = Counter(row.details for row in own if row.act == "job.ask")
+            once = Counter(row.act for row in theirs) | asked
+            tally.check(max(once.values(), default=1) == 1, f"{who}: {route} twice: {own}")
             tally.check(all(row.actor_id == world.people[who] for row in theirs), f"{who}: {route} for another: {own}")
             if changed:
                 world.house.reset("world")

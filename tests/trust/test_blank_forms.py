@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from typing import Any
 
 import pytest
@@ -13,7 +12,8 @@ from app.pages.base import once_key
 from app.services import blanks
 from tests.conftest import Tally
 from tests.desks import blank_of, patient_of, printed
-from tests.trust.test_double import at_once, places
+from tests.moments import at_once
+from tests.trust.test_double import places, posted
 from tests.trust.test_migr import refused
 from tests.world import World
 
@@ -81,27 +81,19 @@ def address(world: World, name: str) -> str:
 @pytest.mark.t_double
 def test_two_people_bind_one_blank_form_at_one_moment_to_two_patients_and_one_wins(world: World) -> None:
     code, owner, assistant = code_of(world, "out"), world.client("owner"), world.client("assistant")
-    answers: list[Any] = []
-    start = threading.Barrier(2)
 
-    def send(client: Any, name: str) -> None:
-        start.wait()
-        answers.append(client.post(address(world, name), data=sent(world, code, end_others="keep")))
+    def send(pair: tuple[Any, str]) -> int:
+        client, name = pair
+        return int(client.post(address(world, name), data=sent(world, code, end_others="keep")).status_code)
 
-    pairs = ((owner, "draft"), (assistant, "enrolled"))
-    threads = [threading.Thread(target=send, args=pair) for pair in pairs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(answer.status_code for answer in answers) == [302, 409]
+    assert sorted(at_once(send, ((owner, "draft"), (assistant, "enrolled")))) == [302, 409]
     assert [count for _nickname, count in bound(world)] == [1]
 
 
 @pytest.mark.t_double
 def test_a_double_click_binds_once_and_both_lead_to_the_form(world: World) -> None:
     data = sent(world, code_of(world, "out"))
-    answers = at_once([world.client("owner") for _ in range(4)], address(world, "draft"), data)
+    answers = posted([world.client("owner") for _ in range(4)], address(world, "draft"), data)
     assert len(places(answers)) == 1
     assert answers[0].status_code == 302
     assert [count for _nickname, count in bound(world)] == [1]

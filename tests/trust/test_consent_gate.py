@@ -314,7 +314,9 @@ def test_the_model_and_the_steps_speak_of_the_same_acts() -> None:
         "consent.send-back",
     }  # test_externals
     elsewhere |= {"consent.adopt", "consent.end-proof", "consent.keep-scan"}  # test_blanks, test_proofs
+    elsewhere |= {"consent.confirm-explained"}  # test_explanations
     elsewhere |= {"consent.set-renewal"}  # test_text_changes
+    elsewhere |= {"patient.hand-over"}  # test_handovers
     assert ours - walked - follow - after - elsewhere <= {"consent.offer-phone", "patient.find"}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from typing import Any
 
@@ -13,6 +12,7 @@ from app.models import ConsentForm, db
 from app.pages.base import once_key
 from app.premises import premises
 from tests.conftest import Tally
+from tests.moments import at_once
 from tests.trust.routes import stored
 from tests.world import World
 
@@ -27,21 +27,9 @@ ENROLMENT = {
 }
 
 
-def at_once(clients: list[Any], address: str, data: dict[str, Any]) -> list[Any]:
+def posted(clients: list[Any], address: str, data: dict[str, Any]) -> list[Any]:
     """The same form from several browsers at one moment; the answers."""
-    answers: list[Any] = []
-    start = threading.Barrier(len(clients))
-
-    def send(client: Any) -> None:
-        start.wait()
-        answers.append(client.post(address, data=data))
-
-    threads = [threading.Thread(target=send, args=(client,)) for client in clients]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answers
+    return at_once(lambda client: client.post(address, data=data), clients)
 
 
 def counted(world: World) -> Counter[str]:
@@ -77,7 +65,7 @@ def test_a_patient_enrolled_by_a_double_click_is_one(world: World, tally: Tally)
     for number in range(4):
         clients = [world.client("owner") for _ in range(MANY)]
         before, sent = counted(world), ENROLMENT | {"once": once_key(), "file_number": f"D-{number}"}
-        answers = at_once(clients, "/patients/enrol", sent | {"family_name": f"Doubleton{number}"})
+        answers = posted(clients, "/patients/enrol", sent | {"family_name": f"Doubleton{number}"})
         grown = more(world, before)
         tally.check(len(places(answers)) == 1, f"round {number}: {places(answers)}")
         tally.check(answers[0].status_code == 302, f"round {number}: {answers[0].status_code}")
@@ -103,7 +91,7 @@ def test_a_key_of_somebody_else_does_not_show_what_it_made(world: World) -> None
 def test_a_form_prepared_by_a_double_click_is_one(world: World, tally: Tally) -> None:
     address = f"/patients/{world.patients['draft'][1]}/prepare"
     clients, before = [world.client("owner") for _ in range(MANY)], counted(world)
-    answers = at_once(clients, address, {"language": "en", "variant": "adult", "once": once_key()})
+    answers = posted(clients, address, {"language": "en", "variant": "adult", "once": once_key()})
     grown = more(world, before)
     tally.check(len(places(answers)) == 1, str(places(answers)))
     tally.check(grown.get("consent_form") == 1, str(grown))
@@ -116,7 +104,7 @@ def test_a_signature_recorded_at_one_moment_by_two_is_recorded(world: World, tal
         sent = {f"answer_{d.public_id}": "given" for d in form.decisions} | {"signed_on": str(form.printed_at.date())}
         sent["seen"] = str(form.version)
     clients = [world.client("owner"), world.client("assistant"), world.client("owner"), world.client("assistant")]
-    answers = at_once(clients, f"/consents/{key}/sign", sent)
+    answers = posted(clients, f"/consents/{key}/sign", sent)
     statuses = Counter(answer.status_code for answer in answers)
     tally.check(statuses[302] >= 1 and set(statuses) <= {302, 409, 422}, str(statuses))
     found = world.house.value("SELECT state FROM consent_form WHERE public_id = :key", key=key)
@@ -126,7 +114,7 @@ def test_a_signature_recorded_at_one_moment_by_two_is_recorded(world: World, tal
 def test_a_form_attested_by_two_at_one_moment_is_archived_once(world: World, tally: Tally) -> None:
     key = world.forms["signed"][1]
     clients = [world.client("owner"), world.client("assistant")] * 3
-    answers = at_once(clients, f"/consents/{key}/attest", {"place": "Room 12", "seen": version(world, "signed")})
+    answers = posted(clients, f"/consents/{key}/attest", {"place": "Room 12", "seen": version(world, "signed")})
     statuses = Counter(answer.status_code for answer in answers)
     tally.check(statuses[302] == 1 and set(statuses) <= {302, 409}, str(statuses))
     entries = world.house.value(
@@ -142,20 +130,12 @@ def test_a_scan_sent_by_a_double_click_is_stored_once(world: World, tally: Tally
     with house.app.app_context():
         files = set(premises().store.keys())
     scan, seen = picture(), version(world, "signed")
-    start = threading.Barrier(4)
-    statuses: Counter[int] = Counter()
 
-    def send() -> None:
-        client = world.client("owner")
-        start.wait()
+    def send(client: Any) -> int:
         sent = {"files": (memory(scan), "scan.png"), "seen": seen}
-        statuses[client.post(f"/consents/{key}/archive", data=sent).status_code] += 1
+        return int(client.post(f"/consents/{key}/archive", data=sent).status_code)
 
-    threads = [threading.Thread(target=send) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    statuses = Counter(at_once(send, [world.client("owner") for _ in range(4)]))
     with house.app.app_context():
         new = set(premises().store.keys()) - files
     rows = house.value("SELECT count(*) FROM archived_document WHERE form_id = :id", id=world.forms["signed"][0])
@@ -168,7 +148,7 @@ def test_a_request_accepted_by_several_at_one_moment_makes_one_member(world: Wor
     address = f"/requests/{world.requests['at the network'][1]}/accept"
     seen = str(world.house.value("SELECT version FROM membership_request WHERE id = :key", key=key))
     before = counted(world)
-    answers = at_once([world.client("coordinator") for _ in range(MANY)], address, {"seen": seen})
+    answers = posted([world.client("coordinator") for _ in range(MANY)], address, {"seen": seen})
     statuses, grown = Counter(answer.status_code for answer in answers), more(world, before)
     tally.check(statuses[302] == 1 and set(statuses) <= {302, 409}, str(statuses))
     tally.check(grown == {"membership": 1, "mail": 1}, str(grown))
@@ -178,21 +158,10 @@ def test_people_of_one_role_who_come_at_one_moment_after_a_start_are_all_served(
     """What is made once for a role is made by whoever comes first, while the others wait or make their own."""
     address = f"/consents/{world.forms['printed'][1]}"
     for _ in range(5):
+        clients = [world.client(who) for who in ("owner", "assistant") * 4]
         for kept in vars(sight).values():
             getattr(kept, "cache_clear", lambda: None)()
-        statuses = Counter[int]()
-        start = threading.Barrier(8)
-
-        def read(who: str, statuses: Counter[int] = statuses, start: threading.Barrier = start) -> None:
-            client = world.client(who)
-            start.wait()
-            statuses[client.get(address).status_code] += 1
-
-        threads = [threading.Thread(target=read, args=(who,)) for who in ("owner", "assistant") * 4]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        statuses = Counter(at_once(lambda client: client.get(address).status_code, clients))
         tally.check(statuses == {200: 8}, str(statuses))
 
 

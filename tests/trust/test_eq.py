@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect, select
 
-from app import access, actors, sight
+from app import access, actors, rights, sight
 from app.models import TABLES, db
 from tests.conftest import Tally
 from tests.oracle import RIGHTS, Oracle
@@ -28,7 +28,7 @@ def test_the_oracle_knows_every_act() -> None:
 
 def expected(oracle: Oracle, me: int, act: str) -> set[int]:
     """The keys of the rows on which the person may do the act."""
-    rows = oracle.tables[access.on(act).__tablename__]
+    rows = oracle.tables[rights.on(act).__tablename__]
     return {getattr(row, "seq", None) or row.id for row in rows if RIGHTS[act](oracle, me, row)}
 
 
@@ -38,18 +38,18 @@ def compare_rights(house: Any, oracle: Oracle, me: int, tally: Tally) -> None:
         actor = actors.load(session, me)
         tally.check({r.value for r in actor.roles} == oracle.roles(me), f"person {me}: roles {sorted(actor.roles)}")
         for act in RIGHTS:
-            table = access.on(act)
-            found = set(session.scalars(select(key_of(table)).where(access.right(actor, act))))
+            table = rights.on(act)
+            found = set(session.scalars(select(key_of(table)).where(rights.right(actor, act))))
             wanted = expected(oracle, me, act)
             tally.check(found == wanted, f"person {me} {act}: SQL {sorted(found)} oracle {sorted(wanted)}")
-            offered = access.may_anywhere(actor, act) or access.is_consequence(act)
+            offered = rights.may_anywhere(actor, act) or rights.is_consequence(act)
             tally.check(offered or not wanted, f"person {me} {act}: has rows, and no page offers it")
 
 
 def compare_sight(house: Any, oracle: Oracle, me: int, tally: Tally) -> None:
     """What a session bound to the person reads: every table, and every relation of what it read."""
     with house.acting(me):
-        for act, table in access.sights():
+        for act, table in rights.sights():
             records = list(db.session.scalars(select(table)).unique())
             found = {inspect(record).identity[0] for record in records}
             tally.check(found == expected(oracle, me, act), f"person {me} reads {table.__name__} {sorted(found)}")
@@ -57,7 +57,7 @@ def compare_sight(house: Any, oracle: Oracle, me: int, tally: Tally) -> None:
                 other = relation.mapper.class_
                 if other not in TABLES:
                     continue
-                wanted = expected(oracle, me, access.see(other))
+                wanted = expected(oracle, me, rights.see(other))
                 for record in records:
                     value = getattr(record, relation.key)
                     related = value if isinstance(value, list) else [value] if value is not None else []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +14,7 @@ from markupsafe import escape
 from app.outside import eu_login
 from app.outside.eu_login import two_factors
 from tests.houses import House, furnish
+from tests.moments import at_once
 from tests.providers import CLIENT, Liar, asked, free_port, inside, liar
 
 pytestmark = [pytest.mark.t_session, pytest.mark.parametrize("dialect", ["sqlite"])]
@@ -224,8 +224,69 @@ def test_a_provider_that_falls_ill_in_the_middle_is_a_sentence(
     assert answer.status_code in (502, 503)
     assert re.search("Wait a few minutes|could not be checked", answer.text)
     assert nobody_is_in(lied_to, visitor)
-    silent = answer.status_code == 503
+    silent = kind == "a line that breaks"
     assert lied_to.visitor().get("/login/eu/").status_code == (503 if silent else 302)  # nobody waits for it meanwhile
+
+
+@pytest.mark.parametrize("code", ["", "a b", "x" * 513, "\u00e4", "\r\nX-Evil: yes"])
+def test_what_cannot_be_a_code_is_not_handed_on(lied_to: House, lying: Liar, dialect: str, code: str) -> None:
+    visitor = lied_to.visitor()
+    words = asked(visitor.get("/login/eu/").location)
+    lying.claims = {"nonce": words["nonce"]}
+    answer = visitor.get("/login/eu/back", query_string={"code": code, "state": words["state"]})
+    assert (answer.status_code, nobody_is_in(lied_to, visitor)) == (502, True)
+
+
+@pytest.mark.parametrize("status", [400, 403, 429, 500, 503])
+def test_what_one_visitor_brings_upon_the_provider_keeps_nobody_else_out(
+    lied_to: House, lying: Liar, dialect: str, status: int
+) -> None:
+    """A firewall before the provider refuses an odd code with a page of its own, again and again."""
+    innocent = lied_to.visitor()
+    words = asked(innocent.get("/login/eu/").location)
+    lying.answers["/token"] = (status, b"<html>blocked</html>")
+    for _ in range(3):
+        assert come_back(lied_to, lying)[1].status_code in (502, 503)
+    lying.forget()
+    lying.claims = {"nonce": words["nonce"]}
+    assert innocent.get(f"/login/eu/back?code=a-code&state={words['state']}").status_code == 302
+    assert inside(innocent)
+
+
+def test_a_provider_that_is_down_costs_nobody_the_way_back(lied_to: House, lying: Liar, dialect: str) -> None:
+    innocent = lied_to.visitor()
+    words = asked(innocent.get("/login/eu/").location)
+    back = f"/login/eu/back?code=a-code&state={words['state']}"
+    _forget(lied_to)
+    lying.answers["/.well-known/openid-configuration"] = (0, b"")
+    assert innocent.get(back).status_code == 503
+    lying.forget()
+    _forget(lied_to)  # as after a few seconds
+    lying.claims = {"nonce": words["nonce"]}
+    assert innocent.get(back).status_code == 302
+
+
+def test_while_one_waits_for_the_provider_s_discovery_nobody_else_waits_long(
+    lied_to: House, lying: Liar, dialect: str
+) -> None:
+    come_back(lied_to, lying)
+    with lied_to.app.extensions["eu_login"]._discovering:
+        begun = time.monotonic()
+        away, login = lied_to.visitor().get("/login/eu/"), lied_to.visitor().get("/login/?left=x")
+        assert time.monotonic() - begun < 2
+    assert (away.status_code, away.headers["Refresh"], login.status_code) == (503, "2", 200)
+
+
+def test_two_factors_are_what_the_id_token_says_and_not_what_is_known_of_the_person(
+    lied_to: House, lying: Liar, dialect: str
+) -> None:
+    lying.metadata = {"userinfo_endpoint": lying.issuer + "/userinfo"}
+    known = {"sub": "subject-of-the-liar", "acr": "two", "email": "lia@elsewhere.example", "email_verified": True}
+    lying.answers["/userinfo"] = (200, json.dumps(known).encode())
+    visitor, answer = come_back(lied_to, lying, acr=None, email=None)
+    assert (answer.status_code, nobody_is_in(lied_to, visitor)) == (403, True)
+    visitor, answer = come_back(lied_to, lying, email=None)
+    assert (answer.status_code, lied_to.value("SELECT email FROM ab_user")) == (302, "lia@elsewhere.example")
 
 
 LYING = {
@@ -261,17 +322,10 @@ def test_keys_of_a_refused_discovery_are_not_kept(lied_to: House, lying: Liar, d
 
 def test_a_provider_that_is_down_is_not_asked_again_by_everybody(lied_to: House, lying: Liar, dialect: str) -> None:
     lying.answers["/.well-known/openid-configuration"] = (0, b"")
-    visitors, statuses = [lied_to.visitor() for _ in range(8)], []
+    visitors = [lied_to.visitor() for _ in range(8)]
     lied_to.visitor().get("/login/eu/")
     lying.forget()  # it is up again, and nobody looks yet
-    threads = [
-        threading.Thread(target=lambda one=one: statuses.append(one.get("/login/eu/").status_code)) for one in visitors
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert statuses == [503] * 8
+    assert at_once(lambda one: one.get("/login/eu/").status_code, visitors) == [503] * 8
     assert lied_to.visitor().get("/login/").status_code == 200
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
+import time_machine
+
+from app.models import now
 
 
 def test_a_house_is_empty_and_answers(house: Any) -> None:
@@ -21,6 +25,13 @@ def test_a_signed_in_person_is_recognised_and_a_reset_forgets(house: Any) -> Non
     assert client.get("/").status_code == 200
     house.reset()
     assert client.get("/").status_code == 302
+
+
+def test_whoever_is_put_back_with_a_snapshot_has_not_been_idle(world: Any) -> None:
+    with time_machine.travel(now() + dt.timedelta(hours=1), tick=True):
+        assert world.client("owner").get("/").status_code == 302  # to the locked screen
+        world.house.reset("world")
+        assert world.client("owner").get("/").status_code == 200
 
 
 @pytest.mark.parametrize("dialect", ["postgresql"])

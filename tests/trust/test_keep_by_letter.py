@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from app.errors import NotAllowed
-from app.models import Hospital, Letter, LetterRecord, Patient, db, today
+from app.models import Hospital, Letter, LetterRecord, Patient, Person, db, today
 from app.services import letters, withdrawals
-from app.words import LegalGround, LetterOutcome, PatientState
+from app.words import LegalGround, LetterOutcome, MandateKind, PatientState, Role
+from tests import factories as make
 from tests.screens import Screen
 
 pytestmark = pytest.mark.t_withdraw
@@ -37,6 +38,18 @@ def test_the_contact_names_the_law_and_the_letter_says_so(world: Any) -> None:
         withdrawals.keep(actor, patient, ground=LegalGround.LEGAL_DUTY, law=LAW)
         assert (patient.state, patient.erase_on, patient.kept_law) == (PatientState.RESTRICTED, None, LAW)
         assert db.session.get(LetterRecord, letter.records[0].id).outcome is LetterOutcome.KEPT
+
+
+def test_a_contact_who_assists_elsewhere_keeps_it_in_their_own_name(world: Any) -> None:
+    with world.house.system():
+        far = db.session.get_one(Hospital, world.hospitals["Leipzig"])
+        make.mandate(db.session.get_one(Person, world.people["protection"]), MandateKind.ASSISTANT, hospital=far)
+    with world.house.acting(world.people["protection"]) as actor:
+        assert actor.is_(Role.ASSISTANT)
+        patient = written(world, actor).records[0].patient
+        withdrawals.keep(actor, patient, ground=LegalGround.LEGAL_DUTY, law=LAW)
+    noted = "SELECT actor_id, on_behalf_of_id FROM audit_entry WHERE act = 'patient.keep' ORDER BY seq DESC LIMIT 1"
+    assert tuple(world.house.rows(noted)[0]) == (world.people["protection"], None)
 
 
 def test_without_a_letter_the_contact_keeps_nothing(world: Any) -> None:

@@ -1,4 +1,4 @@
-"""T-SESSION: who guesses is stopped, nobody learns who has an account, and a visitor sends no more than a form."""
+"""T-BRUTE, T-ENUM: who guesses is stopped, nobody learns who has an account, and a visitor sends no more than a form."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from app.models import Attempt, now
-from app.services import logins
+from app.services import passwords
 from tests import factories as make
 from tests.conftest import Tally
 from tests.houses import House
@@ -15,7 +15,7 @@ from tests.screens import post
 from tests.trust.routes import plain
 from tests.trust.sign_ins import PASSWORD, account, inside, sign_in
 
-pytestmark = pytest.mark.t_session
+pytestmark = pytest.mark.t_brute
 
 
 def fail(house: House, name: str, times: int, address: str = "192.0.2.1") -> list[int]:
@@ -65,14 +65,15 @@ def test_success_forgets_the_failures_of_the_account(house: House) -> None:
     assert fail(house, anna.email, 1) == [422]
 
 
+@pytest.mark.t_enum
 def test_nobody_learns_whether_an_account_exists(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     anna = account(house)
     locked = account(house, "Locked", disabled_at=now())
     with house.system():
         unset = make.person("Unset").email
     hashes: list[str] = []
-    real = logins.verify
-    monkeypatch.setattr(logins, "verify", lambda password, known: hashes.append(known) or real(password, known))
+    real = passwords.fits
+    monkeypatch.setattr(passwords, "fits", lambda password, known: hashes.append(known) or real(password, known))
     answers = set()
     for name, password in [
         ("nobody.at.all@people.example", PASSWORD),
@@ -90,6 +91,7 @@ def test_nobody_learns_whether_an_account_exists(house: House, monkeypatch: pyte
     assert len({known[:30] for known in hashes}) == 1
 
 
+@pytest.mark.t_enum
 def test_a_limited_account_is_not_told_from_a_limited_name_of_nobody(house: House) -> None:
     anna = account(house)
     known, unknown = fail(house, anna.email, 11), fail(house, "nobody@people.example", 11, "192.0.2.2")
@@ -98,8 +100,8 @@ def test_a_limited_account_is_not_told_from_a_limited_name_of_nobody(house: Hous
 
 def test_in_a_storm_of_logins_nobody_waits_long_for_their_turn(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     anna = account(house)
-    monkeypatch.setattr(logins, "TURN_SECONDS", 0.05)
-    with logins._hashing, logins._hashing:
+    monkeypatch.setattr(passwords, "TURN_SECONDS", 0.05)
+    with passwords._hashing, passwords._hashing:
         stormy = sign_in(house, anna.email)[1]
     assert (stormy.status_code, "Many people are signing in" in stormy.text) == (429, True)
     assert house.value("SELECT count(*) FROM attempt") == 0

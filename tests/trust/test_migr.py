@@ -18,9 +18,10 @@ from sqlalchemy.exc import DBAPIError
 
 import config
 from app import audit_chain
-from app.models import Patient, db
+from app.models import Centre, Hospital, Patient, db, today
 from app.services import patients
 from tests.conftest import Tally
+from tests.factories import DAY
 from tests.houses import House, migrate
 from tests.trust.routes import stored
 from tests.world import World, build
@@ -150,6 +151,22 @@ def test_papers_from_elsewhere_are_kept_by_every_step_and_not_taken_back_beyond_
     migrate(house.app)
     with house.everything() as session:
         tally.check(only(stored(session), old) == only(before, old), "what is stored has changed")
+
+
+@pytest.mark.parametrize("what", ["centre", "hospital"])
+def test_what_winds_down_is_noted_in_the_memberships_below_and_taken_from_them_above(ours: World, what: str) -> None:
+    house = ours.house
+    with house.system():
+        place = db.session.query({"centre": Centre, "hospital": Hospital}[what]).order_by("id").first()
+        place.to_on, place.end_reason, place.leaving_on = today() + 9 * DAY, "Leaves", today()
+        db.session.commit()
+    winding = f"SELECT count(*) FROM {what} WHERE leaving_on IS NOT NULL"
+    below = "SELECT count(*) FROM membership WHERE leaving_on IS NOT NULL"
+    known = house.value(below)
+    down(house, "0035")
+    assert house.value(below) > known
+    migrate(house.app)
+    assert (house.value(below), house.value(winding)) == (known, 1)
 
 
 def test_a_house_with_data_goes_all_the_way_down_and_comes_back_empty(ours: World, tally: Tally) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import threading
+from urllib.parse import quote, unquote
 
 import pytest
 from sqlalchemy import text
 
-from tests.houses import House, Visitor
+from tests.houses import House
+from tests.moments import at_once
 from tests.trust.sign_ins import PASSWORD, account, cookie, inside, sign_in
 
 pytestmark = pytest.mark.t_session
@@ -65,20 +66,10 @@ def test_pages_opened_at_once_after_the_login_all_send_forms_that_are_taken(hous
     anna = account(house)
     visitor, _answer = sign_in(house, anna.email)
     token = cookie(house, visitor).removeprefix("login.")
-    tabs, pages = [house.signed_in(token) for _ in range(6)], []
-    start = threading.Barrier(len(tabs))
-
-    def open_one(tab: Visitor) -> None:
-        start.wait()
-        pages.append((tab, tab.get("/password/").text))
-
-    threads = [threading.Thread(target=open_one, args=(tab,)) for tab in tabs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    tabs = [house.signed_in(token) for _ in range(6)]
+    pages = at_once(lambda tab: tab.get("/password/").text, tabs)
     answers = []
-    for tab, page in pages:
+    for tab, page in zip(tabs, pages, strict=True):
         sent = {"language": "de", "next": "/", "csrf_token": re.search(r'name="csrf" content="([^"]+)"', page)[1]}
         answers.append(tab.post("/language/", data=sent).status_code)
     assert answers == [302] * 6
@@ -92,13 +83,35 @@ def test_the_language_chosen_on_the_login_page_stays_after_the_login(house: Hous
     assert '<html lang="de">' in visitor.get("/password/").text
 
 
-@pytest.mark.parametrize(
-    "where", ["https://evil.example/", "//evil.example", "/\\evil.example", "http:evil.example", "//["]
-)
+ELSEWHERE = [
+    "https://evil.example/",
+    "//evil.example",
+    "/\\evil.example",
+    "http:evil.example",
+    "//[",
+    "/\\/evil.example",
+    "/\\\\evil.example",
+    "/%09//evil.example",
+    "/%09/evil.example",
+    "/%0A//evil.example",
+    "/%0D%0ASet-Cookie:%20a=b",
+    "%20//evil.example",
+]
+
+
+@pytest.mark.parametrize("where", ELSEWHERE)
 def test_nobody_is_sent_elsewhere_after_the_login(house: House, where: str) -> None:
     anna = account(house)
-    _visitor, answer = sign_in(house, anna.email, query=f"?next={where}")
+    visitor, answer = sign_in(house, anna.email, query=f"?next={where}")
     assert (answer.status_code, answer.location) == (302, "/")
+    again = visitor.get(f"/login/?next={where}")
+    assert (again.status_code, again.location) == (302, "/")
+
+
+@pytest.mark.parametrize("where", ["/", "/my-logins/", "/patients/?q=x%5Cy&page=2", "/patients/?q=a\\b", "/help/#who"])
+def test_one_comes_to_the_page_one_wanted_after_the_login(house: House, where: str) -> None:
+    _visitor, answer = sign_in(house, account(house).email, query=f"?next={quote(where)}")
+    assert (answer.status_code, unquote(answer.location)) == (302, unquote(where))
 
 
 def test_a_login_form_without_its_token_is_refused(house: House) -> None:

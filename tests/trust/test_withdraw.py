@@ -17,6 +17,7 @@ from app.outside import paper
 from app.scopes import decisions_in_force
 from app.services import (
     consents,
+    days,
     housekeeping,
     identities,
     patients,
@@ -106,7 +107,9 @@ def test_any_channel_takes_two_clicks_from_the_record(world: Any, channel: Chann
     assert (answer.status_code, answer.headers["Location"]) == (302, f"/patients/{world.patients['enrolled'][1]}")
     stored = "SELECT answer, channel, withdrawn_on FROM consent_decision WHERE form_id = :id AND purpose = 'care'"
     ((answered, by, day),) = world.house.rows(stored, id=world.forms["enrolled"][0])
-    assert (answered, by, str(day)) == ("withdrawn", channel.value, str(today()))
+    with world.house.acting(world.people["owner"]):
+        there = days.day_at(form_of(world, "enrolled").hospital)
+    assert (answered, by, str(day)) == ("withdrawn", channel.value, str(there))
 
 
 # --- the thirty days ------------------------------------------------------------------------------------------------
@@ -333,6 +336,7 @@ def test_the_record_tells_the_life_of_its_consent_the_newest_first(world: Any) -
     assert told == [
         "To be erased, unless a law keeps it",
         "Withdrawn: Consent for care",
+        "Explained, as the clinician confirms",
         "Archived",
         "Signed",
         "Printed",

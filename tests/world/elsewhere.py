@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.models import ConsentForm, Hospital, Patient, db, today
-from app.services import externals, patients
+from app.models import ConsentForm, Hospital, Patient, db
+from app.services import days, externals, patients
 from app.services.archives import Upload
 from app.services.externals import Paper
 from app.words import Answer, Relation, Sex
@@ -39,16 +39,18 @@ def papers_from_elsewhere(house: Any, world: World) -> None:
             world.patients[name] = (patient.id, patient.public_id)
         with house.acting(world.people[filer]) as actor:
             patient = db.session.get(Patient, world.patients[name][0])
-            form = externals.file_paper(actor, patient, _paper(name), [Upload(document(), "scan.pdf")])
+            form = externals.file_paper(
+                actor, patient, _paper(name, patient.hospital), [Upload(document(), "scan.pdf")]
+            )
             world.forms[name] = (form.id, form.public_id)
         if checker is not None:
             with house.acting(world.people[checker]) as actor:
                 _check(actor, db.session.get(ConsentForm, world.forms[name][0]), far)
 
 
-def _paper(name: str) -> Paper:
+def _paper(name: str, hospital: Hospital) -> Paper:
     said = {"care": Answer.GIVEN, "education": Answer.REFUSED}
-    return Paper(f"Paper {name}", "ka", today(), Relation.SELF, said)
+    return Paper(f"Paper {name}", "ka", days.day_at(hospital), Relation.SELF, said)
 
 
 def _check(actor: Any, form: ConsentForm, far: str) -> None:

@@ -30,7 +30,7 @@ from app.words import (
 from tests import factories as make
 from tests.factories import DAY
 from tests.houses import login_of
-from tests.world.names import World, identity, token_of
+from tests.world.names import HALF_INSIDE, LOCKED, ONE_FACTOR, World, identity, token_of
 from tests.world.records import ARCHIVED, bring_form
 from tests.world.waiting import work_that_waits
 
@@ -60,7 +60,15 @@ def what_happened(house: Any, world: World) -> None:
         _write(world, actor)
     with house.system():
         _since(world)
-        db.session.add_all([login_of(key, token_of(who)) for who, key in world.people.items()])
+        shown = {
+            ONE_FACTOR: {"two_factors": False},
+            HALF_INSIDE: {"two_factors": False, "asks_factor": True},
+            LOCKED: {"locked_at": now()},
+        }
+        logins = [login_of(key, token_of(who), **shown.get(who, {})) for who, key in world.people.items()]
+        db.session.add_all(
+            [*logins, *(make.app_factor(world.people[who])[0] for who in ("owner", "neighbour", HALF_INSIDE))]
+        )
         db.session.commit()
 
 
@@ -101,6 +109,8 @@ def _since(world: World) -> None:
     ends(Membership, "leaver")
     ends(Mandate, "gone assistant")
     db.session.get(Person, world.people["locked"]).disabled_at = now()
+    for idle in ("colleague", "outsider", "assistant", "guest", "coordinator"):
+        db.session.get(Person, world.people[idle]).seen_on = today() - 300 * DAY
     db.session.scalars(select(PhoneLink)).one().expires_at = now() + DAY  # longer than a run of the tests
     db.session.get(Hospital, world.hospitals["Closed house"]).ended_at = now()
     work_that_waits(world)

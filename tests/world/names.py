@@ -21,6 +21,7 @@ class World:
     own_texts: dict[str, tuple[int, str]] = field(default_factory=dict)
     blanks: dict[str, tuple[int, str]] = field(default_factory=dict)
     identities: dict[str, identities.Identity] = field(default_factory=dict)
+    handovers: dict[str, tuple[int, str]] = field(default_factory=dict)
     requests: dict[str, tuple[int, str]] = field(default_factory=dict)
     phone_token: str = ""
     house: Any = None
@@ -30,6 +31,10 @@ class World:
         if who == "anonymous":
             return self.house.visitor()
         return self.house.signed_in(token_of(who))
+
+
+ONE_FACTOR, HALF_INSIDE, LOCKED = "no second factor", "half inside", "behind a lock"
+"""Principals whose login was proved by a password alone; whose second factor is still to come; whose screen is locked."""
 
 
 def token_of(who: str) -> str:

@@ -10,7 +10,7 @@ from app.models import (
     db,
     today,
 )
-from app.services import own_texts
+from app.services import days, own_texts
 from app.words import (
     Opinion,
     Renews,
@@ -54,6 +54,8 @@ def texts_of_hospitals(house: Any, world: World) -> None:
             with house.system() as actor:
                 own_texts.check_as_paper(actor, {"text": world.own_texts[name][1]})
             with house.acting(world.people["two hats"]) as actor:
-                own_texts.accept(actor, db.session.get(OwnText, key), counts_from=today())
+                own = db.session.get_one(OwnText, key)
+                own_texts.accept(actor, own, counts_from=days.day_at(own.hospital))
     with house.acting(world.people["two hats"]) as actor:
-        own_texts.retire(actor, db.session.get(OwnText, world.own_texts["retired"][0]), reason="The law has changed")
+        own = db.session.get(OwnText, world.own_texts["retired"][0])
+        own_texts.retire(actor, own, reason="The law has changed", renews=Renews.NOBODY)

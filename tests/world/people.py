@@ -13,7 +13,7 @@ from app.words import (
 )
 from tests import factories as make
 from tests.factories import DAY
-from tests.world.names import World
+from tests.world.names import HALF_INSIDE, LOCKED, ONE_FACTOR, World
 
 
 def places_and_people(world: World) -> None:
@@ -68,6 +68,8 @@ def places_and_people(world: World) -> None:
     make.member(person("tomorrow's colleague"), centres["home"], from_on=today() + DAY)
     owner = people["owner"]
 
+    make.expert_group(same, people["neighbour"], owner)
+
     # assistants of the owner's hospital
     for name in ("assistant", "assistant of chosen", "revoked assistant", "gone assistant", "assistant of a leaver"):
         make.mandate(person(name), MandateKind.ASSISTANT, hospital=home, appointed_by_id=owner.id)
@@ -86,12 +88,14 @@ def places_and_people(world: World) -> None:
     make.mandate(person("other representative"), MandateKind.HOSPITAL_REPRESENTATIVE, hospital=far)
     make.mandate(people["two hats"], MandateKind.HOSPITAL_REPRESENTATIVE, hospital=far)
     make.mandate(person("past representative"), MandateKind.HOSPITAL_REPRESENTATIVE, hospital=home, ended_at=now())
-    make.mandate(person("protection"), MandateKind.DATA_PROTECTION_CONTACT, hospital=home)
-    make.mandate(person("other protection"), MandateKind.DATA_PROTECTION_CONTACT, hospital=near)
+    for name, place in (("protection", home), ("other protection", near), ("protection of the closed house", shut)):
+        make.mandate(person(name), MandateKind.DATA_PROTECTION_CONTACT, hospital=place)
     make.mandate(person("hub"), MandateKind.UA_HUB)
     make.admin(person("admin"))
     person("bystander")  # an account and nothing else
     make.member(person("unaccepted"), centres["home"])  # has not accepted the privacy policy in force
+    for gate in (ONE_FACTOR, HALF_INSIDE, LOCKED):  # what each login still has to show: ``endings``
+        make.member(person(gate), centres["home"])
     version = make.policy_version()
     for name, one in people.items():
         if name != "unaccepted":

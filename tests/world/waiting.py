@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
+
 from app.models import (
+    Absence,
     BlankForm,
     ConsentForm,
+    Expertise,
     Export,
     ExportRelease,
     Mail,
     MailOff,
+    Photo,
     PrintItem,
     PrintRun,
+    Profile,
     Stack,
     StackPage,
+    ThematicArea,
     db,
     now,
     today,
@@ -32,6 +39,7 @@ from app.words import (
 )
 from tests.factories import DAY
 from tests.papers import document
+from tests.world.handovers import records_offered
 from tests.world.names import World
 from tests.world.requests import requests_for_places
 
@@ -43,6 +51,9 @@ def work_that_waits(world: World) -> None:
     _runs(world)
     _mails(world)
     requests_for_places(world)
+    _profiles(world)
+    _absences(world)
+    records_offered(world)
 
 
 MAILS = {
@@ -63,6 +74,35 @@ def _mails(world: World) -> None:
         mail.sent_at = now() if state is MailState.SENT else None
         db.session.add(mail)
     db.session.add(MailOff(person_id=world.people["colleague"], kind="digest"))
+
+
+def _absences(world: World) -> None:
+    """Somebody away at home and elsewhere, for whom a colleague stands in."""
+    for who, substitute in (("owner", "colleague"), ("neighbour", "two hats"), ("representative", "protection")):
+        away = Absence(person_id=world.people[who], from_on=today(), to_on=today() + 5 * DAY, note=f"The {who} is away")
+        away.substitute_id, away.accepted_at = world.people[substitute], now()
+        db.session.add(away)
+
+
+def _profiles(world: World) -> None:
+    """What people say of themselves, at home and elsewhere."""
+    area = db.session.scalars(select(ThematicArea).order_by(ThematicArea.id)).first()
+    for who in ("owner", "colleague", "neighbour", "outsider", "guest", "coordinator", "ukrainian"):
+        person_id = world.people[who]
+        db.session.add(Profile(person_id=person_id, professional_title="MD", about=f"About the {who}"))
+        db.session.add(_photo(person_id))
+        for thing in ({"network": area.network}, {"area": area}, {"orpha_code": 355}, {"language": "en"}):
+            db.session.add(Expertise(person_id=person_id, **thing))
+
+
+def _photo(person_id: int) -> Photo:
+    """Two pictures one after the other; a real one would take a child process for every world."""
+    vault = premises().vault
+    key = vault.new_key(PURPOSE)
+    stored = premises().store.put(f"small {person_id}large {person_id}".encode(), key, vault)
+    photo = Photo(person_id=person_id, added_at=now(), storage_key=stored.key, wrapped_key=key, size=stored.size)
+    photo.small_size = stored.size // 2
+    return photo
 
 
 STACKS = {

@@ -8,7 +8,6 @@ The words are drawn by chance and from nothing: no part of a nickname depends on
 
 from __future__ import annotations
 
-import math
 import random
 import tomllib
 from importlib import resources
@@ -22,9 +21,6 @@ def _read_words() -> tuple[tuple[str, ...], ...]:
 
 WORDS: Final = _read_words()
 """The words for the first, the second and the third place, in lower case."""
-
-COMBINATIONS: Final = math.prod(len(words) for words in WORDS)
-"""How many nicknames there are."""
 
 
 def propose(chance: random.Random | None = None) -> str:

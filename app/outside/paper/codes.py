@@ -17,7 +17,6 @@ from typing import Final
 
 CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CODE_LENGTH: Final = 16
-PAYLOAD_LENGTH: Final = 32
 BLANK_CODE: Final = "0" * CODE_LENGTH
 """Stands on blank forms that belong to no record."""
 

@@ -13,8 +13,9 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Final, NamedTuple
 from xml.etree import ElementTree as ET
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from babel.core import get_global
+from babel.localedata import locale_identifiers
 
 from app.outside.paper import markup, texts
 from app.outside.paper.fields import FIELDS, PAGE_FIELDS, POINTS, REGISTRY_FIELDS
@@ -70,12 +71,8 @@ CODES: Final = {
 
 
 def can_be_set(language: str) -> bool:
-    """Whether a form can be printed in a language: one Babel knows, whose letters the house's font has."""
-    if not re.fullmatch(r"[a-z]{2,3}", language):
-        return False
-    try:
-        Locale.parse(language)
-    except (UnknownLocaleError, ValueError):
+    """Whether a form can be printed in a language: one Babel has words for, whose letters the house's font has."""
+    if not re.fullmatch(r"[a-z]{2,3}", language) or language not in locale_identifiers():
         return False
     likely = str(get_global("likely_subtags").get(language, ""))
     return any(part in SCRIPTS for part in likely.split("_"))
@@ -83,7 +80,7 @@ def can_be_set(language: str) -> bool:
 
 def further_languages() -> list[str]:
     """Codes of the languages a hospital may add, beyond those with a standard text."""
-    known = {code for code in get_global("likely_subtags") if can_be_set(code)}
+    known = {code for code in locale_identifiers() if can_be_set(code)}
     named = {code for code in known if Locale.parse(code).get_language_name(code)}
     return sorted(named - set(languages(PROCEDURE)))
 

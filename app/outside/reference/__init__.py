@@ -22,6 +22,7 @@ from app.outside.reference.shapes import (
     NetworkFacts,
     PatientStory,
     PersonStory,
+    ProfileStory,
     RegistryStory,
 )
 
@@ -60,6 +61,7 @@ def demo() -> DemoWorld:
     return DemoWorld(
         hospitals=_rows("demo/hospitals.toml", "hospital", HospitalStory),
         people=_rows("demo/people.toml", "person", PersonStory),
+        profiles=_rows("demo/profiles.toml", "profile", ProfileStory),
         patients=_rows("demo/patients.toml", "patient", PatientStory),
         registries=_rows("demo/registries.toml", "registry", RegistryStory),
     )

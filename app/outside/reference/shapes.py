@@ -206,10 +206,25 @@ class PersonStory:
     language: str = "en"  # of the screens, where we have it
     role: MainRole  # the one the demo shows them for
     demo_login: bool = False
+    stands: str = ""  # how the place stands, where the login page says it
+    seen: Day = 0  # when they last signed in
     seats: tuple[SeatStory, ...] = ()
     grants: tuple[GrantStory, ...] = ()
     guest: GuestStory | None = None
     mandates: tuple[MandateStory, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileStory:
+    """What a person says of themselves; the network of an area counts as known."""
+
+    person: str  # PersonStory.key
+    title: str = ""
+    about: str = ""
+    networks: tuple[str, ...] = ()  # NetworkFacts.code
+    areas: tuple[str, ...] = ()  # of NetworkFacts
+    disorders: tuple[str, ...] = ()  # ORPHAcode and name
+    languages: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,6 +342,7 @@ class DemoWorld:
 
     hospitals: tuple[HospitalStory, ...]
     people: tuple[PersonStory, ...]
+    profiles: tuple[ProfileStory, ...]
     patients: tuple[PatientStory, ...]
     registries: tuple[RegistryStory, ...]
 

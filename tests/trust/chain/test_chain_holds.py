@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import threading
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.audit_chain import Verdict, head, verify
@@ -21,6 +19,7 @@ from app.models import (
     AuditEntry,
 )
 from app.tables.guards import FIELDS, GENESIS
+from tests.moments import at_once
 from tests.trust.chain.chains import LOG, entry, tamper, verdict, written
 
 pytestmark = [pytest.mark.t_chain, pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR is not set")]
@@ -119,25 +118,15 @@ def test_several_rows_of_one_statement_are_chained(engine: Engine) -> None:
 
 
 def test_four_threads_write_one_unbroken_chain(engine: Engine) -> None:
-    failures: list[Exception] = []
+    def write(_number: int) -> None:
+        for _ in range(25):
+            with Session(engine, info={"wide": "command"}) as session:
+                session.connection(execution_options={"writes": True})
+                session.execute(insert(LOG).values([entry(), entry()]))
+                session.commit()
 
-    def write() -> None:
-        try:
-            for _ in range(25):
-                with Session(engine, info={"wide": "command"}) as session:
-                    session.connection(execution_options={"writes": True})
-                    session.execute(insert(LOG).values([entry(), entry()]))
-                    session.commit()
-        except DBAPIError as error:
-            failures.append(error)
+    at_once(write, range(4))
 
-    threads = [threading.Thread(target=write) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert failures == []
     assert (verdict(engine).entries, verdict(engine).reason) == (200, "")
 
 

@@ -11,6 +11,10 @@ from app.models import today
 MOMENT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 SIZES = {"country": 3, "network": 3, "hospital": 4, "centre": 6, "ab_user": 9, "membership": 10, "mandate": 14}
 SIZES |= {
+    "expert_group": 8,
+    "expert_group_member": 12,
+    "expertise": 12,
+    "absence": 9,
     "blank_form": 12,
     "export_release": 24,
     "stack": 12,
@@ -23,6 +27,7 @@ SIZES |= {
     "granted_patient": 8,
     "patient": 12,
     "consent_form": 12,
+    "handover": 24,
     "audit_entry": 12,
     "membership_request": 24,
     "request_confirmation": 16,

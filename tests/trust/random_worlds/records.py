@@ -46,6 +46,7 @@ def records(dice: Dice) -> None:
         sha256=lambda n: f"{n}",
         published_at=now(),
     )
+    _handovers(dice)
     _own_texts(dice)
     dice.make(
         "consent_form",
@@ -63,16 +64,42 @@ def records(dice: Dice) -> None:
         checked_by_id=None,
         checked_on=None,
         sent_back_reason=None,
+        explained_by_id=lambda _n: dice.any_of("ab_user"),
+        explained_at=None,
         **at,
     )
     for row in dice.rows["consent_form"]:
         owner = patients[row["patient_id"]]
         row |= {"hospital_id": owner["hospital_id"], "procedure": owner["procedure"]}
         row["text_id"] = 2 if owner["procedure"] == "ua" else 1
+        if dice.random.random() < 2 / 3:  # else somebody else's word, as after a handover
+            row["explained_by_id"] = owner["clinician_id"]
         if row["procedure"] == "eu" and row["id"] % 2:
             row |= _from_elsewhere(dice)
     _blanks(dice, granted, procedures)
     papers(dice)
+
+
+def _handovers(dice: Dice) -> None:
+    """Records offered to anybody, mostly to somebody who works there; a record has one offer that waits at most."""
+    states = ("handover_proposed", "handover_proposed", "handover_accepted", "handover_declined", "handover_lapsed")
+    members = [(row["person_id"], row["centre_id"]) for row in dice.rows["membership"]]
+    centres = {row["id"]: row["hospital_id"] for row in dice.rows["centre"]}
+    patients = {row["id"]: row for row in dice.rows["patient"]}
+    dice.make("handover", giver="g", taker="t", proposed_at=now())
+    waiting: set[int] = set()
+    for row in dice.rows["handover"]:
+        patient = patients[dice.any_of("patient")]
+        near = [who for who, centre in members if centres[centre] == patient["hospital_id"]]
+        to_id = dice.random.choice([*near, *near, dice.any_of("ab_user")])
+        others = [one["id"] for one in dice.rows["ab_user"] if one["id"] != to_id]
+        giver = patient["clinician_id"] if patient["clinician_id"] != to_id else dice.random.choice(others)
+        state = dice.random.choice(states)
+        if patient["id"] in waiting and state == "handover_proposed":
+            state = "handover_declined"
+        waiting |= {patient["id"]} if state == "handover_proposed" else set()
+        row |= {"patient_id": patient["id"], "hospital_id": patient["hospital_id"], "from_id": giver, "to_id": to_id}
+        row |= {"proposed_by_id": giver, "state": state, "answered_at": None if state == "handover_proposed" else now()}
 
 
 def _own_texts(dice: Dice) -> None:

@@ -85,6 +85,21 @@ def test_a_destroyed_key_of_a_document_does_not_come_back(world: World, empty: A
     assert rows(there) == rows(house)
 
 
+def test_a_photo_that_was_removed_does_not_come_back_nor_does_its_file(
+    world: World, empty: Any, tmp_path: Path
+) -> None:
+    house, there, who = world.house, empty(), world.people["owner"]
+    good(house, "backup", tmp_path / "backup")
+    file = str(house.value("SELECT storage_key FROM photo WHERE person_id = :i", i=who))
+    assert world.client("owner").post("/settings/photo/remove").status_code == 302
+
+    good(there, "restore", tmp_path / "backup", "--ledger", house.var / "erased.log")
+
+    assert there.value("SELECT count(*) FROM photo WHERE person_id = :i", i=who) == 0
+    assert there.value("SELECT count(*) FROM photo") > 0
+    assert not (there.var / "files" / file).exists()
+
+
 def test_an_erasing_that_was_rolled_back_is_no_erasing(world: World, empty: Any, tmp_path: Path) -> None:
     house, there = world.house, empty()
     good(house, "backup", tmp_path / "backup")

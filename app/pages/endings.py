@@ -1,0 +1,79 @@
+"""Several memberships ended at once: what was ticked, a preview that asks why, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import request
+from wtforms.validators import ValidationError
+
+from app.errors import NotFound, Refusal
+from app.models import today
+from app.pages import spells
+from app.pages.base import find, version
+from app.pages.lists import ListPage
+from app.pages.security import acting
+from app.services import hanging, leavings
+from app.services.endings import of_memberships
+from app.words import _
+
+MOST_PICKED = 100
+
+Picked = list[tuple[Any, str]]
+"""Records with the version that was on the screen, as the list sent them."""
+
+
+class EndSeveralForm(spells.WindDownForm):
+    """Why and when several end."""
+
+    def validate_last_day(self, field: Any) -> None:
+        """A day that is past would be refused for each of them."""
+        if field.data is not None and field.data < today():
+            raise ValidationError(
+                _("This day is past. Choose today or a later day, or leave it empty to end it at once.")
+            )
+
+
+def end_picked(
+    page: ListPage, perform: Callable[..., Any], on_each: Callable[[Any], list[object]], **shown: Any
+) -> Any:
+    """Show what would end; when it is sent with a reason, end each by itself and name those that were left.
+
+    Args:
+        page: the list in which they were ticked.
+        perform: the act.
+        on_each: what hangs on a record, in sentences.
+        **shown: ``title`` and ``warnings`` of the preview; what hangs on all of them in numbers comes after.
+    """
+    picked = _picked(page)
+    form = EndSeveralForm()
+    if not picked or "sure" not in request.form or not form.validate():
+        if "sure" not in request.form:
+            form.process()
+            form.last_day.data = leavings.last_day(*(record for record, _seen in picked))
+        ending = of_memberships(record.id for record, _seen in picked)
+        shown["warnings"] = [*shown["warnings"], *hanging.told(ending)]
+        hangs = {record.public_id: on_each(record) for record, _seen in picked}
+        return page.page("people/end_several.html", form=form, picked=picked, hangs=hangs, **shown)
+    given, ended, left = form.given(), 0, []
+    for record, seen in picked:
+        key, name = record.public_id, page.named(record)  # by now: an act may take a later one out of sight
+        try:
+            perform(acting(), record, **given, seen=version(seen))
+            ended += 1
+        except Refusal as refusal:
+            left.append((key, name, refusal.sentence))
+    return page.page("people/ended.html", ended=ended, left=left, **shown)
+
+
+def _picked(page: ListPage) -> Picked:
+    """The ticked records that the reader sees."""
+    found: Picked = []
+    for sent in dict.fromkeys(request.form.getlist("picked")[:MOST_PICKED]):
+        key, _dot, seen = sent.partition(".")
+        try:
+            found.append((find(page.datamodel.obj, key, options=page.load), seen))
+        except NotFound:
+            continue
+    return found

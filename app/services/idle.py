@@ -1,0 +1,190 @@
+"""Idle accounts: whoever does not sign in is told twice, and the account is locked after a year.
+
+Nothing is orphaned by it: who alone keeps something is not locked but stands at the desk of who minds them; the records of a
+clinician are handed over by the hospital's representative (``handovers``), who is told. An operator opens the account again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from flask_appbuilder.security.sqla.models import Role as FabRole
+from sqlalchemy import ColumnElement, Select, String, and_, func, literal, or_, select, type_coerce, union_all
+from sqlalchemy.orm import Session
+
+from app import sight
+from app.act import act
+from app.actors import Actor, able_mandates
+from app.errors import WrongStep
+from app.models import Mail, Patient, Person, today
+from app.services import accounts, messages, policies
+from app.services.jobs import Every, each, job
+from app.services.logins import IDLE_DAYS
+from app.words import MandateKind, PatientState, Role, _
+
+LISTED_DAYS = 270
+"""After so many days without signing in an account stands at the desk."""
+WARNED_DAYS = (7, 30)
+"""How long before it is locked its owner is told, the last time first."""
+
+OPERATES, TREATS = "operates", "treats"
+KEEPS: dict[str, object] = {
+    # what somebody alone keeps, so that the account is not locked by itself; a mandate by its kind
+    MandateKind.HOSPITAL_REPRESENTATIVE: _("Nobody else represents the hospital"),
+    MandateKind.DATA_PROTECTION_CONTACT: _("The hospital has no other data-protection contact"),
+    MandateKind.ERN_COORDINATOR: _("Nobody else coordinates the network"),
+    MandateKind.UA_HUB: _("Nobody else works in the hub"),
+    OPERATES: _("Nobody else operates the platform"),
+    TREATS: _("Nobody could hand over the records"),
+}
+
+
+def is_open() -> ColumnElement[bool]:
+    """Accounts one can sign in to."""
+    return and_(Person.active.is_(True), Person.disabled_at.is_(None))
+
+
+def since(days: int) -> ColumnElement[bool]:
+    """Accounts nobody has signed in to for so many days."""
+    return Person.seen_on <= today() - dt.timedelta(days=days)
+
+
+def listed() -> ColumnElement[bool]:
+    """Open accounts that stand at the desk."""
+    return and_(is_open(), since(LISTED_DAYS))
+
+
+def near() -> ColumnElement[bool]:
+    """Open accounts that are locked within thirty days, or would be."""
+    return and_(is_open(), since(IDLE_DAYS - WARNED_DAYS[-1]))
+
+
+def day_of(person: Person) -> dt.date:
+    """The day an open account is locked."""
+    return max(person.seen_on + dt.timedelta(days=IDLE_DAYS), today())
+
+
+# --- told ------------------------------------------------------------------------------------------------------------
+
+
+@job("accounts.warn-idle", reason="idle", every=Every.DAY)
+def warn(_actor: Actor, _payload: Mapping[str, Any]) -> None:
+    """Tell people thirty and seven days before their account is locked; each time once."""
+    with sight.wide("idle") as session:
+        found = session.execute(select(Person.id, Person.seen_on).where(near()).order_by(Person.id)).all()
+    for person_id, seen_on in found:
+        day = max(seen_on + dt.timedelta(days=IDLE_DAYS), today() + dt.timedelta(days=WARNED_DAYS[0]))
+        before = next(days for days in WARNED_DAYS if (day - today()).days <= days)
+        slot = _slot(person_id, seen_on, before)
+        messages.post_once(person_id, "account.idle", {"since": seen_on, "day": day}, slot=slot)
+
+
+def _slot(person_id: int, seen_on: dt.date, before: int) -> str:
+    return f"idle {person_id} {seen_on:%Y-%m-%d} {before}"
+
+
+# --- locked ----------------------------------------------------------------------------------------------------------
+
+
+@act("person.lock-idle", blind=True)
+def lock(_actor: Actor, person: Person) -> None:
+    """Lock an account nobody has signed in to for a year, and tell who decides on the records that hang on it.
+
+    Raises:
+        WrongStep: somebody has signed in, it is locked already, or it alone keeps something.
+    """
+    idle = person.seen_on <= today() - dt.timedelta(days=IDLE_DAYS)
+    with sight.wide("idle") as session:
+        keeps = kept(session, [person.id])
+    if not idle or person.disabled_at is not None or keeps:
+        raise WrongStep(_("This account cannot be locked by itself."))
+    accounts.refuse_last_operator(person)
+    for hanging in policies.consequences(person.id).hanging:
+        policies.tell_deciders(person, hanging)
+    messages.post(person.id, "account.idle-locked", {"since": person.seen_on})
+    accounts.lock(person)
+
+
+@job("accounts.lock-idle", reason="idle", every=Every.DAY)
+def lock_all(actor: Actor, _payload: Mapping[str, Any]) -> None:
+    """Lock the accounts nobody has signed in to for a year."""
+    with sight.wide("idle") as session:
+        keys = due(session)
+    each(actor, lock, Person, keys)
+
+
+def due(session: Session, grace: int = 0) -> list[int]:
+    """The ids of accounts to lock: a year is over, their owner was told a week ago, and they alone keep nothing.
+
+    Args:
+        session: a wide one.
+        grace: days they should have been locked before.
+    """
+    after = dt.datetime.combine(today() - dt.timedelta(days=WARNED_DAYS[0] + grace - 1), dt.time(), dt.UTC)
+    slots = set(session.scalars(select(Mail.slot).where(Mail.kind == "account.idle", Mail.written_at < after)))
+    idle = select(Person.id, Person.seen_on).where(is_open(), since(IDLE_DAYS + grace)).order_by(Person.id)
+    keys = [key for key, seen_on in session.execute(idle) if _slot(key, seen_on, WARNED_DAYS[0]) in slots]
+    keeps = kept(session, keys)
+    return [key for key in keys if key not in keeps]
+
+
+def faults(session: Session) -> Iterator[int]:
+    """Accounts the daily job should have locked, for ``fsck``: a day is its grace."""
+    yield from due(session, grace=1)
+
+
+# --- kept ------------------------------------------------------------------------------------------------------------
+
+
+def keepers() -> dict[int, list[str]]:
+    """Of those who would be locked within thirty days: who alone keeps something, and what (keys of ``KEEPS``)."""
+    with sight.wide("idle") as session:
+        return kept(session, list(session.scalars(select(Person.id).where(near()))))
+
+
+def kept(session: Session, people: Sequence[int]) -> dict[int, list[str]]:
+    """What each of these people alone keeps, by their ids; those who keep nothing alone are left out."""
+    found: dict[int, list[str]] = {}
+    if people:
+        rows: Any = session.execute(union_all(_mandated(), _operating(), _treating(people)))
+        for person_id, what in rows:
+            found.setdefault(person_id, []).append(what)
+    return {person_id: sorted(found[person_id]) for person_id in people if person_id in found}
+
+
+def _mandated() -> Select[int, str]:
+    """The only ones with an open account that have a mandate in a place; also in hospitals that have left."""
+    alike = union_all(able_mandates(today()), able_mandates(today(), left=True)).subquery()
+    place = (alike.c.kind, alike.c.hospital_id, alike.c.network_id)
+    alone = func.count(alike.c.person_id.distinct()) == 1
+    kinds = [kind for kind in KEEPS if kind not in (OPERATES, TREATS)]
+    return (
+        select(func.min(alike.c.person_id), type_coerce(alike.c.kind, String))
+        .where(alike.c.kind.in_(kinds))
+        .group_by(*place)
+        .having(alone)
+    )
+
+
+def _operating() -> Select[Any]:
+    operators = Person.roles.any(FabRole.name == Role.ADMIN.value)
+    alone = func.count(Person.id) == 1
+    return select(func.min(Person.id), literal(OPERATES)).where(operators, is_open()).having(alone)
+
+
+def _treating(people: Sequence[int]) -> Select[int, str]:
+    """Who treats patients in a hospital nobody else represents; in one that has left, nobody else protects the data of."""
+    represents, protects = able_mandates(today()).subquery(), able_mandates(today(), left=True).subquery()
+
+    def others(mandate: Any, kind: MandateKind) -> Select[Any]:
+        found = select(mandate.c.hospital_id).where(mandate.c.kind == kind, mandate.c.hospital_id.is_not(None))
+        return found.where(mandate.c.person_id != Patient.clinician_id).correlate(Patient)
+
+    minded = or_(
+        Patient.hospital_id.in_(others(represents, MandateKind.HOSPITAL_REPRESENTATIVE)),
+        Patient.hospital_id.in_(others(protects, MandateKind.DATA_PROTECTION_CONTACT)),
+    )
+    theirs = (Patient.clinician_id.in_(people), Patient.state != PatientState.ERASED)
+    return select(Patient.clinician_id, literal(TREATS)).where(*theirs, ~minded).distinct()

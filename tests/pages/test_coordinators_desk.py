@@ -1,0 +1,140 @@
+"""Home's numbers for coordinators and representatives, and memberships ended together."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any
+
+import pytest
+from lxml import html
+
+from app.models import today
+from app.words import MandateKind
+from tests import factories as make
+
+SOON = today() + dt.timedelta(days=9)
+
+
+@pytest.fixture
+def network(house: Any) -> dict[str, Any]:
+    """A network of two hospitals, one without authorisation, and a foreign hospital."""
+    with house.system():
+        country, ours, theirs = make.country("GR"), make.network("ERN ONE"), make.network("ERN TWO")
+        home = make.hospital("Home", country)
+        bare = make.hospital("Bare", country, authorised=False)
+        far = make.hospital("Far", country, authorised=False)
+        centre, second = make.centre(home, ours), make.centre(bare, ours)
+        foreign = make.centre(far, theirs)
+        names = ("coordinator", "representative", "host", "leaver", "ended", "Secretname", "guest")
+        people = {name: make.person(name) for name in names}
+        make.mandate(people["coordinator"], MandateKind.ERN_COORDINATOR, network=ours)
+        make.mandate(people["representative"], MandateKind.HOSPITAL_REPRESENTATIVE, hospital=home)
+        make.mandate(people["guest"], MandateKind.GUEST, host_id=people["host"].id, to_on=SOON)
+        members = {
+            "host": make.member(people["host"], centre),
+            "leaver": make.member(people["leaver"], second, to_on=SOON),
+            "ended": make.member(people["ended"], centre, to_on=today() - dt.timedelta(days=1)),
+            "Secretname": make.member(people["Secretname"], foreign),
+        }
+        keys = {name: f"{row.public_id}.{row.version}" for name, row in members.items()}
+        return {"ids": {name: one.id for name, one in people.items()}, "keys": keys}
+
+
+def figures(page: Any) -> dict[str, tuple[str, str]]:
+    """What Home's numbers count, each with the number and its list."""
+    links = html.fromstring(page.data).xpath("//nav[@class='figures-of']//a")
+    return {one.xpath("string(span)"): (one.xpath("string(b)"), one.get("href")) for one in links}
+
+
+def rows_of(page: Any) -> int:
+    return len(html.fromstring(page.data).xpath("//table[contains(@class, 'list')]/tbody/tr"))
+
+
+@pytest.mark.parametrize(
+    ("who", "numbers"),
+    [
+        (
+            "coordinator",
+            {
+                "Requests for you": "0",
+                "Memberships": "2",
+                "Memberships ending within 30 days": "1",
+                "Guests": "1",
+                "Guests leaving within 30 days": "1",
+                "Centres": "2",
+                "Hospitals": "2",
+                "Hospitals without authorisation": "1",
+            },
+        ),
+        (
+            "representative",
+            {
+                "Requests for you": "0",
+                "Memberships": "1",
+                "Guests": "1",
+                "Guests leaving within 30 days": "1",
+                "Centres": "1",
+                "Hospitals": "1",
+            },
+        ),
+        ("host", {}),
+    ],
+)
+def test_each_number_on_home_is_as_long_as_its_list(
+    house: Any, network: dict[str, Any], who: str, numbers: dict[str, str]
+) -> None:
+    client = house.client_for(network["ids"][who])
+    found = figures(client.get("/"))
+    assert {what: number for what, (number, _url) in found.items()} == numbers
+    assert {what: str(rows_of(client.get(url))) for what, (_number, url) in found.items()} == numbers
+
+
+def test_a_preview_ends_nothing_and_names_what_would_end(house: Any, network: dict[str, Any]) -> None:
+    client = house.client_for(network["ids"]["coordinator"])
+    page = client.post("/memberships/end", data={"picked": [network["keys"]["host"], network["keys"]["Secretname"]]})
+    assert ("host Tester" in page.text, "Secretname" in page.text, page.status_code) == (True, False, 200)
+    assert "guest: another host has to admit them anew" in page.text  # what hangs on whom
+    assert house.value("SELECT count(*) FROM membership WHERE ended_at IS NOT NULL") == 0
+
+
+def test_the_ticked_are_ended_with_the_reason_and_whoever_cannot_be_is_named(
+    house: Any, network: dict[str, Any]
+) -> None:
+    client = house.client_for(network["ids"]["coordinator"])
+    stale = network["keys"]["leaver"].partition(".")[0] + ".7"
+    sent = {
+        "sure": "y",
+        "reason": "The unit is closed",
+        "picked": [network["keys"]["host"], network["keys"]["ended"], stale, network["keys"]["Secretname"]],
+    }
+    page = client.post("/memberships/end", data=sent)
+    assert "1 membership is ended." in page.text
+    named = re.findall(r"<bdi>([^<]+)</bdi></a><p class=\"muted\">([^<]+)</p>", page.text)
+    assert named == [
+        ("ended Tester", "This has ended already."),
+        ("leaver Tester", "Somebody else changed this meanwhile. Compare both versions and save again."),
+    ]
+    ended = "SELECT person_id, end_reason FROM membership WHERE ended_at IS NOT NULL"
+    assert [tuple(row) for row in house.rows(ended)] == [(network["ids"]["host"], "The unit is closed")]
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"), [({"reason": ""}, "reason"), ({"reason": "Left", "last_day": "2001-01-01"}, "last_day")]
+)
+def test_what_is_wrong_for_all_is_said_before_anything_ends(
+    house: Any, network: dict[str, Any], sent: dict[str, str], field: str
+) -> None:
+    client = house.client_for(network["ids"]["coordinator"])
+    page = client.post("/memberships/end", data={"sure": "y", "picked": network["keys"]["host"]} | sent)
+    assert re.findall(r'<p class="error" id="([\w-]+)-error">', page.text) == [field]
+    assert page.status_code == 422
+    assert house.value("SELECT count(*) FROM membership WHERE ended_at IS NOT NULL") == 0
+
+
+def test_only_what_one_may_end_and_is_not_over_can_be_ticked(house: Any, network: dict[str, Any]) -> None:
+    def ticks(who: str) -> int:
+        page = house.client_for(network["ids"][who]).get("/memberships/")
+        return len(html.fromstring(page.data).xpath("//input[@name='picked']"))
+
+    assert (ticks("coordinator"), ticks("representative"), ticks("host")) == (2, 1, 0)

@@ -1,0 +1,94 @@
+"""What happened to a membership, as those read it who see the membership."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from app.models import Grant, Hospital, Membership, MembershipRequest, Person, db, today
+from app.services import admissions, people
+from app.words import GrantScope
+from tests.services.clinics import typed
+from tests.services.request_words import Clinic, opened, sent
+
+
+@pytest.fixture
+def clinic(house: Any) -> Clinic:
+    return opened(house)
+
+
+def timeline(page: Any) -> list[str]:
+    """The sentences of a timeline with who and why, the newest first."""
+    part = page.text.partition('<ol class="timeline">')[2].partition("</ol>")[0]
+    items = re.findall(r"<p>(.*?)</p>", part)
+    whos = re.findall(r"<p class=\"(?:muted|said)\">.*?<bdi>(.*?)</bdi>", part)
+    return items + whos
+
+
+def accepted(house: Any, clinic: Clinic) -> int:
+    """The membership that a newcomer's request made."""
+    asked = sent(house, clinic)
+    with house.acting(clinic.representative) as actor:
+        admissions.confirm(actor, db.session.get_one(MembershipRequest, asked))
+    with house.acting(clinic.coordinator) as actor:
+        admissions.accept(actor, db.session.get_one(MembershipRequest, asked))
+    with house.system():
+        return db.session.scalars(select(Membership.id).where(Membership.person_id == clinic.newcomer)).one()
+
+
+def address(house: Any, membership: int) -> str:
+    return f"/memberships/{house.value('SELECT public_id FROM membership WHERE id = :id', id=membership)}"
+
+
+def test_a_membership_tells_how_it_was_asked_for_decided_changed_and_ended(house: Any, clinic: Clinic) -> None:
+    membership = accepted(house, clinic)
+    with house.acting(clinic.representative) as actor:
+        row = db.session.get_one(Membership, membership)
+        people.amend_membership(actor, row, from_on=row.from_on, to_on=None)
+        people.end_membership(actor, row, reason="Moved to Patras")
+    page = house.client_for(clinic.coordinator).get(address(house, membership))
+    assert timeline(page) == [
+        "Ended",
+        "The dates were changed",
+        "Accepted by the ERN",
+        "Confirmed by the hospital",
+        "Sent to the hospital",
+        "representative Tester",
+        "Moved to Patras",
+        "representative Tester",
+    ]
+
+
+def test_who_did_it_is_named_to_those_alone_who_see_that_person(house: Any, clinic: Clinic) -> None:
+    with house.acting(clinic.coordinator) as actor:
+        seen = db.session.scalars(select(Person.id)).all()
+        assert clinic.second_coordinator not in seen
+        assert actor.user_id == clinic.coordinator
+    membership = accepted(house, clinic)
+    with house.acting(clinic.coordinator) as actor:
+        people.end_membership(actor, db.session.get_one(Membership, membership), reason="Left")
+    own = house.client_for(clinic.newcomer).get(address(house, membership))
+    assert timeline(own)[:2] == ["Ended", "Accepted by the ERN"]
+    assert "coordinator Tester" not in own.text
+
+
+def test_a_place_without_a_request_tells_who_gave_it_and_until_when(house: Any, clinic: Clinic) -> None:
+    with house.acting(clinic.representative) as actor:
+        hospital = db.session.get_one(Hospital, clinic.hospital)
+        mandate = people.appoint_assistant(actor, hospital, typed=typed(), from_on=today(), to_on=today())
+        key, who = mandate.public_id, mandate.person_id
+    page = house.client_for(clinic.representative).get(f"/mandates/{key}")
+    assert timeline(page) == ["The last day", "Appointed", "representative Tester"]
+    with house.acting(clinic.clinician) as actor:
+        hospital = db.session.get_one(Hospital, clinic.hospital)
+        person = db.session.get_one(Person, who)
+        people.give(actor, hospital, assistant=person, scope=GrantScope.ALL, from_on=today())
+    given = house.value("SELECT public_id FROM assistant_grant")
+    client = house.client_for(clinic.clinician)
+    assert timeline(client.get(f"/my-assistants/{given}")) == ["Given", "clinician Tester"]
+    with house.acting(clinic.clinician) as actor:
+        people.end_grant(actor, db.session.scalars(select(Grant)).one(), reason="No need")
+    assert timeline(client.get(f"/my-assistants/{given}"))[:2] == ["Ended", "Given"]

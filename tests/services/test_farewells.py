@@ -1,0 +1,169 @@
+"""Last days that nobody announced: who is told, once, and never again by who announces the same day."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from app import actors, sight
+from app.models import Authorisation, Centre, Hospital, Mail, Network, db, today
+from app.services import departures, jobs, networks
+from app.words import CentreKind
+from tests import factories as make
+from tests.services.clinics import DAY, Clinic
+
+LEAVES = "hospital.leaves"
+
+
+def run(house: Any) -> list[tuple[int, str, str | None]]:
+    """A day's round twice; the mails it wrote, and the day each says."""
+    before = house.value("SELECT count(*) FROM mail")
+    with house.app.app_context():
+        sight.bind(db.session(), actors.system("leaving"))
+        for _twice in range(2):
+            jobs.KINDS["places.tell"].work(actors.system("leaving"), {})
+    return mails(house)[before:]
+
+
+def mails(house: Any) -> list[tuple[int, str, str | None]]:
+    with house.everything() as session:
+        return [(one.person_id, one.kind, one.facts["day"]) for one in session.query(Mail).order_by(Mail.id)]
+
+
+def amend(house: Any, clinic: Clinic, days: int) -> str:
+    """The coordinator corrects the centre's last day."""
+    last = today() + days * DAY
+    with house.acting(clinic.coordinator) as actor:
+        centre = db.session.get(Centre, clinic.centre)
+        kept = {"name": centre.name, "kind": CentreKind.FULL_MEMBER, "from_on": centre.from_on}
+        networks.amend_centre(actor, centre, to_on=last, **kept)
+    return last.isoformat()
+
+
+def everybody(clinic: Clinic, kind: str, day: str | None) -> set[tuple[int, str, str | None]]:
+    return {(who, kind, day) for who in (clinic.clinician, clinic.representative, clinic.protection)}
+
+
+@pytest.mark.parametrize(("days", "told"), [(91, False), (90, True), (0, True), (-14, True), (-15, False)])
+def test_who_is_in_a_hospital_that_comes_to_its_last_day_is_told_once(
+    house: Any, clinic: Clinic, days: int, *, told: bool
+) -> None:
+    with house.system():
+        db.session.get(Centre, clinic.centre).from_on = today() - 100 * DAY
+        db.session.commit()
+    last = amend(house, clinic, days)
+    written = run(house)
+    said = last if days >= 0 else None
+    assert set(written) == (everybody(clinic, LEAVES, said) if told else set())
+    assert len(written) == len(set(written))
+
+
+def test_another_last_day_is_told_anew_and_one_taken_back_is_not(house: Any, clinic: Clinic) -> None:
+    amend(house, clinic, 40)
+    assert len(run(house)) == 3
+    assert set(run(house)) == set()
+    sooner = amend(house, clinic, 20)
+    assert set(run(house)) == everybody(clinic, LEAVES, sooner)
+    with house.system():
+        db.session.get(Centre, clinic.centre).to_on = None
+        db.session.commit()
+    assert run(house) == []
+
+
+def test_who_ends_it_on_the_same_day_writes_nothing_twice_and_on_another_day_does(house: Any, clinic: Clinic) -> None:
+    last = dt.date.fromisoformat(amend(house, clinic, 40))
+    run(house)
+    for day in (last, last - DAY):
+        before = len(mails(house))
+        with house.acting(clinic.coordinator) as actor:
+            departures.end_centre(actor, db.session.get(Centre, clinic.centre), reason="Leaves", last_day=day)
+        assert set(mails(house)[before:]) == (set() if day == last else everybody(clinic, LEAVES, day.isoformat()))
+    assert run(house) == []
+
+
+def test_of_two_centres_the_later_is_the_end_of_the_hospital(house: Any, clinic: Clinic) -> None:
+    with house.system():
+        second = make.centre(db.session.get(Hospital, clinic.hospital), make.network("ERN OTHER"))
+        second.to_on = today() + 60 * DAY
+        both = make.person("both")
+        make.member(both, second)
+        leaver = make.member(make.person("leaver"), db.session.get(Centre, clinic.centre))
+        leaver.to_on = today() + 30 * DAY
+        db.session.commit()
+        key = both.id
+    sooner, later = amend(house, clinic, 30), (today() + 60 * DAY).isoformat()
+    keepers = {one for one in everybody(clinic, LEAVES, later) if one[0] != clinic.clinician}
+    assert set(run(house)) == {(clinic.clinician, "place.ended", sooner), (key, LEAVES, later), *keepers}
+
+
+def test_a_hospital_with_a_last_day_of_its_own_tells_its_people_and_home_says_so(house: Any, clinic: Clinic) -> None:
+    with house.system():
+        hospital = db.session.get(Hospital, clinic.hospital)
+        hospital.to_on = today() + 10 * DAY
+        db.session.commit()
+        assistant = (clinic.assistant, "place.ended", hospital.to_on.isoformat())
+        day = hospital.to_on
+    assert set(run(house)) == {*everybody(clinic, LEAVES, day.isoformat()), assistant}
+    with house.acting(clinic.clinician) as actor:
+        assert [one.day for one in departures.mine(actor)] == [day]
+
+
+def test_who_has_a_place_that_ends_sooner_by_itself_reads_the_day_that_is_true(house: Any, clinic: Clinic) -> None:
+    soon = amend(house, clinic, 20)
+    with house.acting(clinic.admin) as actor:
+        network = db.session.get(Network, clinic.network)
+        departures.end_network(actor, network, reason="Closes", last_day=today() + 50 * DAY)
+    assert {day for who, _kind, day in mails(house) if who == clinic.clinician} == {soon}
+    assert run(house) == []
+
+
+# --- authorisations --------------------------------------------------------------------------------------------------
+
+
+def authorised_until(house: Any, clinic: Clinic, days: int) -> str:
+    last = today() + days * DAY
+    with house.system():
+        for one in db.session.query(Authorisation).filter_by(hospital_id=clinic.hospital):
+            one.from_on, one.to_on = today() - 100 * DAY, last
+        db.session.commit()
+    return last.isoformat()
+
+
+def test_who_renews_an_authorisation_is_told_two_months_before_and_who_enrols_one(house: Any, clinic: Clinic) -> None:
+    kind = "authorisation.ending"
+    authorised_until(house, clinic, 61)
+    assert run(house) == []
+    last = authorised_until(house, clinic, 60)
+    assert set(run(house)) == {(who, kind, last) for who in (clinic.representative, clinic.protection)}
+    last = authorised_until(house, clinic, 30)
+    assert set(run(house)) == everybody(clinic, kind, last)
+    authorised_until(house, clinic, -1)
+    assert set(run(house)) == everybody(clinic, kind, None)
+
+
+def test_nobody_is_told_of_an_authorisation_that_is_renewed_or_of_a_hospital_that_has_left(
+    house: Any, clinic: Clinic
+) -> None:
+    authorised_until(house, clinic, 10)
+    with house.system():
+        newer = db.session.query(Authorisation).filter_by(hospital_id=clinic.hospital).one()
+        make.authorisation(newer.hospital, to_on=today() + 400 * DAY)
+    assert run(house) == []
+    with house.acting(clinic.coordinator) as actor:
+        departures.end_centre(actor, db.session.get(Centre, clinic.centre), reason="Leaves")
+    with house.system():
+        db.session.query(Authorisation).filter(Authorisation.to_on > today() + 100 * DAY).delete()
+        db.session.commit()
+    assert run(house) == []
+
+
+def test_who_joins_a_centre_near_its_last_day_is_told_of_it(house: Any, clinic: Clinic) -> None:
+    last = amend(house, clinic, 40)
+    run(house)
+    with house.system():
+        person = make.person("late")
+        make.member(person, db.session.get(Centre, clinic.centre))
+        key = person.id
+    assert run(house) == [(key, LEAVES, last)]
