@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import request
+from flask_babel import format_date
 from sqlalchemy import select
 from wtforms.fields.choices import SelectChoice
 
@@ -12,8 +13,8 @@ from app import rights
 from app.errors import NotAllowed
 from app.models import Hospital, db
 from app.pages.security import acting, me
-from app.services import patients
-from app.words import _
+from app.services import handovers, patients
+from app.words import Role, _
 
 
 def form_hospitals() -> Any:
@@ -33,6 +34,32 @@ def offer_clinicians(form: Any) -> None:
     form.clinician.choices = [SelectChoice(person.public_id, str(person)) for person in people]
     if len(people) == 1 and request.method == "GET":
         form.clinician.data = people[0].public_id
+
+
+def nowhere_to_enrol() -> list[object]:
+    """Why there is no hospital where the actor may enrol now, a sentence for each reason they can do something about."""
+    reasons: list[object] = [
+        _(
+            "Nobody is enrolled at %(hospital)s any more, because your place there ends on %(day)s.",
+            hospital=db.session.get_one(Hospital, hospital).name,
+            day=format_date(day, "long"),
+        )
+        for hospital, day in handovers.leaving(acting()).items()
+    ]
+    if acting().is_(Role.CLINICIAN) and not reasons:
+        reasons.append(
+            _(
+                "Your hospital has not confirmed yet that you work there. Its representative does it on the page of your "
+                "membership; where it has none, the coordinator of your ERN records who at the hospital confirmed it."
+            )
+        )
+    if acting().is_(Role.ASSISTANT):
+        reasons.append(
+            _(
+                "No clinician lets you enrol patients now. They do it under “My assistants”, by granting you all records."
+            )
+        )
+    return reasons
 
 
 def only_hospital(act: str) -> Hospital:

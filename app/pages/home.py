@@ -134,12 +134,14 @@ def _own_requests() -> Group:
 def _departures() -> Group:
     """Hospitals of one's own that leave their last network, or have left: whoever may asks for the export."""
     items: list[dict[str, object]] = []
-    for one in departures.mine(acting()):
+    found = departures.mine(acting())
+    for one in found:
         item: dict[str, object] = {"title": one.hospital.name, "note": hospitals.leaving(one)}
         there = {"url": url_for("HospitalPage.show", key=one.hospital.public_id)}
         export = {"url": url_for("ExportPage.add"), "act": _("Ask for the export")}
         items.append(item | (export if may("export.ask") else there))
-    return Group(_("Your hospital leaves"), items)
+    gone = all(one.day is None for one in found)
+    return Group(_("Your hospital has left") if gone else _("Your hospital leaves"), items)
 
 
 def _requests() -> Group:

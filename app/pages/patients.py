@@ -19,7 +19,13 @@ from app.pages import prints as printing
 from app.pages.absences import away
 from app.pages.acts import ACT_WORDS, OUTCOME_WORDS
 from app.pages.base import allowed, expose, find, has_access, may, once_key, sent_version, submitted
-from app.pages.choices import ask_only_if_several, form_hospitals, offer_clinicians, only_hospital
+from app.pages.choices import (
+    ask_only_if_several,
+    form_hospitals,
+    nowhere_to_enrol,
+    offer_clinicians,
+    only_hospital,
+)
 from app.pages.consent_forms import question
 from app.pages.lists import PAGE_ROWS, ListPage, words_filter
 from app.pages.patient_forms import WITH_PATRONYMIC, EnrolForm, FindForm, IdentityForm, prepare_form
@@ -163,8 +169,9 @@ class PatientPage(ListPage):
             closed = [hospital for hospital in hospitals if not patients.authorised(hospital)]
             if hospitals and all(hospital.country.procedure is Procedure.UA for hospital in hospitals):
                 form.given_names.description = WITH_PATRONYMIC
-            shut = request.method == "GET" and bool(closed) and len(closed) == len(hospitals)
-            return self.page("patients/enrol.html", form=form, duplicate=asked, closed=closed, shut=shut)
+            shut = request.method == "GET" and len(closed) == len(hospitals)
+            why = [] if hospitals else nowhere_to_enrol()
+            return self.page("patients/enrol.html", form=form, duplicate=asked, closed=closed, why=why, shut=shut)
         return self.done(
             _("%(nickname)s is a draft now. Print the consent form next.", nickname=made.nickname),
             ".show",

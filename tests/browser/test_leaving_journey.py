@@ -131,7 +131,7 @@ def _the_last_centre_ends(hand: Hand, centre: str) -> None:
 def _is_exported(hand: Hand) -> None:
     hand.go("/")
     assert str(HAS_LEFT) in told(hand.page)
-    hand.click("link", re.compile(HOSPITAL), within=group(hand, "Your hospital leaves"))
+    hand.click("link", re.compile(HOSPITAL), within=group(hand, "Your hospital has left"))
     hand.fill("What the export is for", "The hospital leaves its last network")
     hand.click("button", re.compile("^Ask"))
     expect(hand.page.get_by_role("status").first).to_contain_text("asked to release")

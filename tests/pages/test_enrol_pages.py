@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from app.models import today
+from app.words import MandateKind
+from tests import factories as make
 from tests.factories import DAY
 from tests.pages.patient_words import LONG, NEW, NOT_THERE, fill, how_many, key_of, nickname
 from tests.papers import words_of
@@ -64,6 +66,40 @@ def test_without_an_authorisation_the_page_says_so_before_and_after(world: Any) 
     assert sentence in " ".join(shown.notices)
     assert (shown.value("family_name"), shown.value("birth_date")) == ("Novakova", "1980-02-03")
     assert how_many(world) == before
+
+
+SOON = today() + 20 * DAY
+LEAVES = {"leaving_on": today(), "to_on": SOON}
+ENDS = f"Nobody is enrolled at Last house any more, because your place there ends on {SOON.day} {SOON:%B %Y}."
+
+
+@pytest.mark.parametrize(
+    ("ending", "given", "said"),
+    [
+        ("membership", LEAVES, ENDS),
+        ("centre", LEAVES, ENDS),
+        ("hospital", LEAVES, ENDS),
+        ("membership", {"may_enrol": False}, "Your hospital has not confirmed yet that you work there. "),
+    ],
+)
+@pytest.mark.parametrize("who", ["clinician", "assistant"])
+def test_where_nobody_can_be_enrolled_the_page_says_why_instead_of_asking(
+    house: Any, who: str, ending: str, given: dict[str, Any], said: str
+) -> None:
+    with house.system():
+        at = make.hospital("Last house", make.country("GR"), **given if ending == "hospital" else {})
+        centre = make.centre(at, make.network(), **given if ending == "centre" else {})
+        clinician, assistant = make.person("clinician"), make.person("assistant")
+        make.member(clinician, centre, **given if ending == "membership" else {})
+        make.mandate(assistant, MandateKind.ASSISTANT, hospital=at)
+        make.grant(clinician, assistant, at)
+        key = {"clinician": clinician.id, "assistant": assistant.id}[who]
+    answer = house.client_for(key).get("/patients/enrol")
+    page = Screen(answer)
+    waits = "No clinician lets you enrol patients now. They do it under “My assistants”, by granting you all records."
+    assert (answer.status_code, page.tree.xpath("//main//form")) == (200, [])
+    assert len(page.notices) == 1
+    assert page.notices[0].startswith({"clinician": said, "assistant": waits}[who])
 
 
 @pytest.mark.parametrize(
