@@ -17,7 +17,7 @@ from app.models import (
     ConsentText, Country, DocumentKey, ExpertGroup, ExpertGroupMember, Expertise, Export, ExportRelease, Grant,
     GrantedPatient, Handover, Hospital, Job, Letter, LetterRecord, Login, LoginIdentity, Mail, MailOff, Mandate,
     Membership, MembershipRequest, Network, OwnText, OwnTextWriter, Patient, PatientIdentity, Person, PhoneLink,
-    Photo, PolicyAcceptance, PolicyVersion, PrintItem, PrintRun, Profile, Registry, RequestConfirmation, SecondFactor,
+    Photo, PolicyAcceptance, PolicyVersion, PrintItem, PrintRun, Profile, Registry, RequestConfirmation, Roll, SecondFactor,
     Stack, StackPage, TextChange, ThematicArea,
 )
 from app.scopes import (
@@ -123,6 +123,12 @@ ACCESS: dict[str, Row] = {
     "mandate.extend":          (Mandate,        nobody, nobody,    hosted_by_self, nobody,         nobody, hosted,                          nobody,           nobody),
     "mandate.end":             (Mandate,        nobody, nobody,    hosted_by_self, nobody,         nobody, appointing,                      nobody,           everybody),
     "mandate.lose-host":       (Mandate,        nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "roll.see":                (Roll,           nobody, nobody,    nobody,       nobody,           nobody, (represented, network_hospitals),nobody,           everybody),
+    "roll.begin":              (Hospital,       nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "roll.confirm":            (Roll,           nobody, nobody,    nobody,       nobody,           nobody, represented,                     nobody,           nobody),
+    "roll.close":              (Roll,           nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           nobody),
+    "membership.reconfirm":    (Membership,     nobody, nobody,    nobody,       nobody,           nobody, consequence,                     nobody,           nobody),
+    "mandate.reconfirm":       (Mandate,        nobody, nobody,    nobody,       nobody,           nobody, consequence,                     nobody,           nobody),
     "grant.see":               (Grant,          nobody, nobody,    given_by_self, given_to_self,   nobody, represented,                     nobody,           nobody),
     "grant.give":              (Hospital,       nobody, nobody,    own_hospital, nobody,           nobody, nobody,                          nobody,           nobody),
     "grant.choose":            (Grant,          nobody, nobody,    given_by_self, nobody,          nobody, nobody,                          nobody,           nobody),

@@ -46,6 +46,7 @@ from app.services import (
     policies,  # noqa: F401  its job
     reference,
     reminders,  # noqa: F401  its job
+    rolls,  # noqa: F401  its job
     stack_filings,  # noqa: F401  its jobs
     stack_readings,  # noqa: F401  its jobs
     texts,

@@ -33,6 +33,7 @@ from app.tables.policies import PolicyAcceptance, PolicyVersion
 from app.tables.prints import PrintItem, PrintRun
 from app.tables.profiles import Expertise, Profile
 from app.tables.requests import MembershipRequest, RequestConfirmation
+from app.tables.rolls import Roll
 from app.tables.stacks import Stack, StackPage
 from app.tables.text_changes import TextChange
 from app.tables.workings import AuditEntry, Job, OnceKey
@@ -57,6 +58,7 @@ TABLES = (
     Absence,  # days a person is away
     Membership,  # a clinician's place in a centre
     Mandate,  # what a person may do where
+    Roll,  # a hospital's yearly list of its people
     Grant,  # a clinician lets an assistant act for them
     GrantedPatient,  # a chosen record of a grant
     Login,  # a signed-in browser
@@ -158,6 +160,7 @@ __all__ = [
     "RecoveryCode",
     "Registry",
     "RequestConfirmation",
+    "Roll",
     "SecondFactor",
     "Spell",
     "Stack",

@@ -60,6 +60,10 @@ REASONS: dict[str, tuple[str, str]] = {
         "Person, Mail, Mandate, Patient",
         "who has not signed in for long, to who minds them; whether one of them alone keeps something",
     ),
+    "rolls": (
+        "Roll, Membership, Mandate, Centre, Hospital, Person",
+        "which hospital's yearly list begins or is done; who represents it, and how many are open on it, into that person's mail",
+    ),
     "handover": ("Person", "the name of who treats a patient, into the offer of the record"),
     "nickname": ("Patient", "whether the nickname is taken"),
     "duplicate-check": ("PatientIdentity", "whether one exists in the hospital"),

@@ -1,15 +1,15 @@
-"""Several memberships ended at once: what was ticked, a preview that asks why, and what became of each."""
+"""Several places ended at once: what was ticked, a preview that asks why, and what became of each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from flask import request
+from flask import request, url_for
 from wtforms.validators import ValidationError
 
 from app.errors import NotFound, Refusal
-from app.models import today
+from app.models import Membership, today
 from app.pages import spells
 from app.pages.base import find, version
 from app.pages.lists import ListPage
@@ -36,7 +36,11 @@ class EndSeveralForm(spells.WindDownForm):
 
 
 def end_picked(
-    page: ListPage, perform: Callable[..., Any], on_each: Callable[[Any], list[object]], **shown: Any
+    page: ListPage,
+    perform: Callable[..., Any],
+    on_each: Callable[[Any], list[object]],
+    picked: Picked | None = None,
+    **shown: Any,
 ) -> Any:
     """Show what would end; when it is sent with a reason, end each by itself and name those that were left.
 
@@ -44,27 +48,34 @@ def end_picked(
         page: the list in which they were ticked.
         perform: the act.
         on_each: what hangs on a record, in sentences.
+        picked: the places of people who are gone already, where the page finds them itself: no last day is proposed.
         **shown: ``title`` and ``warnings`` of the preview; what hangs on all of them in numbers comes after.
     """
-    picked = _picked(page)
+    gone = picked is not None
+    picked = _picked(page) if picked is None else picked
     form = EndSeveralForm()
     if not picked or "sure" not in request.form or not form.validate():
         if "sure" not in request.form:
             form.process()
-            form.last_day.data = leavings.last_day(*(record for record, _seen in picked))
-        ending = of_memberships(record.id for record, _seen in picked)
+            form.last_day.data = None if gone else leavings.last_day(*(record for record, _seen in picked))
+        ending = of_memberships(record.id for record, _seen in picked if isinstance(record, Membership))
         shown["warnings"] = [*shown["warnings"], *hanging.told(ending)]
         hangs = {record.public_id: on_each(record) for record, _seen in picked}
         return page.page("people/end_several.html", form=form, picked=picked, hangs=hangs, **shown)
     given, ended, left = form.given(), 0, []
     for record, seen in picked:
-        key, name = record.public_id, page.named(record)  # by now: an act may take a later one out of sight
+        place, name = _place(record), page.named(record)  # by now: an act may take a later one out of sight
         try:
             perform(acting(), record, **given, seen=version(seen))
             ended += 1
         except Refusal as refusal:
-            left.append((key, name, refusal.sentence))
+            left.append((place, name, refusal.sentence))
     return page.page("people/ended.html", ended=ended, left=left, **shown)
+
+
+def _place(record: Any) -> str:
+    """The address of a membership or a mandate."""
+    return str(url_for(f"{type(record).__name__}Page.show", key=record.public_id))
 
 
 def _picked(page: ListPage) -> Picked:

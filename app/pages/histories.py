@@ -14,6 +14,7 @@ APPOINTED = (_("Appointed"), "user-plus", "good")
 ACCEPTED = (_("Accepted by the ERN"), "circle-check", "good")
 IMPORTED = (_("Taken over from CPMS 1"), "archive", "quiet")
 ENDED = (_("Ended"), "ban", "quiet")
+STILL_HERE = (_("The hospital confirmed it in its yearly list"), "check", "good")
 CHANGED = (_("The dates were changed"), "calendar", "quiet")
 
 TOLD = {
@@ -23,6 +24,7 @@ TOLD = {
     "membership.import": IMPORTED,
     "membership.amend": CHANGED,
     "membership.confirm-employment": (_("The hospital’s word was recorded"), "check", "good"),
+    "membership.reconfirm": STILL_HERE,
     "membership.end": ENDED,
     "mandate.appoint-coordinator": APPOINTED,
     "mandate.appoint-hub": APPOINTED,
@@ -33,6 +35,7 @@ TOLD = {
     "mandate.enter-assistant": ACCEPTED,
     "mandate.enter-guest": ACCEPTED,
     "mandate.extend": (_("Extended"), "calendar", "good"),
+    "mandate.reconfirm": STILL_HERE,
     "mandate.end": ENDED,
     "mandate.lose-host": (_("The host left"), "clock", "info"),
     "grant.give": (_("Given"), "handshake", "good"),

@@ -22,6 +22,7 @@ from app.pages import (
     hospitals,
     operators,
     request_words,
+    rolls,
     welcomes,
 )
 from app.pages.base import Page, expose, has_access, may, once_key
@@ -83,6 +84,7 @@ class HomePage(Page):
             _requests(),
             _departures(),
             Group(_("Records to hand over"), handovers.waiting()),
+            *_rolls(),
             asked,
         ]
         if may("patient.open"):
@@ -142,6 +144,14 @@ def _departures() -> Group:
         items.append(item | (export if may("export.ask") else there))
     gone = all(one.day is None for one in found)
     return Group(_("Your hospital has left") if gone else _("Your hospital leaves"), items)
+
+
+def _rolls() -> list[Group]:
+    """Yearly lists of people: those one goes through, and the overdue ones of others."""
+    return [
+        Group(_("Who still works in your hospital"), rolls.waiting()),
+        Group(_("Yearly lists of people that are overdue"), rolls.overdue()),
+    ]
 
 
 def _requests() -> Group:

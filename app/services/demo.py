@@ -38,6 +38,7 @@ from app.services import (
     demo_papers,
     demo_profiles,
     demo_requests,
+    demo_rolls,
     demo_stacks,
     demo_texts,
     exports,
@@ -104,6 +105,7 @@ def seed(
         _ask_for_an_export()
         demo_texts.write(stage)
         demo_groups.write(stage)
+        demo_rolls.write(stage)
     return Seeded(len(stage.hospitals), len(stage.people), len(lives), len(turns))
 
 

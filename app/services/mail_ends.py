@@ -1,4 +1,4 @@
-"""The kinds of mail about what comes to its end by itself: a guest's stay, an authorisation, an idle account.
+"""The kinds of mail about what comes to its end by itself: a guest's stay, an authorisation, an idle account, a year.
 
 The table of all kinds is ``mail_kinds``.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.services.mail_facts import MailKind, Shape
-from app.words import _
+from app.words import _, n_
 
 
 def _stay(label: object, subject: object, *body: object, **facts: Shape) -> MailKind:
@@ -22,7 +22,33 @@ def _authorisation(told: Mapping[str, Any]) -> object:
     return _("The authorisation of %(place)s ends. Its last day is %(day)s.", place=told["place"], day=told["day"])
 
 
+def _roll_open(told: Mapping[str, Any]) -> object:
+    return n_(
+        "%(num)s person of %(place)s is still to be confirmed.",
+        "%(num)s people of %(place)s are still to be confirmed.",
+        told["people"],
+        place=told["place"],
+    )
+
+
+def _roll(label: object, *body: object) -> MailKind:
+    facts = {"place": Shape.TEXT, "day": Shape.DAY, "people": Shape.COUNT}
+    return MailKind(
+        label=label, subject=label, body=body, facts=facts, button=_("Open the list"), path="/yearly-lists/"
+    )
+
+
 KINDS: dict[str, MailKind] = {
+    "roll.due": _roll(
+        _("The yearly list of your hospital’s people is open"),
+        _roll_open,
+        _("Say of each by %(day)s whether they still work there. Nothing ends by itself."),
+    ),
+    "roll.overdue": _roll(
+        _("The yearly list of your hospital’s people is overdue"),
+        _roll_open,
+        _("The list was due on %(day)s. Nobody loses a place by it, but the coordinators of your networks see it."),
+    ),
     "authorisation.ending": MailKind(
         label=_("The authorisation of your hospital ends"),
         subject=_("The authorisation of your hospital ends"),

@@ -132,9 +132,14 @@ SECTIONS: dict[str, Section] = {
         _("Expertise"), Expertise, ("person_id",), ("network_id", "area_id", "orpha_code", "orpha_name", "language")
     ),
     "memberships": Section(
-        _("Memberships"), Membership, ("person_id",), ("centre_id", "may_enrol", "employment_on", *SPELL)
+        _("Memberships"),
+        Membership,
+        ("person_id",),
+        ("centre_id", "may_enrol", "employment_on", "confirmed_on", *SPELL),
     ),
-    "mandates": Section(_("Mandates"), Mandate, ("person_id",), ("kind", "network_id", "hospital_id", *SPELL)),
+    "mandates": Section(
+        _("Mandates"), Mandate, ("person_id",), ("kind", "network_id", "hospital_id", "confirmed_on", *SPELL)
+    ),
     "expert_groups": Section(_("Expert groups"), ExpertGroupMember, ("person_id",), ("group_id", *SPELL)),
     "groups_chaired": Section(_("Expert groups you chair"), ExpertGroup, ("chair_id",), ("name", "network_id", *SPELL)),
     "grants": Section(

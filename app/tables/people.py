@@ -54,6 +54,7 @@ class Membership(Record, Winding):
     ``may_enrol``: the hospital has confirmed that the person works there. ``employment_*`` say who did, when and how,
     where it was not the hospital's representative who added the person. Memberships of one hospital that follow each other
     without a gap are one ``stay`` (``services.stays``); one that nothing is said of is a stay of its own.
+    ``confirmed_on``: the last day the hospital said that the person still works there (``services.rolls``).
     """
 
     __tablename__ = "membership"
@@ -69,6 +70,7 @@ class Membership(Record, Winding):
     employment_on: Mapped[dt.date | None]
     employment_how: Mapped[str | None] = mapped_column(String(200))
     stay: Mapped[str] = mapped_column(String(32), default=lambda: uuid.uuid4().hex)
+    confirmed_on: Mapped[dt.date | None]
 
     person: Mapped[Person] = relationship(back_populates="memberships", foreign_keys=[person_id])
     centre: Mapped[Centre] = relationship()
@@ -78,7 +80,10 @@ class Membership(Record, Winding):
 
 
 class Mandate(Record, Spell):
-    """What a person may do where: coordinate a network, represent a hospital, assist in one, be a guest."""
+    """What a person may do where: coordinate a network, represent a hospital, assist in one, be a guest.
+
+    ``confirmed_on`` is as of a membership.
+    """
 
     __tablename__ = "mandate"
     __table_args__ = (
@@ -98,6 +103,7 @@ class Mandate(Record, Spell):
     hospital_id: Mapped[int | None] = mapped_column(ForeignKey("hospital.id"), index=True)
     host_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"), index=True)
     appointed_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))
+    confirmed_on: Mapped[dt.date | None]
 
     person: Mapped[Person] = relationship(back_populates="mandates", foreign_keys=[person_id])
     network: Mapped[Network | None] = relationship()

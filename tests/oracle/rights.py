@@ -150,6 +150,13 @@ RIGHTS: dict[str, Right] = {
     "mandate.extend": either(hosts_it, lambda o, me, row: o.hosts_within(me, row.host_id)),
     "mandate.end": either(admin, hosts_it, lambda o, me, row: o.could_appoint(me, row)),
     "mandate.lose-host": no_one,
+    # the yearly list: gone through by who represents the hospital, seen by the networks' coordinators and the operator
+    "roll.see": either(admin, representative, lambda o, me, row: o.coordinates_hospital(me, row.hospital_id)),
+    "roll.begin": no_one,
+    "roll.confirm": representative,
+    "roll.close": no_one,
+    "membership.reconfirm": no_one,
+    "mandate.reconfirm": no_one,
     "grant.see": either(gives, receives, representative),
     "grant.give": lambda o, me, row: o.works_at(me, row.id),
     "grant.choose": gives,

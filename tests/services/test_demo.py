@@ -20,7 +20,7 @@ from app.models import ArchivedDocument, AuditEntry, ConsentForm, Patient, Patie
 from app.outside import paper
 from app.outside.reference import demo as stories
 from app.outside.reference.shapes import FormStory, PatientStory
-from app.services import archives, demo, departures, handovers, identities, papers, patients
+from app.services import archives, demo, departures, handovers, identities, papers, patients, rolls
 from app.steps import STEPS
 from app.words import FormState, PatientState, Procedure
 from tests.houses import House, furnish
@@ -404,3 +404,12 @@ def test_one_hospital_winds_down_with_records_to_hand_over_and_one_has_left(whol
     assert found == {"andreas-charalambidis": ([last], 2, 1), "johanna-poelzl": ([None], 2, 0)}
     told = "SELECT count(*) FROM mail m JOIN ab_user p ON p.id = m.person_id WHERE m.kind = 'hospital.leaves' AND p.id = :who"
     assert {key: whole.value(told, who=id_of(whole, key)) for key in found} == dict.fromkeys(found, 1)
+
+
+def test_one_hospitals_yearly_list_is_open_and_half_done(whole: House) -> None:
+    with whole.acting(id_of(whole, "georgios-lamprou")) as actor:
+        (roll,) = rolls.mine(actor)
+        stands = rolls.standings(db.session(), [roll.id])[roll.id]
+    assert roll.begun_on < today() < roll.due_on
+    assert 0 < stands.open <= stands.people // 2 + 1
+    assert stands.open < stands.people

@@ -17,6 +17,7 @@ from app.models import (
     PrintItem,
     PrintRun,
     Profile,
+    Roll,
     Stack,
     StackPage,
     ThematicArea,
@@ -54,6 +55,17 @@ def work_that_waits(world: World) -> None:
     _profiles(world)
     _absences(world)
     records_offered(world)
+    _rolls(world)
+
+
+def _rolls(world: World) -> None:
+    """Yearly lists of people: open at home, overdue elsewhere, and one that is done."""
+    days = {"Thessaloniki": (20, None), "Leipzig": (-5, None), "Closed house": (-300, -310)}
+    for name, (due, done) in days.items():
+        roll = Roll(hospital_id=world.hospitals[name], due_on=today() + due * DAY)
+        roll.begun_on, roll.joined_by = roll.due_on - 30 * DAY, roll.due_on - 31 * DAY
+        roll.done_on = None if done is None else today() + done * DAY
+        db.session.add(roll)
 
 
 MAILS = {
