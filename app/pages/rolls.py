@@ -42,7 +42,7 @@ class RollPage(ListPage):
         "show": "roll.confirm",
         "confirm": "roll.confirm",
         "end_picked": "roll.confirm",
-        "unpicked": "roll.confirm",
+        "unpicked": "roll.see",
     }
     list_title = _("Yearly lists")
     list_template = "rolls/list.html"
