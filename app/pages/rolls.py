@@ -23,7 +23,7 @@ from app.services.endings import of_memberships
 from app.words import _
 
 MOST_PICKED = 100
-STATES: list[tuple[str, object]] = [("open", _("Open")), ("overdue", _("Overdue")), ("done", _("Done"))]
+STATES: list[tuple[str, object]] = [("open", _("Still open")), ("overdue", _("Overdue")), ("done", _("Finished"))]
 
 
 def _in_state(value: str) -> ColumnElement[bool]:
