@@ -49,8 +49,10 @@ def end_picked(
         perform: the act.
         on_each: what hangs on a record, in sentences.
         picked: the places of people who are gone already, where the page finds them itself: no last day is proposed.
-        **shown: ``title`` and ``warnings`` of the preview; what hangs on all of them in numbers comes after.
+        **shown: ``title`` and ``warnings`` of the preview; what hangs on all of them in numbers comes after. ``back`` leads
+            elsewhere than to the list; ``people`` are public ids to be sent again.
     """
+    shown = {"back": url_for(".list"), "people": []} | shown
     gone = picked is not None
     picked = _picked(page) if picked is None else picked
     form = EndSeveralForm()
