@@ -64,7 +64,7 @@ def _placed() -> Select[Any]:
     staff = (
         select(Mandate.hospital_id, Mandate.person_id, Mandate.from_on, Mandate.confirmed_on)
         .join(Hospital, Hospital.id == Mandate.hospital_id)
-        .where(spells.not_over(Mandate), spells.not_over(Hospital), Mandate.kind.in_(STAFF))
+        .where(spells.not_over(Mandate), Mandate.kind.in_(STAFF), Hospital.id.not_in(hospitals_left(today())))
     )
     place = union_all(members, staff).subquery()
     return select(place)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app import actors, sight
 from app.errors import NotAllowed, WrongStep
-from app.models import Hospital, Mandate, Membership, Roll, db, now, today
+from app.models import Centre, Hospital, Mandate, Membership, Roll, db, now, today
 from app.services import jobs, people, rolls
 from tests import factories as make
 from tests.services.clinics import DAY, REPRESENTATIVE, Clinic, opened
@@ -190,10 +190,11 @@ def test_a_hospital_that_has_left_has_no_list(house: Any, clinic: Clinic) -> Non
     assert lists(house) == []
 
 
-def test_the_open_list_of_a_hospital_that_leaves_is_closed(house: Any, clinic: Clinic) -> None:
+@pytest.mark.parametrize("what", [Hospital, Centre])
+def test_the_open_list_of_a_hospital_that_leaves_is_closed(house: Any, clinic: Clinic, what: type[Any]) -> None:
     look_after(house)
-    with house.system():
-        db.session.get(Hospital, clinic.hospital).ended_at = now()
+    with house.system():  # itself, or with its last centre: its data-protection contact stays in office
+        db.session.get(what, clinic.hospital if what is Hospital else clinic.centre).ended_at = now()
         db.session.commit()
     look_after(house)
     assert lists(house) == [(clinic.hospital, 30, 0)]
