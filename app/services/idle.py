@@ -29,6 +29,10 @@ LISTED_DAYS = 270
 WARNED_DAYS = (7, 30)
 """How long before it is locked its owner is told, the last time first."""
 
+TELLING_DAYS = 60
+"""Of each year in which somebody is kept: in so many days the mail goes out, even if the job stood still. Sent mails are kept
+longer (``messages``), so that it goes out once."""
+
 OPERATES, TREATS = "operates", "treats"
 KEEPS: dict[str, object] = {
     # what somebody alone keeps, so that the account is not locked by itself; a mandate by its kind
@@ -71,14 +75,25 @@ def day_of(person: Person) -> dt.date:
 
 @job("accounts.warn-idle", reason="idle", every=Every.DAY)
 def warn(_actor: Actor, _payload: Mapping[str, Any]) -> None:
-    """Tell people thirty and seven days before their account is locked; each time once."""
+    """Tell people thirty and seven days before their account is locked; each time once. Who is kept is told so, once a year."""
     with sight.wide("idle") as session:
         found = session.execute(select(Person.id, Person.seen_on).where(near()).order_by(Person.id)).all()
+        keeps = kept(session, [person_id for person_id, _seen_on in found])
     for person_id, seen_on in found:
+        if person_id in keeps:
+            _tell_kept(person_id, seen_on)
+            continue
         day = max(seen_on + dt.timedelta(days=IDLE_DAYS), today() + dt.timedelta(days=WARNED_DAYS[0]))
         before = next(days for days in WARNED_DAYS if (day - today()).days <= days)
         slot = _slot(person_id, seen_on, before)
         messages.post_once(person_id, "account.idle", {"since": seen_on, "day": day}, slot=slot)
+
+
+def _tell_kept(person_id: int, seen_on: dt.date) -> None:
+    year, days = divmod((today() - seen_on).days - (IDLE_DAYS - WARNED_DAYS[-1]), IDLE_DAYS)
+    if days < TELLING_DAYS:
+        slot = f"idle-kept {person_id} {seen_on:%Y-%m-%d} {year}"
+        messages.post_once(person_id, "account.idle-kept", {"since": seen_on}, slot=slot)
 
 
 def _slot(person_id: int, seen_on: dt.date, before: int) -> str:

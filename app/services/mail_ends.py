@@ -103,6 +103,22 @@ KINDS: dict[str, MailKind] = {
         button=_("Sign in"),
         path="/",
     ),
+    "account.idle-kept": MailKind(
+        label=_("Your account is not used"),
+        subject=_("Sign in, or give what you keep to somebody else"),
+        body=(
+            _(
+                "You have not signed in since %(since)s. Your account stays open, because you alone keep something here."
+            ),
+            _(
+                "Sign in if you still work with it. Otherwise ask who appointed you to appoint somebody else, or hand your "
+                "records over."
+            ),
+        ),
+        facts={"since": Shape.DAY},
+        button=_("Sign in"),
+        path="/",
+    ),
     "account.idle-locked": MailKind(
         label=_("Your account is locked"),
         subject=_("Your account is locked"),

@@ -109,7 +109,7 @@ def test_the_ticked_are_ended_with_the_reason_and_whoever_cannot_be_is_named(
         "picked": [network["keys"]["host"], network["keys"]["ended"], stale, network["keys"]["Secretname"]],
     }
     page = client.post("/memberships/end", data=sent)
-    assert "1 membership is ended." in page.text
+    assert "1 place is ended." in page.text
     named = re.findall(r"<bdi>([^<]+)</bdi></a><p class=\"muted\">([^<]+)</p>", page.text)
     assert named == [
         ("ended Tester", "This has ended already."),

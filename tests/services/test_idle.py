@@ -10,7 +10,7 @@ import time_machine
 
 from app import actors, sight
 from app.errors import WrongStep
-from app.models import Person, db, now, today
+from app.models import Mail, Person, db, now, today
 from app.services import accounts, housekeeping, idle, jobs
 from app.words import MandateKind
 from tests import factories as make
@@ -157,6 +157,38 @@ def test_who_alone_keeps_something_is_not_locked_and_the_desk_says_what(house: A
         clinic.coordinator: ["ern_coordinator"],
         clinic.admin: ["operates"],
     }
+
+
+def test_who_is_kept_is_told_so_once_a_year_and_never_that_they_are_locked(house: Any, clinic: Clinic) -> None:
+    start = now()
+    unused(house, clinic.representative, 335)
+    for day, mails in {0: 1, 23: 1, 59: 1, 100: 1, 364: 1, 365: 2, 400: 2, 460: 2}.items():
+        with time_machine.travel(start + day * DAY, tick=True):
+            if day in (100, 460):  # as when sent mails are deleted
+                with house.everything() as session:
+                    session.connection(execution_options={"writes": True})
+                    session.execute(Mail.__table__.update().values(slot=None))
+                    session.commit()
+            run(house, "accounts.warn-idle")
+            run(house, "accounts.lock-idle")
+        accounts_mails = [kind for kind in told(house, clinic.representative) if kind.startswith("account.")]
+        assert accounts_mails == ["account.idle-kept"] * mails, day
+    assert not is_locked(house, clinic.representative)
+
+
+def test_who_is_kept_no_longer_is_told_a_week_before_the_account_is_locked(house: Any, clinic: Clinic) -> None:
+    start = now()
+    unused(house, clinic.representative, 700)
+    run(house, "accounts.warn-idle")
+    with house.system():
+        hospital = db.session.get(make.Hospital, clinic.hospital)
+        make.mandate(make.person("second"), REPRESENTATIVE, hospital=hospital)
+    for day, locked in {1: False, 7: False, 8: True}.items():
+        with time_machine.travel(start + day * DAY, tick=True):
+            run(house, "accounts.warn-idle")
+            run(house, "accounts.lock-idle")
+        assert is_locked(house, clinic.representative) is locked, day
+    assert told(house, clinic.representative) == ["account.idle-kept", "account.idle", "account.idle-locked"]
 
 
 def test_where_nobody_could_hand_over_the_records_their_clinician_is_not_locked(house: Any, clinic: Clinic) -> None:
