@@ -166,7 +166,7 @@ def kept(session: Session, people: Sequence[int]) -> dict[int, list[str]]:
         rows: Any = session.execute(union_all(_mandated(), _operating(), _treating(people)))
         for person_id, what in rows:
             found.setdefault(person_id, []).append(what)
-    return {person_id: sorted(found[person_id]) for person_id in people if person_id in found}
+    return {person_id: sorted(set(found[person_id])) for person_id in people if person_id in found}
 
 
 def _mandated() -> Select[int, str]:

@@ -159,6 +159,14 @@ def test_who_alone_keeps_something_is_not_locked_and_the_desk_says_what(house: A
     }
 
 
+def test_what_somebody_keeps_twice_is_said_once(house: Any, clinic: Clinic) -> None:
+    unused(house, clinic.representative, 400)
+    with house.system():
+        far = db.session.get(make.Hospital, clinic.other_hospital)
+        make.mandate(db.session.get(Person, clinic.representative), REPRESENTATIVE, hospital=far)
+    assert kept(house) == {clinic.representative: ["hospital_representative"]}
+
+
 def test_who_is_kept_is_told_so_once_a_year_and_never_that_they_are_locked(house: Any, clinic: Clinic) -> None:
     start = now()
     unused(house, clinic.representative, 335)
