@@ -17,6 +17,7 @@ from app.pages.base import expose, has_access, may, sent_version, version
 from app.pages.form_lists import FormListPage
 from app.pages.lists import reach
 from app.pages.security import acting
+from app.pages.todo import Group
 from app.services import explanations, worklist
 from app.words import _
 
@@ -24,7 +25,7 @@ MOST_PICKED = 100
 ACT = "consent.confirm-explained"
 
 
-def waiting() -> tuple[object, list[dict[str, object]], None, tuple[str, str] | None]:
+def waiting() -> Group:
     """The clinician's group on Home: how many wait, the oldest of them, and the way to the list of all."""
     forms = worklist.unexplained(acting()) if may(ACT) else []
     count = worklist.unexplained_count(acting()) if forms else 0
@@ -47,7 +48,7 @@ def waiting() -> tuple[object, list[dict[str, object]], None, tuple[str, str] | 
         count,
     )
     more = (str(_("Confirm several at once")), url_for("ExplanationPage.list")) if count > 1 else None
-    return title, items, None, more
+    return Group(title, items, more=more)
 
 
 class ExplanationPage(FormListPage):

@@ -7,12 +7,13 @@ from flask_babel import ngettext
 
 from app.pages import names
 from app.pages.security import acting
+from app.pages.todo import Group
 from app.premises import premises
 from app.services import messages, policies, worklist
 from app.words import MailState, _
 
 
-def work() -> list[tuple[object, list[dict[str, object]]]]:
+def work() -> list[Group]:
     """Each kind of an operator's work, and what waits."""
     countries: list[dict[str, object]] = [
         {
@@ -28,10 +29,10 @@ def work() -> list[tuple[object, list[dict[str, object]]]]:
         for name in worklist.empty_settings()
     ]
     return [
-        (_("Privacy policy"), _policy()),
-        (_("Mail that does not go"), _post()),
-        (_("Settings to fill in"), settings),
-        (_("Countries to check"), countries),
+        Group(_("Privacy policy"), _policy()),
+        Group(_("Mail that does not go"), _post()),
+        Group(_("Settings to fill in"), settings),
+        Group(_("Countries to check"), countries),
     ]
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.houses import House
 
 
 @pytest.fixture
@@ -33,3 +37,22 @@ def kinds() -> Iterator[None]:
 
     with own_kinds():
         yield
+
+
+@pytest.fixture(scope="session")
+def demo_houses(shared: Path, worker: str, printer: Any) -> Iterator[Callable[[str], House]]:
+    """Houses in demo mode."""
+    from tests.services.demo_words import houses
+
+    with houses(shared, worker, printer) as on:
+        yield on
+
+
+@pytest.fixture
+def whole(demo_houses: Callable[[str], House]) -> House:
+    """All of the demo, the originals attested instead of scanned; on SQLite alone, because it takes a while."""
+    from tests.services.demo_words import sow
+
+    house = demo_houses("sqlite")
+    house.snapshot("demo", lambda empty: sow(empty, scans=False))
+    return house

@@ -1,12 +1,11 @@
-"""The demo: what its seed leaves in a database. How the stories hang together is ``test_reference``."""
+"""The demo: the records, papers and log its seed leaves. Its people are ``test_demo_people``, how the stories hang together ``test_reference``."""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pypdfium2
@@ -20,41 +19,14 @@ from app.models import ArchivedDocument, AuditEntry, ConsentForm, Patient, Patie
 from app.outside import paper
 from app.outside.reference import demo as stories
 from app.outside.reference.shapes import FormStory, PatientStory
-from app.services import archives, demo, departures, handovers, identities, papers, patients, rolls
+from app.services import archives, demo, identities, papers
 from app.steps import STEPS
 from app.words import FormState, PatientState, Procedure
-from tests.houses import House, furnish
+from tests.houses import House
+from tests.services.demo_words import id_of, sow
 
 SCANNED = ("thermaikos-13", "thermaikos-06", "thermaikos-12", "bistritsa-02", "dniprova-01", "neckarschleife-02")
 """A refugee, two parents and a child, an annulled scan, a minor who signs too, a Ukrainian form, photographs."""
-
-
-@pytest.fixture(scope="module")
-def demo_houses(shared: Path, worker: str, printer: Any) -> Iterator[Callable[[str], House]]:
-    made: dict[str, House] = {}
-
-    def on(dialect: str) -> House:
-        if dialect not in made:
-            changes = {"CPMS_MODE": "demo", "PUBLIC_URL": "https://127.0.0.1"}
-            made[dialect] = furnish(dialect, shared, f"{worker}-demo", printer, **changes)
-        return made[dialect]
-
-    yield on
-    for house in made.values():
-        house.close()
-
-
-def sow(house: House, **given: Any) -> demo.Seeded:
-    with house.app.app_context():
-        return demo.seed(**given)
-
-
-@pytest.fixture
-def whole(demo_houses: Callable[[str], House]) -> House:
-    """All of it, the originals attested instead of scanned; on SQLite alone, because it takes a while."""
-    house = demo_houses("sqlite")
-    house.snapshot("demo", lambda empty: sow(empty, scans=False))
-    return house
 
 
 @pytest.fixture
@@ -89,10 +61,6 @@ def patient_state(patient: PatientStory) -> PatientState:
     return PatientState.RESTRICTED if ended & {form_state(f, patient) for f in patient.forms} else PatientState.DRAFT
 
 
-def id_of(house: House, key: str) -> int:
-    return int(house.value("SELECT id FROM ab_user WHERE email = :email", email=stories().person(key).email))
-
-
 def one(family: str) -> Patient:
     """The patient of this family name among those the session sees."""
     for patient in db.session.scalars(select(Patient)):
@@ -115,52 +83,6 @@ def test_patients_and_forms_are_in_the_states_of_their_stories(whole: House) -> 
     assert forms_found == told_forms + Counter(to_check=1, sent_back=1)  # papers from elsewhere
     assert whole.value("SELECT count(*) FROM hospital") == 14
     assert whole.value("SELECT count(*) FROM ab_user") == 48
-
-
-def test_a_greek_clinician_sees_the_own_patients_and_no_colleagues_patients(whole: House) -> None:
-    told = [story for story in stories().patients if story.clinician == "eleni-papadaki"]
-
-    with whole.acting(id_of(whole, "eleni-papadaki")) as actor:
-        seen = db.session.scalars(select(Patient)).all()
-        names = [identity.name for identity in map(identities.identity_of, seen) if identity is not None]
-
-    assert len(seen) == len(told)
-    assert sorted(names) == sorted(f"{story.given} {story.family}" for story in told if story.deleted is None)
-    assert actor.roles == {"Any signed-in", "Clinician"}
-    assert whole.value("SELECT count(*) FROM patient") == 61
-
-
-def test_an_assistant_sees_what_was_granted_and_nothing_after_the_grant_is_over(whole: House) -> None:
-    seen = {}
-    for key in ("maria-stathaki", "ivelina-draganova", "jonas-weidner", "athanasios-rigas"):
-        with whole.acting(id_of(whole, key)):
-            known = map(identities.identity_of, db.session.scalars(select(Patient)))
-            seen[key] = sorted(identity.family_name for identity in known if identity is not None)
-
-    def families(*wanted: str) -> list[str]:
-        told = [p for p in stories().patients if p.clinician in wanted or p.key in wanted]
-        return sorted(p.family for p in told if p.deleted is None)
-
-    assert seen == {
-        "maria-stathaki": families("eleni-papadaki"),
-        "ivelina-draganova": families("radostina-velkova", "bistritsa-06"),
-        "jonas-weidner": families("neckarschleife-01", "neckarschleife-02"),
-        "athanasios-rigas": [],
-    }
-
-
-def test_assistants_did_some_of_the_work_on_behalf_of_their_clinicians(whole: House) -> None:
-    pairs = whole.rows(
-        "SELECT DISTINCT a.email, b.email FROM audit_entry"
-        " JOIN ab_user a ON a.id = actor_id JOIN ab_user b ON b.id = on_behalf_of_id"
-    )
-
-    email = {person.key: person.email for person in stories().people}
-    assert {tuple(pair) for pair in pairs} == {
-        (email["maria-stathaki"], email["eleni-papadaki"]),
-        (email["ivelina-draganova"], email["radostina-velkova"]),
-        (email["athanasios-rigas"], email["nikolaos-vergos"]),
-    }
 
 
 def test_history_lies_in_the_past_where_the_stories_put_it(whole: House) -> None:
@@ -224,61 +146,6 @@ def test_no_entry_of_the_log_holds_anything_about_who_a_patient_is(whole: House)
 
     assert [word for word in words if word in log] == []
     assert "patient.enrol" in log
-
-
-def test_the_login_page_offers_every_role_with_its_place(whole: House) -> None:
-    offered = whole.rows("SELECT last_name, demo_role, password FROM ab_user WHERE demo_role IS NOT NULL ORDER BY id")
-
-    assert [tuple(row) for row in offered] == [
-        ("Papadaki", "Clinician, Thessaloniki, Greece", None),
-        ("Hrytsenko", "Clinician, Kyiv, Ukraine", None),
-        ("Stathaki", "Assistant, Thessaloniki, Greece", None),
-        ("Roussel-Mercier", "Guest, France", None),
-        ("Verhoeven", "ERN coordinator, MetabERN", None),
-        ("Lamprou", "Hospital representative, Thessaloniki, Greece", None),
-        ("Drakou", "Data-protection contact, Thessaloniki, Greece", None),
-        ("Savchenko", "UA Hub, Ukrainian hub", None),
-        ("Maes", "Admin, Platform operator", None),
-        ("Vergos", "Clinician, Thessaloniki, Greece", None),
-        ("Lindqvist", "Newcomer, no place yet", None),
-        ("Pölzl", "Clinician, Graz, Austria, hospital has left", None),
-        ("Charalambidis", "Clinician, Larnaca, Cyprus, hospital winds down", None),
-    ]
-
-
-def test_every_person_has_the_roles_of_the_story_today(whole: House) -> None:
-    expected = {
-        "eleni-papadaki": {"Clinician"},
-        "maria-stathaki": {"Assistant"},
-        "camille-roussel-mercier": {"Guest"},
-        "ingrid-solheimsvik": set(),
-        "lotte-verhoeven": {"Coordinator"},
-        "georgios-lamprou": {"Coordinator"},
-        "ioanna-drakou": {"Coordinator"},
-        "iryna-savchenko": {"UA Hub"},
-        "robin-maes": {"Admin"},
-        "anna-lindqvist": set(),
-    }
-
-    found = {}
-    for key in expected:
-        with whole.acting(id_of(whole, key)) as actor:
-            found[key] = {role.value for role in actor.roles} - {"Any signed-in"}
-
-    assert found == expected
-
-
-def test_a_hospital_whose_authorisation_is_over_keeps_its_patients_and_enrols_none(whole: House) -> None:
-    with whole.acting(id_of(whole, "matthias-kuehnert")) as actor:
-        seen = db.session.scalars(select(Patient)).all()
-        hospital = seen[0].hospital
-        identity = identities.Identity("Neu", "Ein", dt.date(2000, 1, 1), "KE-1")
-
-        with pytest.raises(NotAllowed):
-            patients.enrol(actor, hospital, identity=identity, sex=seen[0].sex)
-        states = [patient.state for patient in seen]
-
-    assert states == [PatientState.ENROLLED, PatientState.ENROLLED]
 
 
 def test_the_refugee_is_a_greek_patient_with_a_ukrainian_name_on_a_greek_form(scanned: House) -> None:
@@ -392,24 +259,3 @@ def test_the_whole_demo_has_a_scan_of_every_form_that_was_archived(
         assert audit_chain.verify(session).first_bad is None
         assert session.query(Person).count() == 48
         assert session.query(PatientIdentity).count() == 60
-
-
-def test_one_hospital_winds_down_with_records_to_hand_over_and_one_has_left(whole: House) -> None:
-    found = {}
-    for key in ("andreas-charalambidis", "johanna-poelzl"):
-        with whole.acting(id_of(whole, key)) as actor:
-            days = [one.day for one in departures.mine(actor)]
-            found[key] = days, len(db.session.scalars(select(Patient)).all()), len(handovers.sources(actor))
-    last = today() + dt.timedelta(days=60)
-    assert found == {"andreas-charalambidis": ([last], 2, 1), "johanna-poelzl": ([None], 2, 0)}
-    told = "SELECT count(*) FROM mail m JOIN ab_user p ON p.id = m.person_id WHERE m.kind = 'hospital.leaves' AND p.id = :who"
-    assert {key: whole.value(told, who=id_of(whole, key)) for key in found} == dict.fromkeys(found, 1)
-
-
-def test_one_hospitals_yearly_list_is_open_and_half_done(whole: House) -> None:
-    with whole.acting(id_of(whole, "georgios-lamprou")) as actor:
-        (roll,) = rolls.mine(actor)
-        stands = rolls.standings(db.session(), [roll.id])[roll.id]
-    assert roll.begun_on < today() < roll.due_on
-    assert 0 < stands.open <= stands.people // 2 + 1
-    assert stands.open < stands.people
