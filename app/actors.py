@@ -25,6 +25,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    tuple_,
     union_all,
 )
 from sqlalchemy.orm import Session
@@ -170,12 +171,21 @@ def _mandates(on: dt.date) -> tuple[Select[Any], FromClause, FromClause]:
 def mandates_in_force(on: dt.date) -> Select[tuple[int, str, int | None, int | None, int]]:
     """(person id, kind, hospital id, network id, id) of every mandate in force, its hospital too where it has one.
 
-    Of a hospital that has left, those who keep its archive are ``mandates_left``.
+    Of a hospital that has left, those who keep its archive are ``mandates_left``; of a network, who dispatches is ``dispatchers``.
     """
     found, m, h = _mandates(on)
     had, has = _centres(on)
     stays = or_(m.c.kind.not_in(KEEPERS), h.c.id.not_in(had), h.c.id.in_(has))
-    return found.where(or_(m.c.hospital_id.is_(None), and_(in_force(h, on), stays)))
+    there = or_(m.c.hospital_id.is_(None), and_(in_force(h, on), stays))
+    return found.where(there, m.c.kind != MandateKind.DISPATCHER)
+
+
+def dispatchers(on: dt.date) -> Select[tuple[int, str, int | None, int | None, int]]:
+    """The same columns, of dispatchers alone: those whom a centre of the network has. They are clinicians by that place."""
+    found, m, _ = _mandates(on)
+    member = memberships_in_force(on).subquery()
+    there = select(member.c.person_id, member.c.network_id)
+    return found.where(m.c.kind == MandateKind.DISPATCHER, tuple_(m.c.person_id, m.c.network_id).in_(there))
 
 
 def assistants(on: dt.date) -> Select[tuple[int, str, int | None, int | None, int]]:
@@ -233,11 +243,17 @@ def _places() -> CompoundSelect[Any]:
     """What a person is in force, as rows (kind of fact, name)."""
     member, mandate = memberships_in_force(TODAY).subquery(), mandates_in_force(TODAY).subquery()
     reader, keeper = memberships_left(TODAY).subquery(), mandates_left(TODAY).subquery()
+    dispatcher = dispatchers(TODAY).subquery()
     return union_all(
         select(literal("membership"), literal("")).where(member.c.person_id == ME).limit(1).subquery().select(),
         select(literal("mandate"), mandate.c.kind).where(mandate.c.person_id == ME),
         select(literal("reads"), literal("")).where(reader.c.person_id == ME).limit(1).subquery().select(),
         select(literal("keeps"), keeper.c.kind).where(keeper.c.person_id == ME),
+        select(literal("dispatches"), dispatcher.c.kind)
+        .where(dispatcher.c.person_id == ME)
+        .limit(1)
+        .subquery()
+        .select(),
         select(literal("role"), FabRole.__table__.c.name)
         .join(assoc_user_role, assoc_user_role.c.role_id == FabRole.__table__.c.id)
         .where(assoc_user_role.c.user_id == ME),
@@ -281,7 +297,7 @@ def load(
     on = today()
     statement = _places_and_policy() if signed_in else _places()
     rows = session.execute(statement, {ME.key: user_id, TODAY.key: on}).all()
-    kinds = frozenset(MandateKind(name) for what, name in rows if what in ("mandate", "keeps"))
+    kinds = frozenset(MandateKind(name) for what, name in rows if what in ("mandate", "keeps", "dispatches"))
     roles = {Role.ANY} | {ROLE_OF_MANDATE[MandateKind(name)] for what, name in rows if what == "mandate"}
     roles |= {ROLE_OF_FACT[what] for what, _ in rows if what in ROLE_OF_FACT}
     if ("role", Role.ADMIN.value) in [(what, name) for what, name in rows]:

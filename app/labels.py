@@ -86,6 +86,7 @@ LABELS = Labels(
         (Procedure.EU, _("EU procedure")),
         (Procedure.UA, _("Ukrainian procedure")),
         (MandateKind.ERN_COORDINATOR, _("ERN coordinator")),
+        (MandateKind.DISPATCHER, _("Dispatcher")),
         (MandateKind.HOSPITAL_REPRESENTATIVE, _("Hospital representative")),
         (MandateKind.DATA_PROTECTION_CONTACT, _("Data-protection contact")),
         (MandateKind.ASSISTANT, _("Assistant")),

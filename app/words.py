@@ -77,6 +77,7 @@ class MandateKind(StrEnum):
     """What a person may do where, beside treating patients (DOMAIN.md section 2)."""
 
     ERN_COORDINATOR = "ern_coordinator"
+    DISPATCHER = "dispatcher"
     HOSPITAL_REPRESENTATIVE = "hospital_representative"
     DATA_PROTECTION_CONTACT = "data_protection_contact"
     ASSISTANT = "assistant"

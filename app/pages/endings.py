@@ -24,7 +24,7 @@ Picked = list[tuple[Any, str]]
 """Records with the version that was on the screen, as the list sent them."""
 
 
-class EndSeveralForm(spells.WindDownForm):
+class EndSeveralForm(spells.EndForm):
     """Why and when several end."""
 
     def validate_last_day(self, field: Any) -> None:
@@ -33,6 +33,12 @@ class EndSeveralForm(spells.WindDownForm):
             raise ValidationError(
                 _("This day is past. Choose today or a later day, or leave it empty to end it at once.")
             )
+
+
+class WindSeveralDownForm(EndSeveralForm):
+    """The same of memberships: their end is announced, or they end at once."""
+
+    last_day = spells.WindDownForm.last_day
 
 
 def end_picked(
@@ -45,7 +51,7 @@ def end_picked(
     """Show what would end; when it is sent with a reason, end each by itself and name those that were left.
 
     Args:
-        page: the list in which they were ticked.
+        page: the list in which they were ticked; its ``where`` says where each place is.
         perform: the act.
         on_each: what hangs on a record, in sentences.
         picked: the places of people who are gone already, where the page finds them itself: no last day is proposed.
@@ -55,12 +61,13 @@ def end_picked(
     shown = {"back": url_for(".list"), "people": []} | shown
     gone = picked is not None
     picked = _picked(page) if picked is None else picked
-    form = EndSeveralForm()
+    memberships = [record for record, _seen in picked if isinstance(record, Membership)]
+    form = WindSeveralDownForm() if memberships else EndSeveralForm()
     if not picked or "sure" not in request.form or not form.validate():
         if "sure" not in request.form:
             form.process()
-            form.last_day.data = None if gone else leavings.last_day(*(record for record, _seen in picked))
-        ending = of_memberships(record.id for record, _seen in picked if isinstance(record, Membership))
+            form.last_day.data = leavings.last_day(*memberships) if memberships and not gone else None
+        ending = of_memberships(record.id for record in memberships)
         shown["warnings"] = [*shown["warnings"], *hanging.told(ending)]
         hangs = {record.public_id: on_each(record) for record, _seen in picked}
         return page.page("people/end_several.html", form=form, picked=picked, hangs=hangs, **shown)

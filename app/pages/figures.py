@@ -38,6 +38,7 @@ def desk() -> list[Figure]:
             _("Guests leaving within 30 days"),
             url_for("MandatePage.list", kind="guest", when="soon"),
         ),
+        *_dispatchers(n.dispatchers),
         _figure(n.centres, _("Centres"), url_for("CentrePage.list", whose="mine", when="now")),
         _figure(n.hospitals, _("Hospitals"), url_for("HospitalPage.list", whose="mine")),
         _late(
@@ -53,6 +54,12 @@ def desk() -> list[Figure]:
         _late(n.idle, _("Accounts not used for nine months"), url_for("IdlePage.list", state="open")),
     ]
     return [figure for figure in figures if figure.number != "0" or not figure.late]
+
+
+def _dispatchers(number: int) -> list[Figure]:
+    """Of who coordinates a network alone."""
+    url = url_for("MandatePage.list", kind="dispatcher", when="now")
+    return [_figure(number, _("Dispatchers"), url)] if MandateKind.ERN_COORDINATOR in acting().mandates else []
 
 
 def _figure(number: int, what: object, url: str) -> Figure:

@@ -23,7 +23,6 @@ from app.pages.hospitals import network_choices
 from app.pages.lists import Filter, offered_rows, reach
 from app.pages.security import acting
 from app.services import directory, groups
-from app.services.directory import Wanted
 from app.services.spells import not_over
 from app.words import Rhythm, _
 
@@ -174,9 +173,7 @@ class GroupPage(spells.SpellPage):
         )
         known = directory.named(acting(), [group.chair_id or 0, *(one.person_id for one in members)], group.network_id)
         typed = request.args.get("q", "").strip()[:100]
-        found: tuple[directory.Entry, ...] = ()
-        if typed and allowed("group_member.add", group):
-            found = directory.search(acting(), Wanted(name=typed, network=group.network.code)).entries
+        found = directory.members_called(acting(), group.network, typed) if allowed("group_member.add", group) else []
         inside = {known[one.person_id].key for one in members if one.person_id in known}
         return self.page(
             "groups/show.html",

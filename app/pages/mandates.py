@@ -9,23 +9,17 @@ from typing import Any, ClassVar
 from flask import request
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import get_locale
-from sqlalchemy import func
+from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 from wtforms import SelectField
 from wtforms.validators import InputRequired
 
-from app.models import (
-    Country,
-    Hospital,
-    Mandate,
-    Network,
-    Person,
-    today,
-)
-from app.pages import names, spells
+from app.labels import LABELS
+from app.models import Country, Hospital, Mandate, Network, Person, today
+from app.pages import endings, names, spells
 from app.pages.base import ActForm, expose, has_access, submitted
 from app.pages.fields import text
-from app.pages.lists import reach, words_filter
+from app.pages.lists import offered_rows, reach, words_filter
 from app.pages.memberships import AppointForm, PlacePage, appoint, place_field
 from app.pages.people import NAME
 from app.pages.security import acting
@@ -122,6 +116,8 @@ class MandatePage(PlacePage):
         "table": "mandate.see",
         "show": "mandate.see",
         "end": "mandate.end",
+        "end_picked": "mandate.end",
+        "unpicked": "mandate.end",
         "extend": "mandate.extend",
         "appoint_coordinator": "mandate.appoint-coordinator",
         "appoint_hub": "mandate.appoint-hub",
@@ -155,12 +151,18 @@ class MandatePage(PlacePage):
         joinedload(Mandate.network),
     )
     offered: ClassVar[tuple[str, ...]] = ("mandate.extend", "mandate.end")
+    picked: ClassVar[str] = "mandate.end"
+    picked_words = _("With the ticked mandates"), _("End the ticked mandates")
     show_template = "people/place.html"
     empty: ClassVar[object] = _("No mandate here yet.")
 
     def cell(self, record: Any, column: str) -> Any:
         """Whose it is, where, and how it stands."""
         return place_of(record) if column == "place" else super().cell(record, column)
+
+    def where(self, record: Mandate) -> str:
+        """What a mandate is, and of which place."""
+        return " · ".join(str(part) for part in (LABELS[record.kind], place_of(record)) if part)
 
     @expose("/coordinator", methods=["GET", "POST"])
     @has_access
@@ -234,6 +236,20 @@ class MandatePage(PlacePage):
             warnings=[_("Its rights end, in open logins too.")],
             back=("MandatePage.show", key),
         )
+
+    @expose("/end", methods=["POST"])
+    @has_access
+    def end_picked(self) -> Any:
+        """End the mandates ticked in the list, each by itself."""
+        warnings = [_("The rights of these mandates end, in open logins too.")]
+        title = _("End the mandates")
+        return endings.end_picked(self, people.end_mandate, lambda _mandate: [], title=title, warnings=warnings)
+
+
+def of_network(network: Network, kind: MandateKind) -> list[Mandate]:
+    """The mandates of this kind in a network that are not over and the reader sees."""
+    found = select(Mandate).where(Mandate.network_id == network.id, Mandate.kind == kind, not_over(Mandate))
+    return offered_rows(found.order_by(Mandate.id).options(joinedload(Mandate.person)))
 
 
 def place_of(mandate: Mandate) -> str | None:

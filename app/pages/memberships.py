@@ -90,7 +90,20 @@ def appoint(page: Page, form: AppointForm, perform: Callable[..., Any], place: s
 
 
 class PlacePage(spells.SpellPage):
-    """People's places: their names are theirs, or nobody's whom the reader may know."""
+    """People's places: their names are theirs, or nobody's whom the reader may know. Those ticked are ended together."""
+
+    picked_words: ClassVar[tuple[object, object]]
+    """With what is ticked; the button that ends it."""
+
+    def _pickable(self) -> tuple[Any, ...]:
+        """One's own is ended on its page alone, where one sees what hangs on it."""
+        return tuple(and_(one, self.datamodel.obj.person_id != acting().user_id) for one in super()._pickable())
+
+    @expose("/end")
+    @has_access
+    def unpicked(self) -> Any:
+        """Whoever comes back to the address of what was ticked finds the list."""
+        return redirect(url_for(".list"))
 
     def ways(self) -> list[str]:
         """The methods that appoint, where this reader has a place to appoint to; asked in one statement."""
@@ -234,14 +247,15 @@ class MembershipPage(PlacePage):
     )
     offered: ClassVar[tuple[str, ...]] = ("membership.amend", "membership.end", "membership.confirm-employment")
     picked: ClassVar[str] = "membership.end"
+    picked_words = _("With the ticked memberships"), _("End the ticked memberships")
     edit_form = DatesForm
     edit_act = staticmethod(people.amend_membership)
     show_template = "people/place.html"
     empty: ClassVar[object] = _("No membership yet. A hospital's representative adds its clinicians.")
 
-    def _pickable(self) -> tuple[Any, ...]:
-        """One's own is ended on its page alone, where one sees what hangs on it."""
-        return tuple(and_(one, Membership.person_id != acting().user_id) for one in super()._pickable())
+    def where(self, record: Membership) -> str:
+        """The centre and its hospital."""
+        return f"{record.centre.name} · {record.centre.hospital.name}"
 
     @expose("/add", methods=["GET", "POST"])
     @has_access
@@ -271,12 +285,6 @@ class MembershipPage(PlacePage):
         warnings = [_("The rights in these centres end, in open logins too, and grants to assistants with them.")]
         title = _("End the memberships")
         return endings.end_picked(self, people.end_membership, _on, title=title, warnings=warnings)
-
-    @expose("/end")
-    @has_access
-    def unpicked(self) -> Any:
-        """Whoever comes back to the address of what was ticked finds the list."""
-        return redirect(url_for(".list"))
 
     @expose("/<key>/confirm-employment", methods=["GET", "POST"])
     @has_access

@@ -12,16 +12,18 @@ from sqlalchemy.orm import joinedload
 from wtforms import BooleanField, IntegerField
 from wtforms.validators import InputRequired, NumberRange, Optional
 
-from app.models import Centre, Country, Hospital, Mandate, Network, Registry, ThematicArea, db
+from app import rights
+from app.models import Centre, Country, Hospital, Network, Registry, ThematicArea, db
 from app.pages import groups as group_pages
 from app.pages import names, spells
 from app.pages.base import ActForm, allowed, expose, find, has_access, offer, once_key, submitted
 from app.pages.fields import PickField, long_text, text, words
 from app.pages.hospitals import authorised_until
 from app.pages.lists import ListPage, offered_rows, reach
+from app.pages.mandates import of_network
 from app.pages.registries import RegistryForm
 from app.pages.security import acting
-from app.services import departures, endings, groups, networks
+from app.services import departures, directory, dispatchers, endings, groups, networks
 from app.services.spells import not_over
 from app.words import CentreKind, MandateKind, _
 
@@ -168,6 +170,8 @@ class NetworkPage(ListPage):
         "add_centre": "centre.add",
         "add_group": "group.add",
         "describe": "network.describe",
+        "which_dispatches": "mandate.appoint-dispatcher",
+        "appoint_dispatcher": "mandate.appoint-dispatcher",
     }
     list_title = _("Networks")
     edit_title = _("Change the network")
@@ -190,6 +194,7 @@ class NetworkPage(ListPage):
             "registry.add",
             "centre.add",
             "mandate.appoint-coordinator",
+            "mandate.appoint-dispatcher",
         )
         network = find(Network, key, *may_do, "network.describe", "group.add")
         areas = offered_rows(
@@ -218,7 +223,8 @@ class NetworkPage(ListPage):
             registries=offered_rows(
                 select(Registry).where(Registry.network_id == network.id, not_over(Registry)).order_by(Registry.name)
             ),
-            coordinators=_coordinators(network),
+            coordinators=of_network(network, MandateKind.ERN_COORDINATOR),
+            dispatchers=of_network(network, MandateKind.DISPATCHER),
         )
 
     @expose("/<key>/describe", methods=["GET", "POST"])
@@ -272,6 +278,31 @@ class NetworkPage(ListPage):
         """A form that makes a centre."""
         return self._add(key, "centre.add", NewCentreForm(), networks.add_centre, _("Add a centre"))
 
+    @expose("/appoint-dispatcher")
+    @has_access
+    def which_dispatches(self) -> Any:
+        """In which network to appoint a dispatcher: whoever coordinates a single one is not asked."""
+        mine = rights.right(acting(), "mandate.appoint-dispatcher")
+        found = select(Network).where(mine, not_over(Network)).order_by(func.lower(Network.name))
+        networks = list(db.session.scalars(found))
+        if len(networks) == 1:
+            return redirect(url_for(".appoint_dispatcher", key=networks[0].public_id))
+        return self.page("networks/dispatcher.html", record=None, networks=networks)
+
+    @expose("/<key>/appoint-dispatcher", methods=["GET", "POST"])
+    @has_access
+    def appoint_dispatcher(self, key: str) -> Any:
+        """The finder of the network's members, each with a button that appoints them; and who is appointed already."""
+        network = reach(Network, key, "mandate.appoint-dispatcher")
+        if request.method == "POST":
+            dispatchers.appoint(acting(), network, person=request.form.get("person", "")[:40])
+            return self.done(_("Appointed. The person is told by mail."), ".appoint_dispatcher", key=key)
+        appointed = [(one, spells.standing(one)) for one in of_network(network, MandateKind.DISPATCHER)]
+        inside = {one.person.public_id for one, _stands in appointed if one.person}
+        typed = request.args.get("q", "").strip()[:100]
+        found = [one for one in directory.members_called(acting(), network, typed) if one.key not in inside]
+        return self.page("networks/dispatcher.html", record=network, appointed=appointed, typed=typed, found=found)
+
     def _add(self, key: str, act: str, form: ActForm, perform: Callable[..., Any], title: object) -> Any:
         """A form that makes something of a network."""
         network = reach(Network, key, act)
@@ -289,14 +320,6 @@ def _by_country(centres: list[Centre]) -> list[tuple[str, list[tuple[Centre, spe
         told = centre, spells.standing(centre), authorised_until(centre.hospital)
         found.setdefault(names.country(centre.hospital.country.code), []).append(told)
     return sorted(found.items(), key=lambda pair: names.by_letters(pair[0]))
-
-
-def _coordinators(network: Network) -> list[Mandate]:
-    """The mandates to coordinate a network that the reader sees."""
-    found = select(Mandate).where(
-        Mandate.network_id == network.id, Mandate.kind == MandateKind.ERN_COORDINATOR, not_over(Mandate)
-    )
-    return offered_rows(found.order_by(Mandate.id).options(joinedload(Mandate.person)))
 
 
 class AreaPage(ListPage):

@@ -132,7 +132,7 @@ def hosted(actor: Actor, thing: type[Any]) -> Reach:
 
 @of_mandates(MandateKind.HOSPITAL_REPRESENTATIVE, MandateKind.ERN_COORDINATOR)
 def appointing(actor: Actor, thing: type[Any]) -> Reach:
-    """Those whom somebody with one's mandate appoints: contacts, assistants, representatives, guests."""
+    """Those whom somebody with one's mandate appoints: contacts, assistants, representatives, dispatchers, guests."""
     mandate = known_as("appointed", Mandate)
     below = (MandateKind.DATA_PROTECTION_CONTACT, MandateKind.ASSISTANT)
     represented_ = mandated(actor, MandateKind.HOSPITAL_REPRESENTATIVE)
@@ -144,6 +144,7 @@ def appointing(actor: Actor, thing: type[Any]) -> Reach:
                 mandate.c.kind == MandateKind.HOSPITAL_REPRESENTATIVE,
                 mandate.c.hospital_id.in_(hospitals_of_networks(actor)),
             ),
+            and_(mandate.c.kind == MandateKind.DISPATCHER, mandate.c.network_id.in_(my_networks(actor))),
             mandate.c.host_id.in_(_hosts(actor, mandate)),
         ),
     )

@@ -1,4 +1,4 @@
-"""What the demo's networks say of themselves, and their expert groups, through the real acts of the coordinators."""
+"""What the demo's networks say of themselves, their expert groups and dispatchers, through real acts of the coordinators."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app import actors, sight
 from app.actors import memberships_in_force
 from app.models import Network, Person, ThematicArea, db, today
-from app.services import groups
+from app.services import dispatchers, groups
 from app.services.stories import Stage
 from app.words import Rhythm
 
@@ -41,6 +41,8 @@ NO_RHYTHM = {"rhythm": None, "weekday": None, "nth": None, "hour": None, "minute
 
 COORDINATORS = {"metabern": "lotte-verhoeven"}
 SAID = {"metabern": (METABERN, "helpdesk@metabern-demo.example", True)}
+DISPATCHERS = 2
+"""How many each has."""
 GROUPS = (
     Group(
         "metabern", "Lysosomal storage board", "Gaucher, Fabry and Pompe disease in adults.", "355, 324, 365", MONTHLY
@@ -82,6 +84,8 @@ def write(stage: Stage) -> None:
                 groups.add_member(actor, group, person=key)
             if taken:
                 groups.set_chair(actor, group, person=taken[0])
+        for key in members[:DISPATCHERS]:
+            dispatchers.appoint(actor, network, person=key)
     db.session.remove()
 
 

@@ -61,7 +61,7 @@ def _of_network(table: type[Any], network: Network) -> ColumnElement[bool]:
 def _let_go(farewell: Farewell) -> None:
     """Tell everybody, and end the logins that open nothing any more."""
     farewells.tell(farewell.notices)
-    stays.look_after_grants()
+    stays.look_after_places()
     leavings.close_logins(select(Person.id).where(Person.id.in_(farewell.people)))
 
 

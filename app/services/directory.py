@@ -15,11 +15,23 @@ from sqlalchemy.orm import Session
 
 from app import rights, sight
 from app.actors import Actor, in_force, known_as, mandates_in_force, memberships_in_force
-from app.errors import NotFound
-from app.models import Absence, Country, Expertise, Hospital, NameWord, Network, Person, Photo, Profile, ThematicArea
+from app.errors import NotFound, WrongStep
+from app.models import (
+    Absence,
+    Country,
+    Expertise,
+    Hospital,
+    NameWord,
+    Network,
+    Person,
+    Photo,
+    Profile,
+    ThematicArea,
+    today,
+)
 from app.outside.name_letters import words
 from app.scopes import IN_DIRECTORY
-from app.words import MandateKind
+from app.words import MandateKind, _
 
 Criterion = tuple[Select[Any], ...]
 """Ways to fit one thing that is wanted, each a SELECT of people's ids."""
@@ -236,6 +248,30 @@ class Told(NamedTuple):
     networks: tuple[str, ...]
     areas: tuple[tuple[str, str], ...]  # with the network of each
     disorders: tuple[tuple[int, str | None], ...]
+
+
+def members_called(actor: Actor, network: Network, name: str) -> list[Entry]:
+    """Those whose name begins so and who work in a centre of the network, a page of them; nobody without a name."""
+    if not name:
+        return []
+    found = search(actor, Wanted(name=name, network=network.code)).entries
+    return [one for one in found if any(not place.kind and network.name in place.networks for place in one.places)]
+
+
+def member_of(network: Network, key: str) -> int:
+    """The id of somebody with an open account who works in a centre of the network today; ``key`` is a public id.
+
+    Raises:
+        WrongStep: nobody who does has it.
+    """
+    m = memberships_in_force(today()).subquery()
+    with sight.wide("directory") as session:
+        found = select(Person.id).join(m, m.c.person_id == Person.id)
+        found = found.where(Person.public_id == key[:40], m.c.network_id == network.id, Person.disabled_at.is_(None))
+        person_id = session.scalar(found.limit(1))
+    if person_id is None:
+        raise WrongStep(_("This person works in no centre of this network."))
+    return int(person_id)
 
 
 def one(actor: Actor, key: str) -> Told:

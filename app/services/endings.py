@@ -10,13 +10,14 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, false, or_, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, Select, and_, false, not_, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
 from app.actors import KEEPERS, known_as
 from app.models import Centre, Hospital, Mandate, Membership, Network, Person, today
 from app.scopes import present
 from app.services import spells
+from app.words import MandateKind
 
 
 class Ending(NamedTuple):
@@ -73,7 +74,8 @@ def without_a_place(ending: Ending) -> Select[Any]:
     other, place = aliased(Membership), aliased(Centre)
     rest = select(other.person_id).join(place, place.id == other.centre_id)
     rest = rest.where(spells.not_over(other), spells.not_over(place), other.id.not_in(ending.memberships))
-    mandated = select(Mandate.person_id).where(spells.not_over(Mandate), Mandate.id.not_in(mandates_of(ending)))
+    ends = (Mandate.id.in_(mandates_of(ending)), Mandate.id.in_(dispatchers_of(ending)))
+    mandated = select(Mandate.person_id).where(spells.not_over(Mandate), not_(or_(*ends)))
     members = select(Membership.person_id).where(Membership.id.in_(ending.memberships))
     ended = select(Mandate.person_id).where(Mandate.id.in_(mandates_of(ending)))
     gone = (or_(Person.id.in_(members), Person.id.in_(ended)), Person.id.not_in(_reading_on(ending)))
@@ -95,6 +97,22 @@ def mandates_of(ending: Ending) -> Select[Any]:
     elif ending.network_id is not None:
         of = Mandate.network_id == ending.network_id
     return select(Mandate.id).where(of, spells.not_over(Mandate))
+
+
+def dispatchers_of(ending: Ending) -> Select[Any]:
+    """Ids of the dispatchers' mandates in networks that go on, whose person has no other place in a centre of theirs."""
+    other, place = aliased(Membership), aliased(Centre)
+    rest = select(other.person_id, place.network_id).join(place, place.id == other.centre_id)
+    rest = rest.where(spells.not_over(other), spells.not_over(place), other.id.not_in(ending.memberships))
+    ended = select(Membership.person_id, Centre.network_id).join(Centre, Centre.id == Membership.centre_id)
+    there, found = tuple_(Mandate.person_id, Mandate.network_id), select(Mandate.id)
+    return found.where(
+        Mandate.kind == MandateKind.DISPATCHER,
+        spells.not_over(Mandate),
+        there.in_(ended.where(Membership.id.in_(ending.memberships))),
+        there.not_in(rest),
+        Mandate.id.not_in(mandates_of(ending)),
+    )
 
 
 def leavers(ending: Select[Any]) -> FromClause:

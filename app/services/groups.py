@@ -14,12 +14,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app import sight
 from app.act import act
-from app.actors import Actor, memberships_in_force
+from app.actors import Actor
 from app.errors import Incomplete, WrongStep
-from app.models import ExpertGroup, ExpertGroupMember, Network, Person, db, now, today
-from app.services import accounts, profiles, spells
+from app.models import ExpertGroup, ExpertGroupMember, Network, db, now, today
+from app.services import accounts, directory, profiles, spells
 from app.words import Rhythm, _
 
 LAST_OF_MONTH = 5
@@ -105,7 +104,7 @@ def add_member(_actor: Actor, group: ExpertGroup, *, person: str) -> ExpertGroup
         WrongStep: the group has ended, the person is in it already, or works in no centre of the network.
     """
     spells.refuse_over(group)
-    person_id = _member_of(group, person)
+    person_id = directory.member_of(group.network, person)
     if _is_in(group, person_id):
         raise WrongStep(_("This person is in the group already."))
     return ExpertGroupMember(group_id=group.id, person_id=person_id, from_on=today())
@@ -134,24 +133,10 @@ def set_chair(_actor: Actor, group: ExpertGroup, *, person: str) -> None:
         WrongStep: the group has ended, or the person is not in it or works in no centre of the network.
     """
     spells.refuse_over(group)
-    person_id = _member_of(group, person)
+    person_id = directory.member_of(group.network, person)
     if not _is_in(group, person_id):
         raise WrongStep(_("This person is not in the group. Take them in first."))
     group.chair_id = person_id
-
-
-def _member_of(group: ExpertGroup, key: str) -> int:
-    """The id of somebody who works in a centre of the group's network today, whoever may see that person."""
-    m = memberships_in_force(today()).subquery()
-    with sight.wide("directory") as session:
-        found = select(Person.id).join(m, m.c.person_id == Person.id)
-        found = found.where(
-            Person.public_id == key[:40], m.c.network_id == group.network_id, Person.disabled_at.is_(None)
-        )
-        person_id = session.scalar(found.limit(1))
-    if person_id is None:
-        raise WrongStep(_("This person works in no centre of this network."))
-    return int(person_id)
 
 
 # --- when it meets ---------------------------------------------------------------------------------------------------

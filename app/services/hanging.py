@@ -167,10 +167,14 @@ HANGS: tuple[Kind, ...] = (
 def on_people(ending: Ending) -> list[object]:
     """What hangs on the people who leave a hospital by it, and who can take over, as sentences with numbers."""
     with sight.wide("leaving") as session:
-        return list(_on_people(session, endings.leavers(ending.memberships)))
+        return list(_on_people(session, ending))
 
 
-def _on_people(session: Session, pairs: FromClause) -> Iterable[object]:
+def _on_people(session: Session, ending: Ending) -> Iterable[object]:
+    pairs = endings.leavers(ending.memberships)
+    dispatchers = session.scalar(select(func.count()).select_from(endings.dispatchers_of(ending).subquery())) or 0
+    if dispatchers:
+        yield n_("%(num)s mandate as dispatcher: it ends", "%(num)s mandates as dispatchers: they end", dispatchers)
     counted = [(kind, session.scalar(kind.counted(pairs)) or 0) for kind in HANGS]
     yield from (kind.said(number) for kind, number in counted if number)
     if counted[0][1]:
@@ -256,4 +260,4 @@ def told(ending: Ending) -> list[object]:
     with sight.wide("leaving") as session:
         counted = [(said, session.scalar(count(ending)) or 0) for count, said in PLACES]
         places = [said(number) for said, number in counted if number]
-        return [*places, *_on_people(session, endings.leavers(ending.memberships))]
+        return [*places, *_on_people(session, ending)]

@@ -62,7 +62,7 @@ def release(_actor: Actor, membership: Membership) -> None:
         WrongStep: it is over already.
     """
     spells.end(membership, policies.WITHDRAWN)
-    stays.look_after_grants()
+    stays.look_after_places()
 
 
 @job("places.release", reason="leaving", every=Every.DAY)

@@ -29,6 +29,7 @@ class Desk(NamedTuple):
     members_ending: int
     guests: int
     guests_ending: int
+    dispatchers: int
     centres: int
     hospitals: int
     hospitals_closed: int
@@ -39,7 +40,8 @@ class Desk(NamedTuple):
 def desk(actor: Actor) -> Desk:
     """The numbers, in one statement."""
     waiting = worklist.requests_for(actor)
-    guest = and_(rights.right(actor, "mandate.see"), Mandate.kind == MandateKind.GUEST)
+    mandate = rights.right(actor, "mandate.see")
+    guest, dispatcher = (and_(mandate, Mandate.kind == kind) for kind in (MandateKind.GUEST, MandateKind.DISPATCHER))
     member, own = rights.right(actor, "membership.see"), minded(actor)
     counted = {
         "requests": _many(MembershipRequest, waiting),
@@ -48,6 +50,7 @@ def desk(actor: Actor) -> Desk:
         "members_ending": _many(Membership, member, spells.ending(Membership)),
         "guests": _many(Mandate, guest, spells.not_over(Mandate)),
         "guests_ending": _many(Mandate, guest, spells.ending(Mandate)),
+        "dispatchers": _many(Mandate, dispatcher, spells.not_over(Mandate)),
         "centres": _many(Centre, minded_centres(actor), spells.not_over(Centre)),
         "hospitals": _many(Hospital, own),
         "hospitals_closed": _many(Hospital, own, authorised("none", actor.on)),

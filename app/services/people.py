@@ -114,7 +114,7 @@ def amend_membership(actor: Actor, membership: Membership, *, from_on: dt.date, 
     spells.change(membership, from_on, to_on)
     if from_on > today():
         membership.stay = uuid.uuid4().hex  # until then the person is away
-    stays.look_after_grants()
+    stays.look_after_places()
 
 
 @act("membership.end")
@@ -124,7 +124,7 @@ def end_membership(_actor: Actor, membership: Membership, *, reason: str, last_d
     With a last day it winds down: nobody is enrolled any more, and the records are handed over until then.
     """
     spells.wind_down(membership, reason, last_day)
-    stays.look_after_grants()
+    stays.look_after_places()
     leavings.close_logins(select(Membership.person_id).where(Membership.id == membership.id))
     centre = membership.centre
     leavings.tell(membership)
@@ -254,7 +254,7 @@ def _held(person_id: int, kind: MandateKind, **where: int) -> int | None:
 def end_mandate(_actor: Actor, mandate: Mandate, *, reason: str, last_day: dt.date | None = None) -> None:
     """End a mandate: its rights end, in open logins too."""
     spells.end(mandate, reason, last_day)
-    stays.look_after_grants()
+    stays.look_after_places()
     leavings.close_logins(select(Mandate.person_id).where(Mandate.id == mandate.id))
     place = mandate.hospital or mandate.network
     facts = {"role": mandate.kind, "place": str(place) if place else None, "day": last_day}

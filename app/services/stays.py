@@ -73,6 +73,7 @@ def lapse_all(actor: Actor, _payload: Mapping[str, Any]) -> None:
     each(actor, lapse, Grant, keys)
 
 
-def look_after_grants() -> None:
-    """Have the grants ended that hung on a place that just ended."""
+def look_after_places() -> None:
+    """Have the grants and the dispatchers' mandates ended that hung on a place that just ended."""
     jobs.ask("grants.lapse", {})
+    jobs.ask("dispatchers.lose-networks", {})

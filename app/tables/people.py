@@ -80,7 +80,7 @@ class Membership(Record, Winding):
 
 
 class Mandate(Record, Spell):
-    """What a person may do where: coordinate a network, represent a hospital, assist in one, be a guest.
+    """What a person may do where: coordinate a network or dispatch its questions, represent a hospital, assist in one, be a guest.
 
     ``confirmed_on`` is as of a membership.
     """
@@ -88,7 +88,10 @@ class Mandate(Record, Spell):
     __tablename__ = "mandate"
     __table_args__ = (
         CheckConstraint("to_on IS NULL OR to_on >= from_on", name="ends_after_it_begins"),
-        CheckConstraint("(kind = 'ern_coordinator') = (network_id IS NOT NULL)", name="coordinator_has_a_network"),
+        CheckConstraint(
+            "(kind IN ('ern_coordinator', 'dispatcher')) = (network_id IS NOT NULL)",
+            name="network_mandate_has_a_network",
+        ),
         CheckConstraint(
             "(kind IN ('hospital_representative', 'data_protection_contact', 'assistant')) = (hospital_id IS NOT NULL)",
             name="hospital_mandate_has_a_hospital",

@@ -67,7 +67,10 @@ class Oracle:
 
     @cached_property
     def mandates(self) -> list[Row]:
-        """Those valid; one for a hospital needs the hospital too, and who keeps its archive that it has not left."""
+        """Those valid; one for a hospital needs the hospital too, and who keeps its archive that it has not left.
+
+        A dispatcher has the rights of the place in the network, and none by this mandate.
+        """
         hospitals = self.by_id["hospital"]
         return [
             row
@@ -75,6 +78,7 @@ class Oracle:
             if self.valid(row)
             and (row.hospital_id is None or self.valid(hospitals[row.hospital_id]))
             and not (row.kind in KEEPS and self.has_left(row.hospital_id))
+            and row.kind != "dispatcher"
         ]
 
     def over(self, spell: Row) -> bool:
@@ -287,6 +291,8 @@ class Oracle:
         if mandate.kind in {"data_protection_contact", "assistant"} and self.represents(me, place):
             return True
         if mandate.kind == "hospital_representative" and self.coordinates_hospital(me, place):
+            return True
+        if mandate.kind == "dispatcher" and self.coordinates(me, mandate.network_id):
             return True
         return mandate.host_id is not None and self.hosts_within(me, mandate.host_id)
 

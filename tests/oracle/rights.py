@@ -140,6 +140,7 @@ RIGHTS: dict[str, Right] = {
     "membership.release": no_one,
     "mandate.see": mandate_seen,
     "mandate.appoint-coordinator": admin,
+    "mandate.appoint-dispatcher": lambda o, me, row: o.coordinates(me, row.id),
     "mandate.appoint-hub": admin,
     "mandate.appoint-representative": lambda o, me, row: (
         o.coordinates_hospital(me, row.id) or (me in o.admins and o.has_left(row.id))
@@ -149,6 +150,7 @@ RIGHTS: dict[str, Right] = {
     "mandate.admit-guest": lambda o, me, row: o.hosts_within(me, row.id),
     "mandate.extend": either(hosts_it, lambda o, me, row: o.hosts_within(me, row.host_id)),
     "mandate.end": either(admin, hosts_it, lambda o, me, row: o.could_appoint(me, row)),
+    "mandate.lose-network": no_one,
     "mandate.lose-host": no_one,
     # the yearly list: gone through by who represents the hospital, seen by the networks' coordinators and the operator
     "roll.see": either(admin, representative, lambda o, me, row: o.coordinates_hospital(me, row.hospital_id)),

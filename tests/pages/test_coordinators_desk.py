@@ -62,6 +62,7 @@ def rows_of(page: Any) -> int:
                 "Memberships ending within 30 days": "1",
                 "Guests": "1",
                 "Guests leaving within 30 days": "1",
+                "Dispatchers": "0",
                 "Centres": "2",
                 "Hospitals": "2",
                 "Hospitals without authorisation": "1",

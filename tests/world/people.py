@@ -68,7 +68,7 @@ def places_and_people(world: World) -> None:
     make.member(person("tomorrow's colleague"), centres["home"], from_on=today() + DAY)
     owner = people["owner"]
 
-    make.expert_group(same, people["neighbour"], owner)
+    _work_of(same, people)
 
     # assistants of the owner's hospital
     for name in ("assistant", "assistant of chosen", "revoked assistant", "gone assistant", "assistant of a leaver"):
@@ -104,3 +104,10 @@ def places_and_people(world: World) -> None:
     for text in (("eu", "en", "adult"), ("eu", "en", "representative"), ("eu", "el", "adult"), ("ua", "uk", "adult")):
         make.consent_text(*text)
     world.people = {name: one.id for name, one in people.items()}
+
+
+def _work_of(network: Any, people: dict[str, Any]) -> None:
+    """An expert group of the network, and dispatchers: the leaver's mandate counts no more."""
+    make.expert_group(network, people["neighbour"], people["owner"])
+    for name in ("neighbour", "leaver"):
+        make.mandate(people[name], MandateKind.DISPATCHER, network=network)

@@ -7,7 +7,8 @@ from typing import Any
 from app.models import now, today
 from tests.trust.random_worlds.dice import Dice
 
-MANDATES = ("ern_coordinator", "hospital_representative", "data_protection_contact", "assistant", "guest", "ua_hub")
+OF_NETWORKS = ("ern_coordinator", "dispatcher")
+MANDATES = (*OF_NETWORKS, "hospital_representative", "data_protection_contact", "assistant", "guest", "ua_hub")
 
 
 def places(dice: Dice) -> None:
@@ -71,7 +72,7 @@ def people(dice: Dice) -> None:
     for row in dice.rows["mandate"]:
         placed = row["kind"] in {"hospital_representative", "data_protection_contact", "assistant"}
         row["hospital_id"] = dice.any_of("hospital") if placed else None
-        row["network_id"] = dice.any_of("network") if row["kind"] == "ern_coordinator" else None
+        row["network_id"] = dice.any_of("network") if row["kind"] in OF_NETWORKS else None
         row["host_id"] = dice.any_of("ab_user") if row["kind"] == "guest" else None
         if row["kind"] == "guest":
             row["to_on"] = row["to_on"] or row["from_on"]
