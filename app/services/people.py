@@ -105,12 +105,17 @@ def amend_membership(actor: Actor, membership: Membership, *, from_on: dt.date, 
 
     Raises:
         NotAllowed: it is one's own.
-        Incomplete: the dates cannot be right.
+        Incomplete: the dates cannot be right, or it would end with today: what ends is ended, after a preview.
         WrongStep: it is over: who comes back begins anew.
     """
     _refuse_own(actor, membership.person_id)
     spells.refuse_over(membership, _("This has ended already. Add a new one instead."))
-    _refuse_past(to_on)  # what ends is ended, with a reason and a word to who is concerned
+    if to_on is not None and to_on != membership.to_on and to_on <= today():
+        sentence = _(
+            "This would end it now. Choose a later day; or end it on its page, where you see what hangs on it and give a "
+            "reason."
+        )
+        raise _wrong("to_on", sentence)
     spells.change(membership, from_on, to_on)
     if from_on > today():
         membership.stay = uuid.uuid4().hex  # until then the person is away

@@ -236,6 +236,7 @@ def test_each_change_is_one_entry_with_names_of_fields_only(house: Any, place: P
         ("centre.amend", "done", "Centre", "name"),
         ("centre.end", "done", "Centre", "end_reason,ended_at"),
         ("job.ask", "done", "Job", "grants.lapse"),
+        ("job.ask", "done", "Job", "dispatchers.lose-networks"),
     ]
 
 

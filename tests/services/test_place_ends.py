@@ -20,6 +20,8 @@ from tests.services.clinics import DAY, Clinic, patients_seen, typed
 @pytest.mark.parametrize(
     ("from_on", "to_on", "field"),
     [
+        (today() - DAY, today() - DAY, "to_on"),
+        (today() - DAY, today(), "to_on"),
         (today(), today() - DAY, "to_on"),
         (dt.date(1, 1, 1), None, "from_on"),
         (dt.date(1949, 12, 31), None, "from_on"),
