@@ -22,10 +22,10 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    exists,
     literal,
     or_,
     select,
-    tuple_,
     union_all,
 )
 from sqlalchemy.orm import Session
@@ -184,8 +184,8 @@ def dispatchers(on: dt.date) -> Select[tuple[int, str, int | None, int | None, i
     """The same columns, of dispatchers alone: those whom a centre of the network has. They are clinicians by that place."""
     found, m, _ = _mandates(on)
     member = memberships_in_force(on).subquery()
-    there = select(member.c.person_id, member.c.network_id)
-    return found.where(m.c.kind == MandateKind.DISPATCHER, tuple_(m.c.person_id, m.c.network_id).in_(there))
+    there = exists().where(member.c.person_id == m.c.person_id, member.c.network_id == m.c.network_id).correlate(m)
+    return found.where(m.c.kind == MandateKind.DISPATCHER, there)
 
 
 def assistants(on: dt.date) -> Select[tuple[int, str, int | None, int | None, int]]:
@@ -249,11 +249,7 @@ def _places() -> CompoundSelect[Any]:
         select(literal("mandate"), mandate.c.kind).where(mandate.c.person_id == ME),
         select(literal("reads"), literal("")).where(reader.c.person_id == ME).limit(1).subquery().select(),
         select(literal("keeps"), keeper.c.kind).where(keeper.c.person_id == ME),
-        select(literal("dispatches"), dispatcher.c.kind)
-        .where(dispatcher.c.person_id == ME)
-        .limit(1)
-        .subquery()
-        .select(),
+        select(literal("dispatches"), dispatcher.c.kind).where(dispatcher.c.person_id == ME),
         select(literal("role"), FabRole.__table__.c.name)
         .join(assoc_user_role, assoc_user_role.c.role_id == FabRole.__table__.c.id)
         .where(assoc_user_role.c.user_id == ME),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, null, select, tuple_, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Select, func, intersect, null, select, tuple_, union_all
 from sqlalchemy.orm import Session
 
 from app import rights, sight
@@ -113,12 +113,18 @@ def _fitting(session: Session, actor: Actor, wanted: Wanted) -> tuple[list[Colum
     right, found = rights.right_here(actor, "directory.find"), criteria(actor, wanted)
     if not found:
         return [right], None
-    keys = select(Person.id).where(*(Person.id.in_(union_all(*ways)) for ways in found))
-    few = session.scalars(keys.limit(FEW + 1)).all()
+    few = session.scalars(_fit_all(found).limit(FEW + 1)).all()
     if len(few) > FEW:
         return [*(_holds(ways) for ways in found), right], None
     listed = session.scalars(select(Person.id).where(Person.id.in_(few), right)).all()
     return [Person.id.in_(listed)], len(listed)
+
+
+def _fit_all(found: Sequence[Criterion]) -> Select[Any] | CompoundSelect[Any]:
+    """Ids of the people who fit each of these. Of several, as sets: joined, the database would look one up in the other."""
+    if len(found) == 1:
+        return select(Person.id).where(Person.id.in_(union_all(*found[0])))
+    return intersect(*(ways[0] if len(ways) == 1 else union_all(*ways).subquery().select() for ways in found))
 
 
 def _holds(ways: Criterion) -> ColumnElement[bool]:

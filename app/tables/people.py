@@ -61,9 +61,10 @@ class Membership(Record, Winding):
     __table_args__ = (
         CheckConstraint("to_on IS NULL OR to_on >= from_on", name="ends_after_it_begins"),
         CheckConstraint("appointed_by_id IS NULL OR appointed_by_id <> person_id", name="nobody_appoints_themselves"),
+        Index("ix_membership_centre", "centre_id", "person_id", postgresql_include=["from_on", "to_on", "ended_at"]),
     )
     person_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), index=True)
-    centre_id: Mapped[int] = mapped_column(ForeignKey("centre.id"), index=True)
+    centre_id: Mapped[int] = mapped_column(ForeignKey("centre.id"))
     appointed_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))
     may_enrol: Mapped[bool] = mapped_column(default=True, server_default=true())
     employment_by: Mapped[str | None] = mapped_column(String(200))
