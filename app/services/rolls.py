@@ -200,7 +200,7 @@ def begin(_actor: Actor, hospital: Hospital) -> Roll:
         WrongStep: it is too early, or a list is open.
     """
     with sight.wide("rolls") as session:
-        due_on = _due(session).get(hospital.id)
+        due_on = _due(session, hospital.id).get(hospital.id)
     if due_on is None:
         raise WrongStep(_("No list of this hospital is due."))
     return Roll(hospital_id=hospital.id, begun_on=today(), due_on=due_on, joined_by=due_on - YEAR)
@@ -220,12 +220,14 @@ def close(_actor: Actor, roll: Roll) -> None:
     roll.done_on = today()
 
 
-def _due(session: Session) -> dict[int, dt.date]:
-    """The hospitals whose list begins today or should have, with the day it is due."""
+def _due(session: Session, alone: int | None = None) -> dict[int, dt.date]:
+    """The hospitals whose list begins today or should have, or one hospital alone, with the day it is due."""
     place = _placed().subquery()
     first = select(place.c.hospital_id, func.min(place.c.from_on)).group_by(place.c.hospital_id)
     last: dict[int, dt.date | None] = {}
     lists = select(Roll.hospital_id, func.max(Roll.done_on), func.count() - func.count(Roll.done_on))
+    if alone is not None:
+        first, lists = first.where(place.c.hospital_id == alone), lists.where(Roll.hospital_id == alone)
     for hospital_id, done_on, under_way in session.execute(lists.group_by(Roll.hospital_id)):
         last[hospital_id] = None if under_way else done_on
     left = select(Hospital.id).where(Hospital.id.in_(hospitals_left(today())))
