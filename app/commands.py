@@ -29,6 +29,7 @@ from app.outside import paper
 from app.services import (
     accounts,
     blanks,  # noqa: F401  its jobs
+    dispatchers,  # noqa: F401  its job
     export_files,  # noqa: F401  its jobs
     factors,
     farewells,  # noqa: F401  its job

@@ -77,7 +77,6 @@ def test_an_idle_screen_warns_locks_in_place_and_goes_on_with_what_was_typed(
     look(hand)
     expect(page.get_by_role("status").filter(has_text="This screen locks in a minute.")).to_be_visible()
     assert faults_of_axe(page) == []
-    page.screenshot(path=f"/tmp/w/s1/warn-{size['width']}.png")
 
     idle(site, operator, 16)
     look(hand)
@@ -85,7 +84,6 @@ def test_an_idle_screen_warns_locks_in_place_and_goes_on_with_what_was_typed(
     expect(page.get_by_label("Password", exact=True)).to_be_focused()
     expect(page.get_by_label("Given name")).not_to_be_visible()
     assert faults_of_axe(page) == []
-    page.screenshot(path=f"/tmp/w/s1/lock-{size['width']}.png")
 
     for _time in range(2):
         page.keyboard.press("Escape")
@@ -178,14 +176,11 @@ def test_a_passkey_is_added_opens_the_account_alone_and_unlocks_the_screen(
     expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
     assert page.locator(".codes li").count() == 10
     assert faults_of_axe(page) == []
-    page.screenshot(path="/tmp/w/s1/codes.png")
     hand.go("/my-logins/")
     expect(page.get_by_text("My laptop").first).to_be_visible()
-    page.screenshot(path="/tmp/w/s1/logins.png", full_page=True)
 
     page.locator("header details.drop").last.locator("summary").click()
     hand.click("button", "Sign out")
-    page.screenshot(path="/tmp/w/s1/login.png")
     hand.click("button", "Sign in with a passkey")
     expect(page.locator("body.inside")).to_be_visible()
     assert site.house.value("SELECT count(*) FROM login WHERE two_factors AND ended_at IS NULL") >= 1
@@ -216,7 +211,6 @@ def test_behind_the_password_a_passkey_is_asked_and_one_can_add_an_app(
     hand.go("/people/")
     assert hand.heading() == "Show your second factor"
     assert faults_of_axe(hand.page) == []
-    hand.page.screenshot(path="/tmp/w/s1/prove.png")
     hand.fill("Code", "000000")
     hand.click("button", "Go on")
     expect(hand.page.get_by_text("This code is not right").first).to_be_visible()
