@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 
 from flask import redirect, request, url_for
 from flask_babel import format_date
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import FileStorage
 from wtforms import FileField
 
 from app import rights
 from app.errors import Incomplete
-from app.models import BlankForm, ConsentForm, db
+from app.models import BlankForm, ConsentForm, Patient, db
 from app.outside import paper
 from app.pages.base import ActForm, Page, expose, has_access, submitted
 from app.pages.fields import text
@@ -134,5 +134,8 @@ class SearchPage(Page):
             blank = db.session.scalar(select(BlankForm.public_id).where(BlankForm.code == code, mine))
             if blank is not None:
                 return redirect(url_for("BlankPage.show", key=blank))
+            called = func.lower(Patient.nickname).startswith(typed.lower(), autoescape=True)
+            if db.session.scalar(select(Patient.id).where(called).limit(1)) is not None:
+                return redirect(url_for("PatientPage.list", q=typed))  # "Amber Cedar Meadow" has sixteen letters too
             return redirect(url_for("ConsentPage.list", q=paper.grouped_code(code)))
         return redirect(url_for("ConsentPage.show", key=key))

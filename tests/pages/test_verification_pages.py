@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from app.models import Patient, db
 from app.outside.paper import grouped_code, qr_payload
 from tests.trust.test_minimise import found_in, marks
 
@@ -85,6 +86,17 @@ def test_the_search_box_leads_from_a_nickname_to_the_patients(world: Any) -> Non
     nickname = world.house.value("SELECT nickname FROM patient WHERE id = :id", id=world.patients["enrolled"][0])
     answer = world.client("owner").get("/search/", query_string={"q": nickname}, follow_redirects=True)
     assert world.patients["enrolled"][1] in answer.text
+
+
+def test_a_nickname_of_as_many_letters_as_a_code_leads_to_the_patient(world: Any) -> None:
+    with world.house.system():
+        db.session.get(Patient, world.patients["enrolled"][0]).nickname = "Amber Cedar Meadow"
+        db.session.commit()
+    for typed in ("Amber Cedar Meadow", "amber cedar meadow"):
+        answer = world.client("owner").get("/search/", query_string={"q": typed}, follow_redirects=True)
+        assert world.patients["enrolled"][1] in answer.text
+    foreign = world.client("outsider").get("/search/", query_string={"q": "Amber Cedar Meadow"})
+    assert foreign.location.startswith("/consents/")
 
 
 def test_a_foreign_code_and_one_of_nothing_lead_to_the_same_place(world: Any) -> None:
