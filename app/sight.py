@@ -62,7 +62,7 @@ REASONS: dict[str, tuple[str, str]] = {
     ),
     "rolls": (
         "Roll, Membership, Mandate, Centre, Hospital, Person",
-        "which hospital's yearly list begins or is done; who represents it, and how many are open on it, into that person's mail",
+        "which hospital's yearly list begins or is done; who represents it, and how many are open on it, into that person's mail and to who sees the list",
     ),
     "handover": ("Person", "the name of who treats a patient, into the offer of the record"),
     "nickname": ("Patient", "whether the nickname is taken"),

@@ -53,13 +53,16 @@ class HubForm(AppointForm):
     to_on = spells.last_day()
 
 
-def _hospital_form(act: str) -> type[AppointForm]:
+def _hospital_form(act: str, *, also_over: bool = False) -> type[AppointForm]:
+    """``also_over``: who keeps the archive is appointed also where the hospital itself is over; the right says where."""
     return type(
         "HospitalAppointForm",
         (AppointForm,),
         {
             "place": place_field(
-                _("Hospital"), act, lambda rows: rows.where(not_over(Hospital)).order_by(Hospital.name)
+                _("Hospital"),
+                act,
+                lambda rows: (rows if also_over else rows.where(not_over(Hospital))).order_by(Hospital.name),
             ),
             "from_on": spells.first_day(),
             "to_on": spells.last_day(),
@@ -182,7 +185,7 @@ class MandatePage(PlacePage):
     @has_access
     def appoint_representative(self) -> Any:
         """Appoint a hospital's representative."""
-        form = _hospital_form("mandate.appoint-representative")()
+        form = _hospital_form("mandate.appoint-representative", also_over=True)()
         title = _("Appoint a hospital representative")
         return appoint(self, form, people.appoint_representative, "place", title=title)
 
@@ -190,7 +193,7 @@ class MandatePage(PlacePage):
     @has_access
     def appoint_protection(self) -> Any:
         """Appoint a hospital's data-protection contact."""
-        form = _hospital_form("mandate.appoint-protection")()
+        form = _hospital_form("mandate.appoint-protection", also_over=True)()
         title = _("Appoint a data-protection contact")
         return appoint(self, form, people.appoint_protection, "place", title=title)
 

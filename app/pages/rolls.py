@@ -61,7 +61,7 @@ class RollPage(ListPage):
     def _page_of(self, statement: Any) -> Any:
         """The rows, and how far each is."""
         found = super()._page_of(statement)
-        g.rolls = rolls.standings(db.session(), [roll.id for roll in found[0]])
+        g.rolls = rolls.seen([roll.id for roll in found[0]])
         return found
 
     def cell(self, record: Any, column: str) -> Any:
@@ -74,7 +74,7 @@ class RollPage(ListPage):
         """Those of whom nothing is said yet, a page of them."""
         roll = reach(Roll, key, "roll.confirm", options=self.load)
         rows, older = ([], None) if roll.done_on else rolls.page_of(roll, request.args.get("after", "")[:40] or None)
-        stands = rolls.standings(db.session(), [roll.id]).get(roll.id)
+        stands = rolls.seen([roll.id]).get(roll.id)
         told = progress(roll, stands)
         return self.page(
             "rolls/show.html", roll=roll, rows=rows, older=older, told=told, named_by=_named_by(rows), month=month
@@ -182,7 +182,7 @@ def waiting() -> list[dict[str, object]]:
     if not may("roll.confirm"):
         return []
     found = rolls.mine(acting())
-    stands = rolls.standings(db.session(), [roll.id for roll in found]) if found else {}
+    stands = rolls.seen([roll.id for roll in found]) if found else {}
     return [
         {
             "title": roll.hospital.name,

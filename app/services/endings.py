@@ -103,7 +103,9 @@ def dispatchers_of(ending: Ending) -> Select[Any]:
     """Ids of the dispatchers' mandates in networks that go on, whose person has no other place in a centre of theirs."""
     other, place = aliased(Membership), aliased(Centre)
     rest = select(other.person_id, place.network_id).join(place, place.id == other.centre_id)
+    whose = select(Membership.person_id).where(Membership.id.in_(ending.memberships))
     rest = rest.where(spells.not_over(other), spells.not_over(place), other.id.not_in(ending.memberships))
+    rest = rest.where(other.person_id.in_(whose))
     ended = select(Membership.person_id, Centre.network_id).join(Centre, Centre.id == Membership.centre_id)
     there, found = tuple_(Mandate.person_id, Mandate.network_id), select(Mandate.id)
     return found.where(
@@ -121,7 +123,8 @@ def leavers(ending: Select[Any]) -> FromClause:
     A place that winds down too, or is not in force yet, keeps nobody there.
     """
     other = known_as("member", Membership)
-    rest = present(today()).where(other.c.id.not_in(ending)).subquery()
+    whose = select(Membership.person_id).where(Membership.id.in_(ending))
+    rest = present(today()).where(other.c.id.not_in(ending), other.c.person_id.in_(whose)).subquery()
     pairs = select(Membership.person_id, Centre.hospital_id).join(Centre, Centre.id == Membership.centre_id)
     stays = select(rest.c.person_id, rest.c.hospital_id)
     gone = tuple_(Membership.person_id, Centre.hospital_id).not_in(stays)

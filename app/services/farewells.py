@@ -168,8 +168,8 @@ def _lately(last_day: Any, until: dt.date) -> ColumnElement[bool]:
 
 
 def _by_itself(table: type[Any]) -> Select[Any]:
-    """Those whose last day nobody announced: who announces one tells everybody then."""
-    return select(table).where(table.ended_at.is_(None), table.leaving_on.is_(None), _lately(table.to_on, horizon()))
+    """Those whose last day is near: nobody announced it, or it was moved since; who has been told of that day is not told again."""
+    return select(table).where(table.ended_at.is_(None), _lately(table.to_on, horizon()))
 
 
 def _of_authorisations(session: Session) -> Iterator[Notice]:

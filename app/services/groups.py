@@ -51,7 +51,7 @@ def add(_actor: Actor, network: Network, **said: Any) -> ExpertGroup:
         WrongStep: the network has ended.
     """
     spells.refuse_over(network)
-    group = ExpertGroup(network_id=network.id, from_on=today())
+    group = ExpertGroup(network_id=network.id, from_on=today(), to_on=network.to_on)
     _say(group, **said)
     return group
 

@@ -70,7 +70,8 @@ def _near() -> ColumnElement[bool]:
 def warn(_actor: Actor, _payload: Mapping[str, Any]) -> None:
     """Tell guests and hosts that a stay ends within fourteen days; of each last day once."""
     with sight.wide("guests") as session:
-        found = select(Mandate).where(_near()).options(joinedload(Mandate.person)).order_by(Mandate.id)
+        hosted = Mandate.end_reason.is_distinct_from(HOST_LEFT)  # otherwise there is nobody who could extend it
+        found = select(Mandate).where(_near(), hosted).options(joinedload(Mandate.person)).order_by(Mandate.id)
         ending = [(m.id, m.person_id, m.host_id, str(m.person), m.to_on) for m in session.scalars(found).unique()]
     for key, person_id, host_id, person, day in ending:
         slot = f"guest {key} {day:%Y-%m-%d}"

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from app.act import act
 from app.actors import Actor
-from app.errors import Incomplete
+from app.errors import Incomplete, WrongStep
 from app.models import (
     Authorisation,
     Centre,
@@ -280,6 +280,7 @@ def add_centre(
     spells.refuse_over(network)
     spells.refuse_over(hospital)
     spells.check(from_on, to_on)
+    spells.check_within(network, to_on)
     centre = Centre(hospital_id=hospital.id, network_id=network.id, name=name, kind=kind, from_on=from_on, to_on=to_on)
     _refuse_taken(
         centre, "name", Centre.hospital_id == hospital.id, Centre.network_id == network.id, spells.not_over(Centre)
@@ -295,8 +296,12 @@ def amend_centre(
 
     Raises:
         Incomplete: the hospital has another centre of this name in the network, or the dates cannot be right.
-        WrongStep: it was ended before.
+        WrongStep: it was ended before, or ran out and would come back with all its former members.
     """
+    if spells.is_over(centre) and (to_on is None or to_on >= today()):
+        raise WrongStep(_("This centre has left its network. Add it anew instead."))
+    if to_on != centre.to_on:
+        spells.check_within(centre.network, to_on)
     spells.change(centre, from_on, to_on)
     _set(centre, {"name": name, "kind": kind})
     _refuse_taken(

@@ -147,9 +147,11 @@ def appoint_coordinator(
     """Let a person coordinate a network.
 
     Raises:
+        Incomplete: the last day is after the network's.
         WrongStep: the network has ended.
     """
     spells.refuse_over(network)
+    spells.check_within(network, to_on)
     return _appoint(actor, MandateKind.ERN_COORDINATOR, network, typed, (from_on, to_on), network_id=network.id)
 
 

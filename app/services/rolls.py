@@ -97,6 +97,12 @@ def standings(session: Session, keys: Collection[int]) -> dict[int, Standing]:
     return {key: Standing(people, open_) for key, people, open_ in session.execute(counted)}
 
 
+def seen(keys: Collection[int]) -> dict[int, Standing]:
+    """The same for who sees these lists: people of other networks count too, and are not named."""
+    with sight.wide("rolls") as session:
+        return standings(session, keys)
+
+
 def _open_people(roll: Roll) -> Select[Any]:
     on = _on_lists(Roll.id == roll.id).subquery()
     return select(on.c.person_id).where(on.c.open > 0)

@@ -42,6 +42,17 @@ def check(from_on: dt.date, to_on: dt.date | None) -> None:
         raise Incomplete(sentence, fields={"to_on": sentence})
 
 
+def check_within(place: Any, to_on: dt.date | None) -> None:
+    """Refuse a last day after that of the place something hangs on.
+
+    Raises:
+        Incomplete: with the sentence by ``to_on``.
+    """
+    if place.to_on is not None and (to_on is None or to_on > place.to_on):
+        sentence = _("The network ends before this day. Choose its last day or an earlier one.")
+        raise Incomplete(sentence, fields={"to_on": sentence})
+
+
 def refuse_ended(spell: Any) -> None:
     """Refuse to change what was ended.
 

@@ -72,6 +72,15 @@ def test_another_last_day_is_told_anew_and_one_taken_back_is_not(house: Any, cli
     assert run(house) == []
 
 
+def test_an_announced_last_day_that_is_moved_is_told_anew(house: Any, clinic: Clinic) -> None:
+    with house.acting(clinic.coordinator) as actor:
+        centre = db.session.get(Centre, clinic.centre)
+        departures.end_centre(actor, centre, reason="Leaves", last_day=today() + 40 * DAY)
+    assert run(house) == []
+    sooner = amend(house, clinic, 2)
+    assert set(run(house)) == everybody(clinic, LEAVES, sooner)
+
+
 def test_who_ends_it_on_the_same_day_writes_nothing_twice_and_on_another_day_does(house: Any, clinic: Clinic) -> None:
     last = dt.date.fromisoformat(amend(house, clinic, 40))
     run(house)

@@ -126,5 +126,7 @@ def test_when_the_host_leaves_the_stay_ends_within_fourteen_days_and_the_guest_i
     assert (last_day(house, key), last_day(house, near)) == (today() + 14 * DAY, today() + 5 * DAY)
     left = [person for person, kind in mails(house) if kind == "guest.host-left"]
     assert (left[0], len(left)) == (visitor, 2)
+    run(house, "guests.warn")
+    assert [mail for mail in mails(house) if mail[1].startswith("guest.ending")] == []  # nobody could extend it
     with pytest.raises(NotAllowed):
         extend(house, clinic.clinician, key, 30)

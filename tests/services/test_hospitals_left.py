@@ -159,6 +159,9 @@ def test_somebody_keeps_the_archive_also_when_the_hospital_itself_is_over(house:
         people.appoint_representative(actor, db.session.get(Hospital, clinic.hospital), **begins)
     with house.acting(clinic.admin) as actor, pytest.raises(NotAllowed):
         people.appoint_representative(actor, db.session.get(Hospital, clinic.other_hospital), **begins)
+    asked = {clinic.representative: "/mandates/data-protection-contact", clinic.admin: "/mandates/representative"}
+    for who, address in asked.items():
+        assert "There is no place where you may do this now." not in house.client_for(who).get(address).text
 
 
 # --- nothing is orphaned ---------------------------------------------------------------------------------------------
