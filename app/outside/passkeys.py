@@ -132,7 +132,7 @@ def added(site: Site, answer: dict[str, Any], question: bytes) -> Key:
             expected_origin=site.origin,
             require_user_verification=True,
         )
-    except (WebAuthnException, ValueError, TypeError, KeyError, AttributeError) as fault:
+    except (WebAuthnException, ValueError, TypeError, LookupError, AttributeError, RecursionError) as fault:
         raise Untrue from fault
     return Key(made.credential_id, made.credential_public_key, made.sign_count)
 
@@ -153,6 +153,6 @@ def proved(site: Site, answer: dict[str, Any], question: bytes, key: Key) -> int
             credential_current_sign_count=key.counter,
             require_user_verification=True,
         )
-    except (WebAuthnException, ValueError, TypeError, KeyError, AttributeError) as fault:
+    except (WebAuthnException, ValueError, TypeError, LookupError, AttributeError, RecursionError) as fault:
         raise Untrue from fault
     return int(shown.new_sign_count)

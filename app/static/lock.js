@@ -91,13 +91,14 @@
   async function look() {
     if (locked) {
       if ((await ask()) > 0) open();  // unlocked in another window
+      else if (!part.hasChildNodes()) await fill();
       return;
     }
     const now = Date.now();
-    if (used > told && now - told > MINUTE / 2) { await tell(); return; }
+    if (used > told && now - told > MINUTE / 2) await tell().catch(() => {});  // without an answer our own clock decides
     const near = until - now < 1.5 * MINUTE;
     if (!near) { quiet(); return; }
-    if (now - asked > 3 * TICK || until <= now) await ask();
+    if (now - asked > 3 * TICK || until <= now) await ask().catch(() => {});
     if (until <= Date.now()) await close();
     else if (until - Date.now() <= MINUTE) warn();
     else quiet();

@@ -102,6 +102,28 @@ def test_an_idle_screen_warns_locks_in_place_and_goes_on_with_what_was_typed(
     expect(page.get_by_text("Make a one-time link").first).to_be_visible()
 
 
+def test_a_screen_hides_itself_also_when_the_platform_cannot_be_asked(
+    screens: Callable[..., Hand], site: Site, operator: Any
+) -> None:
+    hand = screens(DESK)
+    page, dialog = hand.page, hand.page.get_by_role("dialog", name="This screen is locked")
+    enter(hand, operator)
+    page.clock.install()
+    type_something(hand)
+    page.route("**/prove/**", lambda route: route.abort())
+    page.clock.fast_forward(16 * 60 * 1000)
+    expect(dialog).to_be_visible()
+    expect(page.get_by_label("Given name")).not_to_be_visible()
+    idle(site, operator, 16)
+    page.unroute("**/prove/**")
+    page.clock.run_for(6000)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(dialog).not_to_be_visible()
+    assert still_typed(hand)
+    hand.broken[:] = [one for one in hand.broken if "ERR_FAILED" not in one]  # the console names what was not answered
+
+
 def test_whoever_moves_in_the_last_minute_is_not_locked_out(
     screens: Callable[..., Hand], site: Site, operator: Any
 ) -> None:
