@@ -171,6 +171,7 @@ class Liar:
             "aud": CLIENT["EU_LOGIN_CLIENT_ID"],
             "exp": moment + 300,
             "iat": moment,
+            "auth_time": moment,
             "acr": "two",
             "email": "liar@elsewhere.example",
             "email_verified": True,

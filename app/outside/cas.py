@@ -7,7 +7,6 @@ refused there.
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -47,12 +46,12 @@ class Cas(Provider):
         super().__init__(address.rstrip("/"))
         self.validation, self.factors, self.emails_verified = validation, factors, emails_verified
 
-    def address(self, trip: Trip, back: str, *, anew: bool) -> str:
-        """Where to send a browser that is to come to ``back``; ``anew``: asked again, with two factors."""
-        return str(self._client(trip, back, anew=anew).get_login_url())
+    def address(self, trip: Trip, back: str) -> str:
+        """Where to send a browser that is to come to ``back``: whoever sits there is asked anew, for two factors."""
+        return str(self._client(trip, back).get_login_url())
 
-    def arrival(self, trip: Trip, back: str, ticket: str, since: dt.datetime | None) -> Arrival:
-        """Who came back to ``back`` with a ticket; with ``since`` the server must just have asked them who they are.
+    def arrival(self, trip: Trip, back: str, ticket: str) -> Arrival:
+        """Who came back to ``back`` with a ticket; the server must just have asked them who they are.
 
         Raises:
             Unreachable: the server is down at this moment.
@@ -60,7 +59,7 @@ class Cas(Provider):
         """
         if not TICKET.fullmatch(ticket):
             raise Untrue("ticket")
-        client = self._client(trip, back, anew=since is not None)
+        client = self._client(trip, back)
         with talking():
             return self._arrived(_answer(client.get_verification_response(ticket)))
 
@@ -68,14 +67,14 @@ class Cas(Provider):
         """Where one leaves the server itself."""
         return f"{self.issuer}/logout"
 
-    def _client(self, trip: Trip, back: str, *, anew: bool = False) -> CASClientV3:
+    def _client(self, trip: Trip, back: str) -> CASClientV3:
         asked: dict[str, list[str]] = defaultdict(list)
         for attribute, value in self.factors:
             if attribute in ASKED:
                 asked[ASKED[attribute]].append(value)
         wanted = {name: ",".join(values) for name, values in asked.items()}
         client = _Client(
-            server_url=f"{self.issuer}/", service_url=service(back, trip), extra_login_params=wanted, renew=anew
+            server_url=f"{self.issuer}/", service_url=service(back, trip), extra_login_params=wanted, renew=True
         )
         client.url_suffix = self.validation
         return client
@@ -107,7 +106,7 @@ class _Client(CASClientV3):  # type: ignore[misc]
     def get_verification_response(self, ticket: str) -> bytes:
         """What the server says of a ticket."""
         asked = {"ticket": ticket, "service": self.service_url, "userDetails": "true", "ticketTypes": "SERVICE"}
-        asked |= {"renew": "true"} if self.renew else {}  # then no ticket of an older login there is good
+        asked["renew"] = "true"  # no ticket of an older login there is good
         place = urljoin(self.server_url, self.url_suffix)
         with self.session.get(
             place, params=asked, timeout=ANSWER_SECONDS, allow_redirects=False, stream=True

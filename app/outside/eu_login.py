@@ -59,17 +59,16 @@ class EuLogin(Provider):
     def _ready(self) -> None:
         self._discovered()
 
-    def address(self, trip: Trip, back: str, *, anew: bool) -> str:
-        """Where to send a browser that is to come to ``back``; ``anew``: asked again, with two factors.
+    def address(self, trip: Trip, back: str) -> str:
+        """Where to send a browser that is to come to ``back``: whoever sits there is asked anew, for two factors.
 
         Raises:
             Unreachable, Untrue: there is no such place at this moment.
             Crowded: somebody else is just asking where.
         """
         self._discovered()
-        asked = {"acr_values": " ".join(value for claim, value in self.factors if claim == "acr")}
-        if anew:
-            asked |= {"prompt": "login", "max_age": "0"}  # then the ID token says when it was
+        levels = " ".join(value for claim, value in self.factors if claim == "acr")
+        asked = {"prompt": "login", "max_age": "0", "acr_values": levels}  # with an age, the ID token says when it was
         words = {"state": trip.state, "nonce": trip.nonce, "code_verifier": trip.verifier}
         with _talking():
             made = self.client.create_authorization_url(
@@ -77,8 +76,8 @@ class EuLogin(Provider):
             )
         return str(made["url"])
 
-    def arrival(self, trip: Trip, back: str, code: str, since: dt.datetime | None) -> Arrival:
-        """Who came back to ``back`` with a code; with ``since`` they must have shown who they are after this moment.
+    def arrival(self, trip: Trip, back: str, code: str, since: dt.datetime) -> Arrival:
+        """Who came back to ``back`` with a code; they must have shown who they are after ``since``.
 
         Raises:
             Unreachable: the provider is down at this moment.
@@ -130,7 +129,8 @@ class EuLogin(Provider):
     def _check(self, metadata: Mapping[str, Any]) -> None:
         if metadata.get("issuer") != self.issuer:
             raise Untrue("issuer of the discovery")
-        for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
+        needed = ["authorization_endpoint", "token_endpoint", "jwks_uri"]
+        for name in [*needed, *({"userinfo_endpoint"} & metadata.keys())]:
             if not isinstance(metadata.get(name), str) or not self._trusted(metadata[name]):
                 raise Untrue(name)
 
@@ -162,10 +162,13 @@ class EuLogin(Provider):
         )
 
 
-def _check_fresh(claims: Mapping[str, Any], since: dt.datetime | None) -> None:
-    """See that the person was asked anew: whoever sits at the browser can leave the asking out of the address."""
+def _check_fresh(claims: Mapping[str, Any], since: dt.datetime) -> None:
+    """See that the person was asked anew: whoever sits at the browser can leave the asking out of the address.
+
+    Every provider must be able to say when it was (OpenID Connect Core 1.0, 15.1).
+    """
     moment = claims.get("auth_time")
-    if since is not None and (not isinstance(moment, int | float) or moment < since.timestamp() - LEEWAY):
+    if not isinstance(moment, int | float) or moment < since.timestamp() - LEEWAY:
         raise Untrue("auth_time")
 
 

@@ -94,8 +94,8 @@ class Provider:
         finally:
             self._lines.release()
 
-    def address(self, trip: Trip, back: str, *, anew: bool) -> str:
-        """Where to send a browser that is to come to ``back``; ``anew``: asked again, with two factors.
+    def address(self, trip: Trip, back: str) -> str:
+        """Where to send a browser that is to come to ``back``: whoever sits there is asked anew, for two factors.
 
         Raises:
             Unreachable, Untrue: there is no such place at this moment.

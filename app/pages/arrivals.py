@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any, ClassVar
 
 from flask import Response, current_app, redirect, request, url_for
 
 from app.errors import NotFound
 from app.models import Login, Person, db
-from app.outside.providers import Arrival, Crowded, Provider, Trip, Unreachable, Untrue
+from app.outside.providers import Arrival, Crowded, Provider, Unreachable, Untrue
 from app.pages.base import Page, expose, inside
 from app.pages.browsers import here
 from app.pages.security import acting
@@ -55,12 +54,8 @@ class ArrivalPage(Page):
         """Who vouches, where the settings name one."""
         raise NotImplementedError
 
-    def proof(self, trip: Trip, since: dt.datetime | None) -> Arrival | None:
-        """Who has come back; ``None``: the provider says that it did not sign anybody in.
-
-        Args:
-            trip: from which.
-            since: they must have shown who they are after this moment; ``None``: it may be long ago.
+    def proof(self, came: Back) -> Arrival | None:
+        """Who has come back, asked anew since they set out; ``None``: the provider says that it did not sign anybody in.
 
         Raises:
             Unreachable, Untrue: there is no proof.
@@ -69,7 +64,7 @@ class ArrivalPage(Page):
 
     @expose("/")
     def leave(self) -> Any:
-        """Set out; with ``?factors=2`` the provider asks again, for two factors."""
+        """Set out; whoever comes there is asked anew, also where somebody's visit at the provider is still open."""
         wanted = inside(request.args.get("next"))
         if _inside():
             return redirect(wanted)
@@ -78,8 +73,7 @@ class ArrivalPage(Page):
             return self._failed(400, TOO_OLD)
         try:
             begun = trips.begin(request.remote_addr or "", wanted)
-            anew = request.args.get("factors") == "2" or here().person is not None
-            address = there.address(begun.trip, self.home(), anew=anew)
+            address = there.address(begun.trip, self.home())
         except Crowded:
             return self._in_a_moment()
         except (Unreachable, Untrue) as fault:
@@ -129,9 +123,11 @@ class ArrivalPage(Page):
         return answer
 
     def _arrive(self, came: Back) -> Any:
-        """Sign in who has come back; at a locked screen it must be somebody who was asked anew, whatever the browser sent."""
-        origin, wanted = request.remote_addr or "", came.wanted
-        arrival = self.proof(came.trip, None if here().person is None else came.begun_at)
+        """Sign in who has come back, or unlock: a locked screen opens to nobody who set out before it was locked."""
+        origin, wanted, locked_at = request.remote_addr or "", came.wanted, here().locks_at
+        if locked_at is not None and came.begun_at < locked_at:
+            return self._failed(400, TOO_OLD)
+        arrival = self.proof(came)
         if arrival is None:
             return self._failed(400, BROKEN_OFF)
         if not arrival.two_factors:

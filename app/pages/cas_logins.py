@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 from flask import current_app, request
 
 from app.outside.cas import NAME, Cas
-from app.outside.providers import Arrival, Trip
+from app.outside.providers import Arrival
 from app.pages.arrivals import ArrivalPage
+from app.services.trips import Back
 
 
 def provider() -> Cas | None:
@@ -35,9 +34,9 @@ class CasPage(ArrivalPage):
         """The CAS server."""
         return provider()
 
-    def proof(self, trip: Trip, since: dt.datetime | None) -> Arrival | None:
+    def proof(self, came: Back) -> Arrival | None:
         """Whose ticket it is."""
         there = provider()
         if there is None or "ticket" not in request.args:
             return None
-        return there.arrival(trip, self.home(), request.args["ticket"], since)
+        return there.arrival(came.trip, self.home(), request.args["ticket"])

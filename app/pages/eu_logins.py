@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 from flask import current_app, request
 
 from app.outside.eu_login import NAME, EuLogin
-from app.outside.providers import Arrival, Trip, Untrue
+from app.outside.providers import Arrival, Untrue
 from app.pages.arrivals import ArrivalPage
+from app.services.trips import Back
 
 
 def provider() -> EuLogin | None:
@@ -33,11 +32,11 @@ class EuLoginPage(ArrivalPage):
         """EU Login."""
         return provider()
 
-    def proof(self, trip: Trip, since: dt.datetime | None) -> Arrival | None:
+    def proof(self, came: Back) -> Arrival | None:
         """Who the code stands for."""
         there = provider()
         if there is None or "error" in request.args or "code" not in request.args:
             return None
         if request.args.get("iss", there.issuer) != there.issuer:
             raise Untrue("issuer of the answer")
-        return there.arrival(trip, self.home(), request.args["code"], since)
+        return there.arrival(came.trip, self.home(), request.args["code"], came.begun_at)

@@ -190,9 +190,9 @@ class ProvePage(Page):
     @expose("/left")
     @has_access
     def left(self) -> Any:
-        """In how many seconds the screen locks; asking does not count as using it."""
+        """In how many seconds the screen locks, and whose it is; asking does not count as using it."""
         locks_at = here().locks_at or now()
-        return jsonify(left=max(0, int((locks_at - now()).total_seconds())))
+        return jsonify(left=max(0, int((locks_at - now()).total_seconds())), person=me().public_id)
 
     @expose("/present", methods=["POST"])
     @has_access

@@ -1,7 +1,7 @@
 """Accounts elsewhere that open accounts here: an account of EU Login is one of ours, for good, by issuer and subject.
 
 An e-mail address finds an account once, if EU Login has verified it and nothing else opens that account; afterwards it
-decides nothing. Why it is so: ``docs/decisions``. Starting the login itself is ``logins``.
+opens nothing. Why it is so: ``docs/decisions``. Starting the login itself is ``logins``.
 """
 
 from __future__ import annotations

@@ -128,8 +128,12 @@ def add_app(_actor: Actor, person: Person, *, name: str, secret: str, code: str,
 
     Raises:
         Incomplete: the code is not right.
+        Conflict: this app is there already; each of its codes would open the account twice.
         NotAllowed: the account's second factor is elsewhere, or it has very many.
     """
+    apps = (SecondFactor.person_id == person.id, SecondFactor.kind == FactorKind.APP)
+    if secret.encode() in {content_of(one) for one in db.session.scalars(select(SecondFactor).where(*apps))}:
+        raise Conflict(_("This app has been added already. It stands in the list of your second factors."))
     step = step_of(secret, "".join(code.split()))
     if step is None:
         sentence = _("This is not the code your app shows now. Look at its clock, and type the code it shows next.")
@@ -202,8 +206,7 @@ def remove(actor: Actor, factor: SecondFactor, *, login_id: int | None) -> None:
     Raises:
         Conflict: the account must have one, and this is the last.
     """
-    owner = select(Person.id).where(Person.id == factor.person_id)
-    db.session.execute(owner.with_for_update())  # of two removed at one moment each would count the other
+    logins.alone(db.session(), factor.person_id)  # of two removed at one moment each would count the other
     last = _count(factor.person) == 1
     if last and needed(actor):
         raise Conflict(_("Your account needs a second factor, and this is the only one. Add another one first."))
@@ -267,5 +270,6 @@ def reset(actor: Actor, person: Person) -> None:
     for factor in found:
         db.session.delete(factor)
     _forget_codes(db.session(), person.id)
+    person.wrong_codes = 0
     logins.end_all(person.id)
     messages.post(person.id, "account.factors-reset", {"moment": now()})

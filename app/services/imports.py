@@ -69,6 +69,7 @@ def take(content: bytes) -> Taken:
             places.append(found)
             faults += [f"line {line.number}: {one}" for one in (*said, *_words(line))]
         faults += _contradictions(lines)
+        faults += _others(session, lines)
         if faults:
             raise Faulty(faults)
         taken = _write(session, [(line, place) for line, place in zip(lines, places, strict=True) if place is not None])
@@ -135,6 +136,18 @@ def _contradictions(lines: list[Line]) -> Iterator[str]:
         known = first.setdefault(line.values["email"].lower(), line)
         if any(known.values[name] != line.values[name] for name in ("first_name", "last_name")):
             yield f"line {line.number}: this address has another name in line {known.number}"
+
+
+def _others(session: Session, lines: list[Line]) -> Iterator[str]:
+    """Addresses here that are not, or not any more, those of whom the file means."""
+    for line in lines:
+        email = line.values["email"].lower()
+        by_email, by_name = func.lower(Person.email) == email, func.lower(Person.username) == email
+        found = session.execute(select(Person.id, by_email).where(by_email | by_name).order_by(by_email.desc())).first()
+        if found is not None and not found[1]:
+            yield f"line {line.number}: somebody else signs in by {email!r} as their user name"
+        elif found is not None and not accounts.keeps_its_address(found.id):
+            yield f"line {line.number}: whoever has the account of {email!r} comes by another address now: correct it first"
 
 
 # --- where -----------------------------------------------------------------------------------------------------------

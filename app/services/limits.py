@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hmac
+import ipaddress
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,10 +27,24 @@ MOST_TRIES = 60
 """Tries of one person within the window, of what may be tried often: people do not come near it."""
 
 
+WAIT = _("Too many failed attempts. Wait a quarter of an hour and try again.")
+
+
 class TooMany(Refusal):
     """Too many failed logins for this account or from this address, or too many tries of a person."""
 
     status = 429
+
+
+def place_of(address: str) -> str:
+    """As what an address counts: an IPv6 address as its /64, of which a single connection has every one (RFC 6177)."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(known, ipaddress.IPv4Address):
+        return address
+    return str(known.ipv4_mapped or ipaddress.ip_network((known, 64), strict=False))
 
 
 def _subject(kind: str, value: str) -> bytes:
@@ -49,7 +64,7 @@ def log(session: Session, word: str, person: Person | None, address: str, outcom
 
 
 def count_try(kind: str, who: object, most: int = MOST_TRIES) -> None:
-    """Count a try of a person or from an address, whatever comes of it.
+    """Count a try of a person or from a place (``place_of``), whatever comes of it.
 
     Raises:
         TooMany: wait.
@@ -93,7 +108,7 @@ def _take_back(mine: Sequence[int], *subjects: bytes) -> None:
 
 @dataclass(frozen=True)
 class Limits:
-    """Tries are counted for an account at an address, for the account, for the address; each as a keyed hash.
+    """Tries are counted for an account at a place, for the account, for the place; each as a keyed hash.
 
     A try counts as failed from its beginning, until ``forget`` says that the person was right.
     """
@@ -108,17 +123,16 @@ class Limits:
     @classmethod
     def of(cls, account: str, address: str) -> Limits:
         """The counters of one attempt."""
+        place = place_of(address)
         return cls(
-            _subject("pair", f"{account}@{address}"),
-            _subject("account", account),
-            _subject("address", address),
-            address,
+            _subject("pair", f"{account}@{place}"), _subject("account", account), _subject("address", place), place
         )
 
-    def begin(self, person: Person | None) -> None:
+    def begin(self, person: Person | None) -> bool:
         """Count a try; refuse it while one of the counters is full: then it does not count.
 
-        Where the person has signed in before, strangers' failures elsewhere do not lock them out.
+        Where the person has signed in before, strangers' failures elsewhere do not lock them out: gives whether that is why
+        the try is let through. Whoever then is wrong hears what all the others hear (``WAIT``).
 
         Raises:
             TooMany: wait.
@@ -129,15 +143,16 @@ class Limits:
             counted = _recent(session, list(subjects.values()))
             full = {name for name, subject in subjects.items() if counted[subject] > ATTEMPTS[name]}
             if full == {"account"} and self._known_here(session, person):
-                return
+                return True
         if full:
             _take_back(self.mine)
-            raise TooMany(_("Too many failed attempts. Wait a quarter of an hour and try again."))
+            raise TooMany(WAIT)
+        return False
 
     def _known_here(self, session: Session, person: Person | None) -> bool:
         """Whether the person has signed in from here before; of nobody it is asked too, so that it takes as long."""
-        found = select(Login.id).where(Login.person_id == (person.id if person else 0), Login.address == self.place)
-        return session.scalar(found.limit(1)) is not None
+        known = select(Login.address).where(Login.person_id == (person.id if person else 0)).distinct()
+        return self.place in {place_of(address) for address in session.scalars(known)}
 
     def fail(self, person: Person | None, word: str, address: str) -> None:
         """Note that the try has failed; it is counted already."""

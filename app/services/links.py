@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import sight
@@ -26,10 +26,7 @@ TOLD = dt.timedelta(days=14)
 def offer(_actor: Actor, person: Person) -> str:
     """Make a one-time link to set a password, good for two hours. Gives its token; earlier links end."""
     token = secrets.token_urlsafe(32)
-    table = PasswordLink.__table__
-    db.session.execute(
-        update(table).where(table.c.person_id == person.id, table.c.used_at.is_(None)).values(used_at=now())
-    )
+    logins.use_up_links(db.session(), person.id)
     db.session.add(
         PasswordLink(
             person_id=person.id, token_hash=logins.hash_of(token), expires_at=now() + dt.timedelta(hours=HOURS)
@@ -47,14 +44,11 @@ def forget_password(person_id: int) -> None:
     """
     with sight.wide("command") as session:
         writing(session)
-        person = session.get_one(Person, person_id)
+        person = logins.alone(session, person_id)
         if Role.ADMIN.value in {held.name for held in person.roles}:
             raise NotAllowed(_("An operator keeps the password: EU Login opens no operator’s account by its address."))
         person.password = None
-        table = PasswordLink.__table__
-        session.execute(
-            update(table).where(table.c.person_id == person_id, table.c.used_at.is_(None)).values(used_at=now())
-        )
+        logins.use_up_links(session, person_id)
         logins.end_where(session, Login.__table__.c.person_id == person_id)
         session.flush()
         log(session, "person.forget-password", person, "command")
@@ -83,13 +77,11 @@ def owner(token: str) -> Person:
 
 def _found(session: Session, token: str) -> PasswordLink:
     link = session.execute(
-        select(PasswordLink)
-        .where(
+        select(PasswordLink).where(
             PasswordLink.token_hash == logins.hash_of(token),
             PasswordLink.used_at.is_(None),
             PasswordLink.expires_at > now(),
         )
-        .with_for_update(of=PasswordLink)
     ).scalar_one_or_none()
     if link is None or not link.person.active or link.person.disabled_at is not None:
         raise NotFound(_("This link has been used or is too old. Ask the operator for a new one."))
@@ -102,14 +94,18 @@ def use(token: str, password: str, again: str, address: str) -> None:
     Raises:
         NotFound: unknown, used or too old.
         Incomplete: the new password is not fit.
+        TooMany: many passwords are looked at in this moment.
     """
-    passwords.check(password, again, passwords.words_of(owner(token)))
+    person = owner(token)
+    passwords.check(password, again, passwords.words_of(person))
+    known = passwords.hashed(password)  # before anything is locked: it takes long
     with sight.wide("password-link") as session:
         writing(session)
-        link = _found(session, token)
-        link.used_at = now()
-        link.person.password = passwords.hashed(password)
-        logins.end_where(session, Login.__table__.c.person_id == link.person_id)
+        stored = logins.alone(session, person.id)
+        _found(session, token)  # nobody has used it meanwhile, and the account is open still
+        logins.use_up_links(session, person.id)
+        stored.password = known
+        logins.end_where(session, Login.__table__.c.person_id == person.id)
         session.flush()
-        log(session, "person.set-password", link.person, address)
+        log(session, "person.set-password", stored, address)
         session.commit()

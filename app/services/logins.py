@@ -20,11 +20,11 @@ from sqlalchemy.orm import Session
 from app import actors, sight
 from app.act import act
 from app.actors import Actor
-from app.errors import Incomplete, NotAllowed
-from app.models import Login, Person, Photo, SecondFactor, db, now, today
+from app.errors import Conflict, Incomplete, NotAllowed
+from app.models import Login, PasswordLink, Person, Photo, SecondFactor, db, now, today
 from app.premises import premises
 from app.services import passwords
-from app.services.limits import Limits, TooMany, log, writing
+from app.services.limits import WAIT, Limits, TooMany, log, writing
 from app.words import Role, _
 
 SEEN_EVERY = dt.timedelta(minutes=1)
@@ -142,16 +142,18 @@ def sign_in(name: str, password: str, address: str, browser: str, contents: dict
     """
     person = _named(name)
     limits = Limits.of(person.public_id if person is not None else name, address)
-    limits.begin(person)
+    let_through = limits.begin(person)
     known = person.password if person is not None and person.password else passwords.nobodys()
     right = verified(limits, password, known)
     if person is None or not right or not person.active or person.disabled_at is not None or not person.password:
         limits.fail(person, "login.start", address)
+        if let_through and not right:
+            raise TooMany(WAIT)  # another answer would say that there is such an account, used from here
         if right and was_idle(person):  # whoever has the password learns nothing about anybody else
             raise Incomplete(LOCKED_IDLE)
         raise Incomplete(_("The name or the password is not right. Check both and try again."))
     limits.forget()
-    return start(person, address, browser, contents, two_factors=False)
+    return start(person, address, browser, contents, two_factors=False, known=known)
 
 
 LOCKED_IDLE = _(
@@ -175,7 +177,9 @@ def _named(name: str) -> Person | None:
         return session.scalars(found.limit(1)).one_or_none()
 
 
-def start(person: Person, address: str, browser: str, contents: dict[str, Any], *, two_factors: bool) -> str:
+def start(
+    person: Person, address: str, browser: str, contents: dict[str, Any], *, two_factors: bool, known: str | None = None
+) -> str:
     """Start a login for a person whose identity is proved. Gives the token for the cookie.
 
     By one factor alone, where the account has a second, it opens nothing before that one is shown (``prove``).
@@ -186,10 +190,17 @@ def start(person: Person, address: str, browser: str, contents: dict[str, Any], 
         browser: as it calls itself.
         contents: what the browser's session holds from the start.
         two_factors: whether they were shown.
+        known: the hash the password fitted.
+
+    Raises:
+        Conflict: the account was locked, or got another password, while this one was looked at.
     """
     token, moment, hours = secrets.token_urlsafe(32), now(), premises().settings["LOGIN_HOURS"]
     with sight.wide("login") as session:
         writing(session)
+        stored = alone(session, person.id)
+        if not stored.active or stored.disabled_at is not None or known not in {None, stored.password}:
+            raise Conflict(CHANGED)
         asks = not two_factors and session.scalar(_FACTORS, {"person": person.id}) is not None
         session.add(
             Login(
@@ -212,6 +223,15 @@ def start(person: Person, address: str, browser: str, contents: dict[str, Any], 
         log(session, "login.start", person, address)
         session.commit()
     return token
+
+
+CHANGED = _("Your account has just been changed. Sign in again.")
+
+
+def alone(session: Session, person_id: int) -> Person:
+    """A person's account as stored, locked as by an act on it: it does not change while a login of it starts."""
+    mine = select(Person).where(Person.id == person_id).with_for_update(of=Person, key_share=True)
+    return session.execute(mine.execution_options(populate_existing=True)).unique().scalar_one()
 
 
 def _see(session: Session, person_id: int) -> None:
@@ -318,11 +338,25 @@ def change_password(actor: Actor, person: Person, *, old: str, password: str, ag
         raise Incomplete(sentence, fields={"old": sentence})
     limits.forget()
     passwords.check(password, again, passwords.words_of(person))
-    set_password(actor, person, known=passwords.hashed(password), login_id=login_id)
+    set_password(actor, person, was=person.password, known=passwords.hashed(password), login_id=login_id)
 
 
 @act("person.change-password", blind=True)
-def set_password(_actor: Actor, person: Person, *, known: str, login_id: int | None) -> None:
-    """Keep the hash of a new password; every other login of the person ends."""
+def set_password(_actor: Actor, person: Person, *, was: str | None, known: str, login_id: int | None) -> None:
+    """Keep the hash of a new password; every other login of the person ends, and no link an operator made opens it.
+
+    Raises:
+        Conflict: the password that was typed as the present one is not any more.
+    """
+    if person.password != was:
+        raise Conflict(CHANGED)
     person.password = known
+    use_up_links(db.session(), person.id)
     end_all(person.id, but=login_id)
+
+
+def use_up_links(session: Session, person_id: int) -> None:
+    """From here on no one-time link made before sets the person's password (``links``)."""
+    table = PasswordLink.__table__
+    open_ones = (table.c.person_id == person_id, table.c.used_at.is_(None))
+    session.execute(update(table).where(*open_ones).values(used_at=now()))

@@ -209,7 +209,7 @@ KINDS: dict[str, MailKind] = {
     ),
     "account.wrong-codes": _of_account(
         _("Wrong codes were typed for your account"),
-        _("Somebody who knows your password typed many wrong codes on %(moment)s. They did not get in."),
+        _("Somebody who knows your password typed several wrong codes on %(moment)s."),
     ),
     "place.given": MailKind(
         label=_("You were given a place"),

@@ -110,6 +110,7 @@ ACCOUNT = (
     "disabled_at",
     "welcomed_at",
     "seen_on",
+    "wrong_codes",
 )
 REQUEST = (
     "kind",

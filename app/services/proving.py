@@ -14,19 +14,28 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app import sight
-from app.errors import Incomplete
+from app.errors import Incomplete, NotAllowed
 from app.models import PasskeyQuestion, Person, RecoveryCode, SecondFactor, now, today
 from app.outside import passkeys
 from app.outside.passkeys import Key, Site, Untrue
 from app.services import factors, limits, logins, messages, passwords
-from app.services.limits import Limits, TooMany, log, writing
+from app.services.limits import Limits, log, writing
 from app.words import FactorKind, _
 
 QUESTION_MINUTES = 5
 MOST_QUESTIONS = 600
 """Questions to passkeys from one address within the limits' window: a hospital whose people all come at eight."""
 
+TELLING = 5
+"""After so many wrong codes in a row, and each time as many more, the owner is told; by mail, once a day."""
+MOST_WRONG = 100
+"""After so many in a row no code opens the account before an operator has reset its factors (NIST SP 800-63B, rate limiting)."""
+
 WRONG_CODE = _("This code is not right, or it was used before. Type the one your app shows now.")
+CLOSED = _(
+    "Very many wrong codes were typed for this account, one after the other, so no code opens it any more. Use a passkey, or "
+    "ask the operator to reset your second factor."
+)
 NOT_KNOWN = _("This passkey opens no account here. Sign in another way.")
 
 
@@ -37,21 +46,37 @@ def by_code(person: Person, code: str, address: str) -> None:
     """Check a code of an app or a recovery code; it is used up.
 
     Raises:
-        TooMany: too many were wrong lately; the person is told by mail, once a day.
-        Incomplete: it is not right, or was used before.
+        TooMany: too many were wrong lately.
+        NotAllowed: a hundred were wrong, one after the other.
+        Incomplete: it is not right, or was used before; when several were, the person is told by mail, once a day.
     """
     counted = Limits.of(f"second factor of {person.public_id}", address)
-    try:
-        counted.begin(None)
-    except TooMany:
-        _tell(person)
-        raise
+    counted.begin(None)
+    if person.wrong_codes >= MOST_WRONG:
+        counted.take_back()
+        raise NotAllowed(CLOSED)
     plain = "".join(sign for sign in code if sign.isalnum())
     right = _of_app(person.id, plain) if plain.isdecimal() and len(plain) == 6 else _of_recovery(person.id, plain)
     if not right:
         counted.fail(person, "login.prove", address)
+        if _wrong_in_a_row(person.id) % TELLING == 0:
+            _tell(person)
         raise Incomplete(WRONG_CODE, fields={"code": WRONG_CODE})
     counted.forget()
+    if person.wrong_codes:
+        _wrong_in_a_row(person.id, known=0)
+
+
+def _wrong_in_a_row(person_id: int, known: int | None = None) -> int:
+    """Count one wrong code more, or begin anew with ``known``. Gives how many there are."""
+    table = Person.__table__
+    with sight.wide("second-factor") as session:
+        writing(session)
+        number = table.c.wrong_codes + 1 if known is None else known
+        counted = update(table).where(table.c.id == person_id).values(wrong_codes=number).returning(table.c.wrong_codes)
+        found = session.scalar(counted) or 0
+        session.commit()
+        return found
 
 
 def _of_app(person_id: int, code: str) -> bool:
@@ -125,7 +150,7 @@ def question(address: str, person_id: int | None = None) -> bytes:
     Raises:
         TooMany: very many were asked from this address.
     """
-    limits.count_try("passkey", address, MOST_QUESTIONS)
+    limits.count_try("passkey", limits.place_of(address), MOST_QUESTIONS)
     made = secrets.token_bytes(32)
     with sight.wide("second-factor") as session:
         writing(session)

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from app import actors, audit, audit_chain, sight
 from app.actors import Actor
@@ -23,6 +23,7 @@ from app.models import (
     PasswordLink,
     Patient,
     PhoneLink,
+    RecoveryCode,
     Registry,
     db,
     now,
@@ -175,12 +176,13 @@ def _refuse_unless_equal(backup: Backup) -> None:
 
 
 def _end_logins() -> None:
-    """Everybody signs in again: a login ended, or a link used, after the backup must not open the house."""
+    """Everybody signs in again: a login ended, a link or a recovery code used after the backup must not open the house."""
     moment = now()
     with sight.wide("command") as session:
         session.connection(execution_options={"writes": True})
         for table in (Login, PasswordLink, PhoneLink):
             session.execute(update(table).where(table.expires_at > moment).values(expires_at=moment))
+        session.execute(delete(RecoveryCode))
         session.commit()
 
 

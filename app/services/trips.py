@@ -53,7 +53,7 @@ def begin(address: str, back_to: str | None) -> SetOut:
     Raises:
         TooMany: from this address very many have set out lately.
     """
-    limits.count_try("eu login", address, MOST_FROM_AN_ADDRESS)
+    limits.count_try("eu login", limits.place_of(address), MOST_FROM_AN_ADDRESS)
     trip = Trip(*(secrets.token_urlsafe(32) for _part in range(3)))
     token = secrets.token_urlsafe(32)
     with sight.wide("eu-login") as session:

@@ -1,9 +1,10 @@
-// The locked screen: asks in place who is there, and nothing typed is lost. The server locks; this shows it. Beside page.js.
+// The locked screen: asks in place who is there, and nothing typed is lost. The server locks; this shows it. It opens to whom
+// the page was made for alone. Beside page.js.
 
 "use strict";
 
 (() => {
-  const { idle, lock: again, left: leftAt, present: presentAt } = document.body.dataset;
+  const { idle, person, lock: again, left: leftAt, present: presentAt } = document.body.dataset;
   const dialog = document.getElementById("lock");
   const part = document.getElementById("lock-part");
   const soon = document.getElementById("soon");
@@ -21,8 +22,13 @@
   async function ask() {
     asked = Date.now();
     const answer = await fetch(leftAt, { redirect: "error" });
+    return heard(answer);
+  }
+
+  async function heard(answer) {
     if (!answer.ok) throw new Error(answer.statusText);
-    const { left } = await answer.json();
+    const { left, person: whose } = await answer.json();
+    if (whose !== person) leave();
     until = Date.now() + left * 1000;
     return left;
   }
@@ -30,10 +36,16 @@
   async function tell() {
     told = Date.now();
     const answer = await fetch(presentAt, { method: "POST", headers: { "X-CSRFToken": token() }, redirect: "error" });
-    const { left } = await answer.json();
-    until = Date.now() + left * 1000;
-    if (left > 0) quiet();
+    if ((await heard(answer)) > 0) quiet();
     else await close();
+  }
+
+  // Somebody else has signed in here: what stands in this page is not theirs, and nobody is asked whether to keep it.
+  function leave() {
+    document.body.classList.add("locked");
+    window.addEventListener("beforeunload", (event) => event.stopImmediatePropagation(), { capture: true });
+    location.replace("/");
+    throw new Error("somebody else");
   }
 
   function warn() {
@@ -50,7 +62,7 @@
 
   async function fill(options = {}) {
     const answer = await fetch(again, { ...options, headers: { "X-In-Place": "yes" }, redirect: "error" });
-    if (answer.status === 204) { open(); return; }
+    if (answer.status === 204) { await ask(); open(); return; }
     part.innerHTML = await answer.text();
     part.querySelectorAll("form").forEach((form) => { form.dataset.unlocks = "yes"; });
     if (window.PublicKeyCredential) part.querySelectorAll("form[data-passkey]").forEach((form) => { form.hidden = false; });

@@ -19,6 +19,7 @@ class Person(User):  # type: ignore[misc]
     """A person with an account: Flask-AppBuilder's user and what we keep beside it.
 
     ``seen_on``: the last day the person signed in; before the first time, when the account was made or opened again.
+    ``wrong_codes``: how many wrong codes of a second factor were typed one after the other.
     """
 
     __tablename__ = "ab_user"
@@ -39,6 +40,7 @@ class Person(User):  # type: ignore[misc]
     disabled_at: Mapped[dt.datetime | None] = mapped_column(Moment)
     welcomed_at: Mapped[dt.datetime | None] = mapped_column(Moment)
     seen_on: Mapped[dt.date] = mapped_column(default=today, server_default="2026-11-23")
+    wrong_codes: Mapped[int] = mapped_column(default=0, server_default="0")
     version: Mapped[int] = mapped_column(default=1, server_default="1")
 
     memberships: Mapped[list[Membership]] = relationship(back_populates="person", foreign_keys="Membership.person_id")
@@ -191,7 +193,8 @@ class Attempt(Record):
 class LoginIdentity(Record):
     """An account elsewhere (EU Login) that opens the account here: whoever vouches, and their name for the person.
 
-    ``email`` is what they last said; it is shown and decides nothing. Rights never follow it.
+    ``email`` is what they last said. It is shown, and an address of another account that is vouched for here tells that the
+    one kept is not its owner's any more (``accounts.keeps_its_address``). Rights never follow it.
     """
 
     __tablename__ = "login_identity"

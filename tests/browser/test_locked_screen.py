@@ -124,6 +124,35 @@ def test_a_screen_hides_itself_also_when_the_platform_cannot_be_asked(
     hand.broken[:] = [one for one in hand.broken if "ERR_FAILED" not in one]  # the console names what was not answered
 
 
+@pytest.mark.parametrize("screen", ["locked", "open"])
+def test_a_screen_does_not_open_to_somebody_else_who_has_signed_in_here(
+    screens: Callable[..., Hand], site: Site, operator: Any, screen: str
+) -> None:
+    with site.house.system():
+        other = make.person("Otto", password=HASH)
+        for version in db.session.scalars(db.select(make.PolicyVersion)):
+            make.policy_acceptance(other, version)
+        somebody_else = SimpleNamespace(id=other.id, email=other.email)
+    hand = screens(DESK)
+    enter(hand, operator)
+    type_something(hand)
+    hand.page.keyboard.press("x")  # something is typed, so the browser would ask before it leaves the page
+    if screen == "locked":
+        idle(site, operator, 16)
+        look(hand)
+        expect(hand.page.get_by_role("dialog", name="This screen is locked")).to_be_visible()
+    second = Hand(hand.page.context.new_page(), site)
+    second.page.context.clear_cookies()  # the first has signed out
+    enter(second, somebody_else)
+    look(hand)
+    expect(hand.page.locator(f"body[data-person='{person_of(second)}']")).to_be_visible()
+    assert "typed@people.example" not in hand.page.content()
+
+
+def person_of(hand: Hand) -> str | None:
+    return hand.page.locator("body").get_attribute("data-person")
+
+
 def test_whoever_moves_in_the_last_minute_is_not_locked_out(
     screens: Callable[..., Hand], site: Site, operator: Any
 ) -> None:

@@ -12,6 +12,7 @@ from app.errors import Conflict, Incomplete, NotAllowed
 from app.models import Login, Mail, Person, SecondFactor, db, now
 from app.services import factors, keys, logins, proving
 from app.services.factors import STEP_SECONDS
+from app.services.limits import TooMany
 from tests import factories as make
 from tests.houses import House
 from tests.moments import at_once
@@ -46,7 +47,7 @@ def shown(house: House, person: Any, code: str, address: str = HERE) -> str:
             session.expunge(known)
         try:
             proving.by_code(known, code, address)
-        except (Incomplete, proving.TooMany) as refusal:
+        except (Incomplete, NotAllowed, TooMany) as refusal:
             return type(refusal).__name__
     return ""
 
@@ -115,6 +116,37 @@ def test_after_ten_wrong_codes_the_account_waits_and_its_owner_is_told_once(hous
     assert [shown(house, anna, "000000", f"192.0.2.{n}") for n in range(13)] == ["Incomplete"] * 10 + ["TooMany"] * 3
     assert shown(house, anna, code_of(anna.secret)) == "TooMany"
     assert mails(house) == ["account.wrong-codes"]
+
+
+def test_the_owner_is_told_of_few_wrong_codes_and_a_right_one_begins_the_count_anew(house: House, anna: Any) -> None:
+    assert [shown(house, anna, "000000") for _n in range(4)] == ["Incomplete"] * 4
+    assert mails(house) == []
+    assert shown(house, anna, code_of(anna.secret)) == ""
+    for _n in range(4):
+        shown(house, anna, "000000")
+    assert mails(house) == []
+    shown(house, anna, "000000")
+    assert mails(house) == ["account.wrong-codes"]
+
+
+def test_after_a_hundred_wrong_codes_in_a_row_no_code_opens_before_an_operator_has_helped(
+    house: House, anna: Any
+) -> None:
+    with house.system():
+        operator = make.person("Olga")
+        make.admin(operator)
+        number = operator.id
+        db.session.get(Person, anna.id).wrong_codes = proving.MOST_WRONG - 1
+        db.session.commit()
+    said = [shown(house, anna, "000000"), shown(house, anna, code_of(anna.secret)), shown(house, anna, "000000")]
+    assert said == ["Incomplete", "NotAllowed", "NotAllowed"]
+    with house.acting(number) as actor:
+        factors.reset(actor, db.session.get(Person, anna.id))
+    with house.system():
+        factor, secret = make.app_factor(anna.id)
+        db.session.add(factor)
+        db.session.commit()
+    assert shown(house, anna, code_of(secret)) == ""
 
 
 def test_the_secret_is_sealed_and_a_removed_factor_is_not_brought_back_by_a_backup(house: House, anna: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.models import db, now
+from app.models import LoginIdentity, db, now
 from app.services import imports
 from tests import factories as make
 
@@ -107,6 +107,23 @@ def test_a_faulty_file_is_told_line_by_line_and_writes_nothing(houses_: Any, con
         imports.take(content)
     assert refused.value.faults == faults
     assert counts(houses_) == (1, 0)
+
+
+def test_an_address_that_is_somebody_elses_by_now_stops_the_file(houses_: Any) -> None:
+    with houses_.system():
+        moved = make.person("Moved", email="moved@people.example")
+        known = {"issuer": "https://eu.example", "bound_at": now(), "used_at": now(), "email_verified": True}
+        db.session.add(LoginIdentity(person=moved, subject="m", email="elsewhere@people.example", **known))
+        make.person("By name", email="by.name@people.example", username="name@people.example")
+        db.session.commit()
+    rows = [f"{name}@people.example,N,P,Home,ERN ONE,,," for name in ("moved", "Name")]
+    with houses_.app.app_context(), pytest.raises(imports.Faulty) as refused:
+        imports.take(file(*rows))
+    assert refused.value.faults == [
+        "line 2: whoever has the account of 'moved@people.example' comes by another address now: correct it first",
+        "line 3: somebody else signs in by 'name@people.example' as their user name",
+    ]
+    assert counts(houses_) == (3, 0)
 
 
 def test_the_command_says_what_it_made_and_what_is_wrong(houses_: Any, tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_the_browser_is_sent_to_an_address_of_ours_alone_and_asks_for_two_factor
     cas_house: House, server: CasServer
 ) -> None:
     visitor = cas_house.visitor()
-    away = visitor.get("/login/cas/?factors=2", headers={"Host": "cpms.test"})
+    away = visitor.get("/login/cas/", headers={"Host": "cpms.test"})
     there = urlsplit(away.location)
     words = {name: value[0] for name, value in parse_qs(there.query).items()}
     assert f"{there.scheme}://{there.netloc}{there.path}" == f"{server.address}/login"
@@ -122,7 +122,7 @@ def test_two_factors_are_what_the_settings_say(cas_house: House, server: CasServ
     visitor, answer = server.walk(cas_house, who)
     assert (answer.status_code, inside(visitor)) == ((302, True) if opens else (403, False))
     if not opens:
-        assert 'href="/login/cas/?factors=2' in answer.text
+        assert "Sign in with two factors" in answer.text
         assert cas_house.value("SELECT count(*) FROM ab_user") == 0
 
 
@@ -229,6 +229,15 @@ def test_a_locked_login_is_opened_by_its_person_alone_who_is_asked_anew(cas_hous
     _visitor, own = server.walk(cas_house, "nora", visitor=visitor, agent=agent)
     assert (own.status_code, inside(visitor)) == (302, True)
     assert cas_house.value("SELECT count(*) FROM login") == 1
+
+
+def test_who_signs_out_leaves_no_open_door_at_the_server(cas_house: House, server: CasServer) -> None:
+    agent = requests.Session()
+    visitor, _answer = server.walk(cas_house, "nora", agent=agent)
+    visitor.post("/logout/")
+    away = visitor.get("/login/cas/").location
+    silent = server.choose(away.replace("renew=true&", "").replace("&renew=true", ""), "nobody", agent=agent)
+    assert (visitor.get(path(silent)).status_code, inside(visitor)) == (502, False)
 
 
 @pytest.mark.t_enum

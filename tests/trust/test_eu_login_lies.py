@@ -92,6 +92,9 @@ FALSE = {
     "from tomorrow": {"iat": int(time.time()) + 86400, "exp": int(time.time()) + 86500},
     "not before tomorrow": {"nbf": int(time.time()) + 86400},
     "no beginning": {"iat": None},
+    "nobody asked since yesterday": {"auth_time": int(time.time()) - 86400},
+    "no word on when somebody was asked": {"auth_time": None},
+    "somebody asked at a moment that is a word": {"auth_time": "now"},
 }
 
 
@@ -294,6 +297,7 @@ LYING = {
     "no issuer": {"issuer": None},
     "an issuer with a slash more": {},
     "a token address without a lock": {"token_endpoint": "http://evil.example/token"},
+    "a place of people without a lock": {"userinfo_endpoint": "http://evil.example/userinfo"},
     "keys of somebody else, without a lock": {"jwks_uri": "http://evil.example/jwks"},
     "a place that is a script": {"authorization_endpoint": "javascript:alert(1)"},
     "no place": {"authorization_endpoint": None},

@@ -77,6 +77,31 @@ def test_who_sits_at_the_screen_cannot_leave_the_asking_out(eu_house: House, eu_
     assert (answer.status_code, "could not be checked" in answer.text, open_to(visitor)) == (502, True, False)
 
 
+@pytest.mark.parametrize("screen", ["locked and signed out", "signed out"])
+def test_who_signs_out_leaves_no_open_door_at_eu_login(eu_house: House, eu_login: Provider, screen: str) -> None:
+    agent = requests.Session()
+    visitor, _answer = eu_login.walk(eu_house, "nora", agent=agent)
+    if screen == "locked and signed out":
+        move(eu_house, Login, locked_at=now())
+    visitor.post("/logout/")
+    away = visitor.get("/login/eu/").location
+    assert (asked(away)["prompt"], asked(away)["max_age"]) == ("login", "0")
+    back = eu_login.choose(re.sub(r"&(prompt|max_age)=\w+", "", away), "anna", agent=agent)
+    move(eu_house, LoginTrip, begun_at=now() + 2 * LEEWAY * SECOND)
+    answer = visitor.get(path(back))
+    assert (answer.status_code, open_to(visitor)) == (502, False)
+
+
+def test_who_set_out_before_it_was_locked_does_not_open_it(eu_house: House, eu_login: Provider) -> None:
+    visitor = locked(eu_house, eu_login)
+    back = eu_login.choose(visitor.get("/login/eu/").location, "nora")
+    move(eu_house, Login, locked_at=now())  # unlocked in another window meanwhile, and locked once more
+    answer = visitor.get(path(back))
+    assert (answer.status_code, open_to(visitor)) == (400, False)
+    eu_login.walk(eu_house, "nora", visitor=visitor)
+    assert open_to(visitor)
+
+
 def test_nothing_but_eu_login_opens_it(eu_house: House, eu_login: Provider) -> None:
     visitor = locked(eu_house, eu_login)
     visitor.csrf = re.search(r'name="csrf" content="([^"]+)"', visitor.get("/prove/again").text)[1]

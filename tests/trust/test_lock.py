@@ -94,9 +94,10 @@ def test_what_the_page_asks_by_itself_is_no_use_of_it(house: House) -> None:
 
 
 def test_behind_the_lock_nothing_is_told_but_that_it_is_locked(house: House) -> None:
-    client = idle(house, account(house), 16)
-    assert client.get("/prove/left").json == {"left": 0}
-    assert client.post("/prove/present").json == {"left": 0}
+    anna = account(house)
+    client, told = idle(house, anna, 16), {"left": 0, "person": anna.public_id}
+    assert client.get("/prove/left").json == told
+    assert client.post("/prove/present").json == told
     assert client.get("/my-logins/", headers={"HX-Request": "true"}).status_code == 401
     assert login(house).locked_at is not None
     client.post("/language/", data={"language": "de", "next": "/"})

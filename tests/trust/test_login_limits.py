@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from app.models import Attempt, now
-from app.services import passwords
+from app.services import limits, passwords
 from tests import factories as make
 from tests.conftest import Tally
 from tests.houses import House
@@ -96,6 +96,51 @@ def test_a_limited_account_is_not_told_from_a_limited_name_of_nobody(house: Hous
     anna = account(house)
     known, unknown = fail(house, anna.email, 11), fail(house, "nobody@people.example", 11, "192.0.2.2")
     assert known == unknown
+
+
+@pytest.mark.t_enum
+def test_where_somebody_is_known_a_limited_account_is_not_told_from_nobodys_either(house: House) -> None:
+    anna = account(house)
+    assert inside(sign_in(house, anna.email, environ_overrides={"REMOTE_ADDR": "192.0.2.3"})[0])
+    for name in (anna.email, "nobody@people.example"):
+        fail(house, name, 10, "198.51.100.4")
+    assert [fail(house, name, 1, "192.0.2.3") for name in (anna.email, "nobody@people.example")] == [[429], [429]]
+    assert inside(sign_in(house, anna.email, environ_overrides={"REMOTE_ADDR": "192.0.2.3"})[0])
+
+
+def test_all_addresses_of_one_connection_count_together(house: House) -> None:
+    anna = account(house)
+    assert inside(sign_in(house, anna.email, environ_overrides={"REMOTE_ADDR": "2001:db8:1:2::1"})[0])
+    for n in range(50):
+        fail(house, f"nobody-{n}@people.example", 1, f"2001:db8:1:2::{n + 2:x}")
+    assert fail(house, "one.more@people.example", 1, "2001:db8:1:2:ffff::1") == [429]
+    assert fail(house, "one.more@people.example", 1, "2001:db8:1:3::1") == [422]
+    for n in range(10):
+        fail(house, anna.email, 1, f"2001:db8:9:{n:x}::1")
+    assert sign_in(house, anna.email, environ_overrides={"REMOTE_ADDR": "2001:db8:9:ff::1"})[1].status_code == 429
+    with house.everything() as session:
+        session.connection(execution_options={"writes": True})
+        session.execute(Attempt.__table__.delete().where(Attempt.subject == limits.Limits.of("", HOME).address))
+        session.commit()
+    assert inside(sign_in(house, anna.email, environ_overrides={"REMOTE_ADDR": "2001:db8:1:2::77"})[0])
+
+
+HOME = "2001:db8:1:2::1"
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:DB8:0:0:9::1", "2001:db8::/64"),
+        ("", ""),
+        ("unix", "unix"),
+    ],
+)
+def test_an_address_counts_as_the_place_it_is_of(address: str, place: str) -> None:
+    assert limits.place_of(address) == place
 
 
 def test_in_a_storm_of_logins_nobody_waits_long_for_their_turn(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,7 +97,8 @@ def ended_elsewhere(house: House, person_id: int) -> None:
 def _password_changed(house: House, person_id: int) -> None:
     known = passwords.hashed(OTHER)
     with house.acting(person_id) as actor:
-        logins.set_password(actor, db.session.get(Person, person_id), known=known, login_id=None)
+        person = db.session.get(Person, person_id)
+        logins.set_password(actor, person, was=person.password, known=known, login_id=None)
 
 
 def _link_used(house: House, person_id: int) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine
 
-from app.models import ConsentForm, Hospital, db
-from app.services import archives, consents, dumps, patients
+from app.models import ConsentForm, Hospital, RecoveryCode, db, now
+from app.services import archives, consents, dumps, factors, patients
 from app.words import Sex, Variant
 from tests.conftest import Tally
 from tests.houses import Postgres, migrate
@@ -49,9 +49,14 @@ def test_a_backup_brought_into_an_empty_house_is_the_same_house(
 
 
 def test_a_restored_house_works_and_asks_everybody_to_sign_in_again(world: World, empty: Any, tmp_path: Path) -> None:
+    with world.house.system():
+        code = factors.hash_of(world.people["owner"], "used-after-the-backup")
+        db.session.add(RecoveryCode(person_id=world.people["owner"], code_hash=code, made_at=now()))
+        db.session.commit()
     good(world.house, "backup", tmp_path / "backup")
     there = empty()
     good(there, "restore", tmp_path / "backup")
+    assert there.value("SELECT count(*) FROM recovery_code") == 0
     assert dataclasses.replace(world, house=there).client("owner").get("/patients/").status_code == 302
 
     page = there.client_for(world.people["owner"]).get("/patients/")
