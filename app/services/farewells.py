@@ -1,7 +1,7 @@
-"""Who is told that a centre, a hospital or a network ends, and that an authorisation runs out: of each last day once.
+"""Who is told, once, that their place, a centre, a hospital or a network ends, or that an authorisation runs out.
 
-``departures`` tells of what somebody ends. A last day that stands there otherwise (with a new centre, by a correction) is
-told by a daily job, as near as a wind-down begins, also when it was reached untold. A mail's slot names the place and the
+``departures`` and ``people`` tell of what somebody ends. A last day that stands there otherwise (from the start, by a
+correction) is told by a daily job, as near as a wind-down begins, also when it was reached untold. A mail's slot names the place and the
 day, so whichever of the two comes second writes nothing.
 """
 
@@ -11,19 +11,19 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from app import sight
 from app.actors import KEEPERS, Actor, able_mandates, hospitals_left
-from app.models import Authorisation, Centre, Hospital, Mail, Mandate, Membership, today
+from app.models import Authorisation, Centre, Hospital, Mail, Mandate, Membership, Network, today
 from app.premises import premises
 from app.scopes import present
 from app.services import endings, messages, spells
 from app.services.endings import Ending
 from app.services.jobs import Every, job
 from app.services.worklist import RENEW_DAYS
-from app.words import Role
+from app.words import MandateKind, Role
 
 TOLD_LATE_DAYS = 14
 """How long after a last day it is still told, where nobody was told before."""
@@ -74,6 +74,22 @@ def tell(notices: Iterable[Notice]) -> None:
         messages.post(one.person_id, one.kind, one.facts, slot=one.slot)
 
 
+def tell_member(membership: Membership, last_day: dt.date | None) -> None:
+    """Tell a clinician, with the act under way, that their place ends; not twice of the same day."""
+    _tell_one(_of_member(membership, last_day))
+
+
+def tell_mandated(mandate: Mandate, last_day: dt.date | None) -> None:
+    """Tell whoever has a mandate, with the act under way, that it ends; not twice of the same day."""
+    _tell_one(_of_mandate(mandate, last_day))
+
+
+def _tell_one(notice: Notice) -> None:
+    with sight.wide("leaving") as session:
+        untold = _untold(session, [notice])
+    tell(untold)
+
+
 def _untold(session: Session, notices: list[Notice]) -> list[Notice]:
     written = select(Mail.slot).where(Mail.slot.in_([one.slot for one in notices if one.slot]))
     known = set(session.scalars(written))
@@ -118,15 +134,24 @@ def _to_members(
     for one in memberships:
         centre, day = one.centre, _first(last_day, one.centre)
         if centre.hospital not in leaving and _outlasts(one, day):
-            facts = {"role": Role.CLINICIAN, "place": f"{centre.hospital.name}, {centre.name}"}
-            yield _notice(one.person_id, "place.ended", day, f"member {one.id}", facts)
+            yield _of_member(one, day)
+
+
+def _of_member(one: Membership, day: dt.date | None) -> Notice:
+    facts = {"role": Role.CLINICIAN, "place": f"{one.centre.hospital.name}, {one.centre.name}"}
+    return _notice(one.person_id, "place.ended", day, f"member {one.id}", facts)
 
 
 def _to_mandated(mandates: list[Mandate], last_day: dt.date | None) -> Iterator[Notice]:
     for one in mandates:
         if _outlasts(one, last_day):
-            facts = {"role": one.kind, "place": str(one.hospital or one.network)}
-            yield _notice(one.person_id, "place.ended", last_day, f"mandate {one.id}", facts)
+            yield _of_mandate(one, last_day)
+
+
+def _of_mandate(one: Mandate, day: dt.date | None) -> Notice:
+    place = one.hospital or one.network
+    facts = {"role": one.kind, "place": None if place is None else str(place)}
+    return _notice(one.person_id, "place.ended", day, f"mandate {one.id}", facts)
 
 
 def _to_hospitals(
@@ -150,11 +175,11 @@ def _to_hospitals(
 
 @job("places.tell", reason="leaving", every=Every.DAY)
 def tell_all(_actor: Actor, _payload: Mapping[str, Any]) -> None:
-    """Tell who is concerned that a centre, a hospital or an authorisation comes to its last day by itself; of each once."""
+    """Tell who is concerned that a place, a centre, a hospital or an authorisation comes to its last day; of each once."""
     with sight.wide("leaving") as session:
         centres = list(session.scalars(_by_itself(Centre).join(Hospital).where(spells.not_over(Hospital))).unique())
         hospitals = list(session.scalars(_by_itself(Hospital)).unique())
-        due = _untold(session, list(_of_authorisations(session)))
+        due = _untold(session, [*_of_authorisations(session), *_of_own_days(session)])
     ends = [(endings.of_centre(one), one.to_on) for one in centres]
     ends += [(endings.of_hospital(one), one.to_on) for one in hospitals]
     for ending, day in ends:
@@ -170,6 +195,24 @@ def _lately(last_day: Any, until: dt.date) -> ColumnElement[bool]:
 def _by_itself(table: type[Any]) -> Select[Any]:
     """Those whose last day is near: nobody announced it, or it was moved since; who has been told of that day is not told again."""
     return select(table).where(table.ended_at.is_(None), _lately(table.to_on, horizon()))
+
+
+def _of_own_days(session: Session) -> Iterator[Notice]:
+    """To clinicians and those with a mandate whose place ends no later than what it is in; guests are told by ``guests``."""
+    members = _by_itself(Membership).join(Centre).join(Hospital)
+    members = members.where(_within(Membership, Centre), _within(Membership, Hospital))
+    with_places = joinedload(Membership.centre).joinedload(Centre.hospital)
+    for member in session.scalars(members.options(with_places)).unique():
+        yield _of_member(member, member.to_on)
+    mandates = _by_itself(Mandate).outerjoin(Mandate.hospital).outerjoin(Mandate.network)
+    within = and_(_within(Mandate, Hospital), _within(Mandate, Network))
+    told = (Mandate.kind != MandateKind.GUEST, or_(Mandate.kind.in_(KEEPERS), within))  # keepers outlast the hospital
+    for mandate in session.scalars(mandates.where(*told)).unique():
+        yield _of_mandate(mandate, mandate.to_on)
+
+
+def _within(own: type[Any], place: type[Any]) -> ColumnElement[bool]:
+    return or_(place.to_on.is_(None), own.to_on <= place.to_on)
 
 
 def _of_authorisations(session: Session) -> Iterator[Notice]:

@@ -7,7 +7,6 @@ same either way, so nobody learns who has an account. Accounts themselves are ``
 from __future__ import annotations
 
 import datetime as dt
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,7 +29,7 @@ from app.models import (
     db,
     today,
 )
-from app.services import accounts, leavings, messages, spells, stays
+from app.services import accounts, farewells, leavings, messages, spells, stays
 from app.services.accounts import Typed
 from app.tables import engines
 from app.words import GrantScope, MandateKind, Procedure, Role, _
@@ -105,7 +104,8 @@ def amend_membership(actor: Actor, membership: Membership, *, from_on: dt.date, 
 
     Raises:
         NotAllowed: it is one's own.
-        Incomplete: the dates cannot be right, or it would end with today: what ends is ended, after a preview.
+        Incomplete: the dates cannot be right, or it would end with today: what ends is ended, after a preview. So would one
+            in force that is to begin later.
         WrongStep: it is over: who comes back begins anew.
     """
     _refuse_own(actor, membership.person_id)
@@ -116,9 +116,13 @@ def amend_membership(actor: Actor, membership: Membership, *, from_on: dt.date, 
             "reason."
         )
         raise _wrong("to_on", sentence)
+    if from_on > today() >= membership.from_on:
+        sentence = _(
+            "This has begun already, and would end now. Choose today or an earlier day; or end it on its page and add a new "
+            "one that begins later."
+        )
+        raise _wrong("from_on", sentence)
     spells.change(membership, from_on, to_on)
-    if from_on > today():
-        membership.stay = uuid.uuid4().hex  # until then the person is away
     stays.look_after_places()
 
 
@@ -131,10 +135,8 @@ def end_membership(_actor: Actor, membership: Membership, *, reason: str, last_d
     spells.wind_down(membership, reason, last_day)
     stays.look_after_places()
     leavings.close_logins(select(Membership.person_id).where(Membership.id == membership.id))
-    centre = membership.centre
     leavings.tell(membership)
-    facts = {"role": Role.CLINICIAN, "place": f"{centre.hospital.name}, {centre.name}", "day": last_day}
-    messages.post(membership.person_id, "place.ended", facts)
+    farewells.tell_member(membership, last_day)
 
 
 # --- mandates --------------------------------------------------------------------------------------------------------
@@ -263,9 +265,7 @@ def end_mandate(_actor: Actor, mandate: Mandate, *, reason: str, last_day: dt.da
     spells.end(mandate, reason, last_day)
     stays.look_after_places()
     leavings.close_logins(select(Mandate.person_id).where(Mandate.id == mandate.id))
-    place = mandate.hospital or mandate.network
-    facts = {"role": mandate.kind, "place": str(place) if place else None, "day": last_day}
-    messages.post(mandate.person_id, "place.ended", facts)
+    farewells.tell_mandated(mandate, last_day)
 
 
 # --- grants ----------------------------------------------------------------------------------------------------------

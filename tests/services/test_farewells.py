@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from app import actors, sight
-from app.models import Authorisation, Centre, Hospital, Mail, Network, db, today
-from app.services import departures, jobs, networks
-from app.words import CentreKind
+from app.models import Authorisation, Centre, Hospital, Mail, Mandate, Membership, Network, db, today
+from app.services import departures, jobs, networks, people
+from app.words import CentreKind, MandateKind
 from tests import factories as make
 from tests.services.clinics import DAY, Clinic
 
@@ -29,7 +29,7 @@ def run(house: Any) -> list[tuple[int, str, str | None]]:
 
 def mails(house: Any) -> list[tuple[int, str, str | None]]:
     with house.everything() as session:
-        return [(one.person_id, one.kind, one.facts["day"]) for one in session.query(Mail).order_by(Mail.id)]
+        return [(one.person_id, one.kind, one.facts.get("day")) for one in session.query(Mail).order_by(Mail.id)]
 
 
 def amend(house: Any, clinic: Clinic, days: int) -> str:
@@ -101,10 +101,11 @@ def test_of_two_centres_the_later_is_the_end_of_the_hospital(house: Any, clinic:
         leaver = make.member(make.person("leaver"), db.session.get(Centre, clinic.centre))
         leaver.to_on = today() + 30 * DAY
         db.session.commit()
-        key = both.id
+        key, own = both.id, leaver.person_id
     sooner, later = amend(house, clinic, 30), (today() + 60 * DAY).isoformat()
     keepers = {one for one in everybody(clinic, LEAVES, later) if one[0] != clinic.clinician}
-    assert set(run(house)) == {(clinic.clinician, "place.ended", sooner), (key, LEAVES, later), *keepers}
+    told = {(who, "place.ended", sooner) for who in (clinic.clinician, own)}
+    assert set(run(house)) == {*told, (key, LEAVES, later), *keepers}
 
 
 def test_a_hospital_with_a_last_day_of_its_own_tells_its_people_and_home_says_so(house: Any, clinic: Clinic) -> None:
@@ -176,3 +177,73 @@ def test_who_joins_a_centre_near_its_last_day_is_told_of_it(house: Any, clinic: 
         make.member(person, db.session.get(Centre, clinic.centre))
         key = person.id
     assert run(house) == [(key, LEAVES, last)]
+
+
+ENDED = "place.ended"
+
+
+def own_day(house: Any, table: Any, key: int, days: int) -> str:
+    """Somebody's own place has a last day, as if from the start."""
+    with house.system():
+        place = db.session.get(table, key)
+        place.from_on, place.to_on = min(place.from_on, today() - 100 * DAY), today() + days * DAY
+        db.session.commit()
+        return str(place.to_on.isoformat())
+
+
+def mandate_of(house: Any, person_id: int) -> int:
+    return int(house.value("SELECT id FROM mandate WHERE person_id = :id", id=person_id))
+
+
+@pytest.mark.parametrize(("days", "told"), [(91, False), (90, True), (0, True), (-14, True), (-15, False)])
+def test_whose_own_place_comes_to_its_last_day_is_told_once(
+    house: Any, clinic: Clinic, days: int, *, told: bool
+) -> None:
+    last = own_day(house, Membership, clinic.membership, days)
+    own_day(house, Mandate, mandate_of(house, clinic.representative), days)
+    own_day(house, Mandate, mandate_of(house, clinic.assistant), days)
+    people_ = (clinic.clinician, clinic.representative, clinic.assistant)
+    said = last if days >= 0 else None
+    assert set(run(house)) == ({(who, ENDED, said) for who in people_} if told else set())
+    assert run(house) == []
+
+
+def test_who_was_told_by_whoever_ends_their_place_is_not_told_again_but_of_another_day(
+    house: Any, clinic: Clinic
+) -> None:
+    with house.acting(clinic.representative) as actor:
+        membership = db.session.get(Membership, clinic.membership)
+        people.end_membership(actor, membership, reason="Moves", last_day=today() + 40 * DAY)
+        assistant = db.session.get(Mandate, mandate_of(house, clinic.assistant))
+        people.end_mandate(actor, assistant, reason="Moves", last_day=today() + 40 * DAY)
+    told = [one[:2] for one in mails(house)]
+    assert {(clinic.clinician, ENDED), (clinic.assistant, ENDED)} <= set(told)
+    assert run(house) == []
+    with house.acting(clinic.representative) as actor:
+        membership = db.session.get(Membership, clinic.membership)
+        people.amend_membership(actor, membership, from_on=membership.from_on, to_on=today() + 20 * DAY)
+    assert run(house) == [(clinic.clinician, ENDED, (today() + 20 * DAY).isoformat())]
+    with house.acting(clinic.representative) as actor:  # taken back, and announced once more
+        membership = db.session.get(Membership, clinic.membership)
+        people.amend_membership(actor, membership, from_on=membership.from_on, to_on=None)
+        people.end_membership(actor, membership, reason="Moves", last_day=today() + 20 * DAY)
+    assert run(house) == []
+
+
+def test_a_place_that_ends_later_than_its_centre_is_told_with_the_centre_alone(house: Any, clinic: Clinic) -> None:
+    own_day(house, Membership, clinic.membership, 60)
+    last = amend(house, clinic, 30)
+    assert set(run(house)) == everybody(clinic, LEAVES, last)
+
+
+def test_a_guest_and_whoever_leaves_at_once_are_told_elsewhere(house: Any, clinic: Clinic) -> None:
+    with house.system():
+        guest = make.person("Gina")
+        make.mandate(guest, MandateKind.GUEST, host_id=clinic.clinician, to_on=today())
+        db.session.commit()
+        key = guest.id
+    own_day(house, Mandate, mandate_of(house, key), 10)
+    with house.acting(clinic.representative) as actor:
+        people.end_membership(actor, db.session.get(Membership, clinic.membership), reason="Left")
+    assert [one for one in mails(house) if one[0] == clinic.clinician] == [(clinic.clinician, ENDED, None)]
+    assert run(house) == []

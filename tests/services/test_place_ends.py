@@ -23,6 +23,7 @@ from tests.services.clinics import DAY, Clinic, patients_seen, typed
         (today() - DAY, today() - DAY, "to_on"),
         (today() - DAY, today(), "to_on"),
         (today(), today() - DAY, "to_on"),
+        (today() + DAY, None, "from_on"),
         (dt.date(1, 1, 1), None, "from_on"),
         (dt.date(1949, 12, 31), None, "from_on"),
         (today(), dt.date(9999, 12, 31), "to_on"),
