@@ -236,6 +236,9 @@ STEPS: dict[type[Any], tuple[tuple[Any, str, Any], ...]] = {
         (C.DECLINED, "request_confirmation.give", C.GIVEN),  # whoever declined may think again
         (C.ASKED, "request_confirmation.decline", C.DECLINED),
         (C.GIVEN, "request_confirmation.decline", C.DECLINED),  # while the request waits
+        (C.GIVEN, "request.take-back", C.ASKED),
+        (C.DECLINED, "request.take-back", C.ASKED),
+        (C.ASKED, "request.take-back", C.ASKED),
     ),
     Job: (
         (None, "job.ask", J.QUEUED),
@@ -326,5 +329,5 @@ def possible(record: Any, act: str) -> bool:
 
 
 def move(record: Any, state: Any) -> None:
-    """Set the state. Only ``act``, ``jobs`` and ``messages`` call this."""
+    """Set the state. Only ``act``, ``jobs``, ``messages`` and acts that move other records along call this."""
     setattr(record, COLUMN.get(type(record), "state"), state)

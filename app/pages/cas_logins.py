@@ -10,19 +10,6 @@ from app.pages.arrivals import ArrivalPage
 from app.services.trips import Back
 
 
-def provider() -> Cas | None:
-    """The CAS server, where the settings name one."""
-    settings = current_app.config["SETTINGS"]
-    found: Cas | None = current_app.extensions.get(NAME)
-    if found is None and settings["CAS_URL"]:
-        verified = settings["CAS_EMAILS_VERIFIED"]
-        made = Cas(
-            settings["CAS_URL"], settings["CAS_VALIDATION"], settings["CAS_TWO_FACTORS"], emails_verified=verified
-        )
-        found = current_app.extensions.setdefault(NAME, made)
-    return found
-
-
 class CasPage(ArrivalPage):
     """The way to the CAS server and back."""
 
@@ -31,12 +18,20 @@ class CasPage(ArrivalPage):
 
     @classmethod
     def provider(cls) -> Cas | None:
-        """The CAS server."""
-        return provider()
+        """The CAS server, where the settings name one."""
+        settings = current_app.config["SETTINGS"]
+        found: Cas | None = current_app.extensions.get(NAME)
+        if found is None and settings["CAS_URL"]:
+            verified = settings["CAS_EMAILS_VERIFIED"]
+            made = Cas(
+                settings["CAS_URL"], settings["CAS_VALIDATION"], settings["CAS_TWO_FACTORS"], emails_verified=verified
+            )
+            found = current_app.extensions.setdefault(NAME, made)
+        return found
 
     def proof(self, came: Back) -> Arrival | None:
         """Whose ticket it is."""
-        there = provider()
+        there = self.provider()
         if there is None or "ticket" not in request.args:
             return None
         return there.arrival(came.trip, self.home(), request.args["ticket"])

@@ -10,17 +10,6 @@ from app.pages.arrivals import ArrivalPage
 from app.services.trips import Back
 
 
-def provider() -> EuLogin | None:
-    """EU Login, where the settings name it."""
-    found: EuLogin | None = current_app.extensions.get("eu_login")
-    if found is None and current_app.config["OAUTH_PROVIDERS"]:
-        settings = current_app.config["SETTINGS"]
-        client = current_app.extensions["appbuilder"].sm.oauth_remotes[NAME]
-        made = EuLogin(client, settings["EU_LOGIN_ISSUER"], settings["EU_LOGIN_TWO_FACTORS"])
-        found = current_app.extensions.setdefault("eu_login", made)
-    return found
-
-
 class EuLoginPage(ArrivalPage):
     """The way to EU Login and back."""
 
@@ -29,12 +18,18 @@ class EuLoginPage(ArrivalPage):
 
     @classmethod
     def provider(cls) -> EuLogin | None:
-        """EU Login."""
-        return provider()
+        """EU Login, where the settings name it."""
+        found: EuLogin | None = current_app.extensions.get("eu_login")
+        if found is None and current_app.config["OAUTH_PROVIDERS"]:
+            settings = current_app.config["SETTINGS"]
+            client = current_app.extensions["appbuilder"].sm.oauth_remotes[NAME]
+            made = EuLogin(client, settings["EU_LOGIN_ISSUER"], settings["EU_LOGIN_TWO_FACTORS"])
+            found = current_app.extensions.setdefault("eu_login", made)
+        return found
 
     def proof(self, came: Back) -> Arrival | None:
         """Who the code stands for."""
-        there = provider()
+        there = self.provider()
         if there is None or "error" in request.args or "code" not in request.args:
             return None
         if request.args.get("iss", there.issuer) != there.issuer:

@@ -17,8 +17,8 @@ from app.pages.browsers import here
 from app.pages.fields import text
 from app.pages.lists import reach
 from app.pages.pictures import qr
-from app.pages.proving import asked_to_add, fresh, me, site, this_login
-from app.pages.security import acting
+from app.pages.proving import asked_to_add, fresh, site, this_login
+from app.pages.security import acting, me
 from app.services import factors, logins, proving
 from app.words import _
 

@@ -11,14 +11,14 @@ from wtforms.validators import InputRequired, Length
 
 from app import sight
 from app.errors import Incomplete, NotFound
-from app.models import Person, db
+from app.models import Person
 from app.pages.arrivals import ArrivalPage
 from app.pages.base import ActForm, Page, expose, find, has_access, inside, may, submitted
 from app.pages.browsers import here
 from app.pages.cas_logins import CasPage
 from app.pages.eu_logins import EuLoginPage
 from app.pages.proving import asked_to_prove, site
-from app.pages.security import acting
+from app.pages.security import acting, me
 from app.services import accounts, links, logins, proving
 from app.words import _
 
@@ -170,7 +170,7 @@ class PasswordPage(Page):
     def change(self) -> Any:
         """The old password, then the new one twice."""
         form = PasswordForm()
-        person = db.session.get_one(Person, acting().user_id)
+        person = me()
         saved = submitted(
             form,
             lambda: logins.change_password(

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 from flask import flash, redirect, url_for
 from sqlalchemy import select
 
-from app.models import Login, Person, db, now
+from app.models import Login, now
 from app.pages import proving
 from app.pages.base import Page, expose, has_access
 from app.pages.browsers import here
 from app.pages.lists import offered_rows, reach
-from app.pages.security import acting
+from app.pages.security import acting, me
 from app.services import factors, logins
 from app.words import Role, _
 
@@ -48,7 +48,7 @@ class OwnLoginPage(Page):
             Login.person_id == acting().user_id, Login.ended_at.is_(None), Login.expires_at > now()
         )
         rows = offered_rows(found.order_by((Login.id == here().login_id).desc(), Login.seen_at.desc()))
-        person = db.session.get_one(Person, acting().user_id)
+        person = me()
         return self.page(
             "people/logins.html",
             rows=[(login, browser_name(login.browser)) for login in rows],

@@ -18,7 +18,7 @@ from app.outside import passkeys
 from app.outside.passkeys import Site
 from app.pages.base import ActForm, Page, expose, has_access, inside, submitted
 from app.pages.browsers import here
-from app.pages.security import acting
+from app.pages.security import acting, me
 from app.services import factors, kept, logins, proving
 from app.words import FactorKind, Role, _
 
@@ -53,11 +53,6 @@ def asked_to_prove(person: Person | None) -> Response:
     """What a browser is asked to sign: with the person's passkeys; with any, where nobody is known yet."""
     asked = proving.question(request.remote_addr or "", None if person is None else person.id)
     return jsonify(passkeys.to_prove(site(), asked, [] if person is None else factors.passkeys_of(person.id)))
-
-
-def me() -> Person:
-    """One's own account."""
-    return db.session.get_one(Person, acting().user_id)
 
 
 def this_login() -> Login:

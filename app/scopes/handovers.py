@@ -43,10 +43,11 @@ def left_behind(actor: Actor, thing: type[Any]) -> Reach:
     """Records of the hospital one represents whose clinician leaves it, or has left: the nickname."""
     p = known_as("left_behind", Patient)
     member = (readers if actor.reads else present)(actor.on).subquery()
-    there = select(member.c.person_id).where(member.c.hospital_id == p.c.hospital_id).correlate(p)
+    works = (member.c.hospital_id == p.c.hospital_id, member.c.person_id == p.c.clinician_id)
+    stays = select(member.c.person_id).where(*works).correlate(p).limit(1).scalar_subquery()
     ids = select(p.c.id).where(
         p.c.hospital_id.in_(mandated(actor, MandateKind.HOSPITAL_REPRESENTATIVE)),
         p.c.state != PatientState.ERASED,
-        p.c.clinician_id.not_in(there),
+        stays.is_(None),
     )
     return of_patients(thing, ids.correlate(None))

@@ -11,8 +11,8 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, tuple_
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
+from sqlalchemy.orm import contains_eager
 
 from app import rights, sight
 from app.act import act
@@ -195,16 +195,19 @@ def lapse(_actor: Actor, handover: Handover) -> None:
 def lapse_all(actor: Actor, _payload: Mapping[str, Any]) -> None:
     """End the offers of erased records, and those to colleagues who cannot take them over any more."""
     with sight.wide("expiry") as session:
-        waiting = select(Handover).join(Patient).where(Handover.state == HandoverState.PROPOSED)
-        moot = [one.id for one in session.scalars(waiting).unique() if _is_moot(session, one)]
+        waiting = select(Handover.id).join(Patient).where(Handover.state == HandoverState.PROPOSED)
+        moot = session.scalars(waiting.where(_is_moot()).order_by(Handover.id)).all()
     each(actor, lapse, Handover, moot)
 
 
-def _is_moot(session: Session, offer: Handover) -> bool:
-    patient = offer.patient
-    able = select(Person.id).where(Person.id == offer.to_id, takers(offer.hospital_id, but=offer.from_id))
-    gone = patient.state is PatientState.ERASED or patient.clinician_id != offer.from_id
-    return gone or session.scalar(able) is None
+def _is_moot() -> ColumnElement[bool]:
+    """Offers of a record that is erased or somebody else's by now, or to a colleague who is none of its ``takers`` any more."""
+    gone = or_(Patient.state == PatientState.ERASED, Patient.clinician_id != Handover.from_id)
+    pair, there = (
+        tuple_(Handover.to_id, Handover.hospital_id),
+        (enrollers(today()).subquery(), present(today()).subquery()),
+    )
+    return or_(gone, *(pair.not_in(select(one.c.person_id, one.c.hospital_id)) for one in there))
 
 
 # --- what there is to hand over --------------------------------------------------------------------------------------

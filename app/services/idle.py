@@ -18,7 +18,7 @@ from app import sight
 from app.act import act
 from app.actors import Actor, able_mandates
 from app.errors import WrongStep
-from app.models import Mail, Patient, Person, today
+from app.models import Mail, Mandate, Patient, Person, today
 from app.services import accounts, messages, policies
 from app.services.jobs import Every, each, job
 from app.services.logins import IDLE_DAYS
@@ -34,6 +34,7 @@ TELLING_DAYS = 60
 longer (``messages``), so that it goes out once."""
 
 OPERATES, TREATS = "operates", "treats"
+PLACES = (Mandate.hospital_id, Mandate.network_id)
 KEEPS: dict[str, object] = {
     # what somebody alone keeps, so that the account is not locked by itself; a mandate by its kind
     MandateKind.HOSPITAL_REPRESENTATIVE: _("Nobody else represents the hospital"),
@@ -138,8 +139,10 @@ def due(session: Session, grace: int = 0) -> list[int]:
         grace: days they should have been locked before.
     """
     after = dt.datetime.combine(today() - dt.timedelta(days=WARNED_DAYS[0] + grace - 1), dt.time(), dt.UTC)
-    slots = set(session.scalars(select(Mail.slot).where(Mail.kind == "account.idle", Mail.written_at < after)))
-    idle = select(Person.id, Person.seen_on).where(is_open(), since(IDLE_DAYS + grace)).order_by(Person.id)
+    long = (is_open(), since(IDLE_DAYS + grace))
+    theirs = (Mail.kind == "account.idle", Mail.person_id.in_(select(Person.id).where(*long)))
+    slots = set(session.scalars(select(Mail.slot).where(*theirs, Mail.written_at < after)))
+    idle = select(Person.id, Person.seen_on).where(*long).order_by(Person.id)
     keys = [key for key, seen_on in session.execute(idle) if _slot(key, seen_on, WARNED_DAYS[0]) in slots]
     keeps = kept(session, keys)
     return [key for key in keys if key not in keeps]
@@ -163,21 +166,24 @@ def kept(session: Session, people: Sequence[int]) -> dict[int, list[str]]:
     """What each of these people alone keeps, by their ids; those who keep nothing alone are left out."""
     found: dict[int, list[str]] = {}
     if people:
-        rows: Any = session.execute(union_all(_mandated(), _operating(), _treating(people)))
+        rows: Any = session.execute(union_all(_mandated(people), _operating(), _treating(people)))
         for person_id, what in rows:
             found.setdefault(person_id, []).append(what)
     return {person_id: sorted(set(found[person_id])) for person_id in people if person_id in found}
 
 
-def _mandated() -> Select[int, str]:
-    """The only ones with an open account that have a mandate in a place; also in hospitals that have left."""
+def _mandated(people: Sequence[int]) -> Select[int, str]:
+    """Where these people have mandates: who is the only one with an open account there; also in hospitals that have left."""
+    theirs = {column: select(column).where(Mandate.person_id.in_(people)) for column in PLACES}
     alike = union_all(able_mandates(today()), able_mandates(today(), left=True)).subquery()
     place = (alike.c.kind, alike.c.hospital_id, alike.c.network_id)
     alone = func.count(alike.c.person_id.distinct()) == 1
     kinds = [kind for kind in KEEPS if kind not in (OPERATES, TREATS)]
+    there = (alike.c[column.key].in_(found.where(column.is_not(None))) for column, found in theirs.items())
+    nowhere = and_(*(alike.c[column.key].is_(None) for column in theirs))  # the hub
     return (
         select(func.min(alike.c.person_id), type_coerce(alike.c.kind, String))
-        .where(alike.c.kind.in_(kinds))
+        .where(alike.c.kind.in_(kinds), or_(*there, nowhere))
         .group_by(*place)
         .having(alone)
     )

@@ -11,6 +11,7 @@ import datetime as dt
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import joinedload
 
+from app import steps
 from app.act import act
 from app.actors import Actor
 from app.errors import Incomplete, WrongStep
@@ -19,11 +20,12 @@ from app.models import (
     Membership,
     MembershipRequest,
     Person,
+    RequestConfirmation,
     db,
     now,
 )
 from app.services import accounts, messages, spells
-from app.words import ConfirmationState, RequestKind, RequestState, _
+from app.words import RequestKind, RequestState, _
 
 OPEN = (
     RequestState.AT_HOST,
@@ -255,7 +257,8 @@ def take_back(actor: Actor, request: MembershipRequest) -> None:
     request.submitted_at = request.question = request.host_id = None
     request.confirmed_by_id = request.confirmed_by = request.confirmed_on = request.confirmed_how = None
     for one in request.confirmations:
-        one.state, one.scope, one.person_id, one.answered_at = ConfirmationState.ASKED, None, None, None
+        steps.move(one, steps.destination(RequestConfirmation, one.state, "request.take-back"))
+        one.scope = one.person_id = one.answered_at = None
     note(request, "request.take-back", "applicant")
 
 

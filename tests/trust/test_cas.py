@@ -16,7 +16,7 @@ from markupsafe import escape
 from app.models import Login, Person, now
 from app.outside import cas
 from app.outside.providers import LINES
-from app.pages.cas_logins import provider
+from app.pages.cas_logins import CasPage
 from tests import factories as make
 from tests.cas_servers import PEOPLE, CasServer, cas_server
 from tests.houses import House, furnish
@@ -133,7 +133,7 @@ def test_an_address_finds_its_account_once_if_the_server_vouches_for_addresses(
     with cas_house.system():
         public_id = make.person("Anna", username="anna@here.example", email="anna@here.example").public_id
     with cas_house.app.app_context():
-        provider().emails_verified = verified
+        CasPage.provider().emails_verified = verified
     visitor, _answer = server.walk(cas_house, "anna")
     assert inside(visitor)
     assert (name_of(visitor) == public_id) is verified
@@ -245,7 +245,7 @@ def test_a_taken_address_is_not_told_from_one_nobody_has(cas_house: House, serve
     with cas_house.system():
         make.person("Anna", username="anna@here.example", email="anna@here.example")
     with cas_house.app.app_context():
-        provider().emails_verified = False
+        CasPage.provider().emails_verified = False
     pages = []
     for who in ("anna", "nora"):
         visitor, _answer = server.walk(cas_house, who)
