@@ -104,7 +104,7 @@ def use(token: str, password: str, again: str, address: str) -> None:
         stored = logins.alone(session, person.id)
         _found(session, token)  # nobody has used it meanwhile, and the account is open still
         logins.use_up_links(session, person.id)
-        stored.password = known
+        stored.password, stored.wrong_codes = known, 0
         logins.end_where(session, Login.__table__.c.person_id == person.id)
         session.flush()
         log(session, "person.set-password", stored, address)

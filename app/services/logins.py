@@ -350,7 +350,7 @@ def set_password(_actor: Actor, person: Person, *, was: str | None, known: str, 
     """
     if person.password != was:
         raise Conflict(CHANGED)
-    person.password = known
+    person.password, person.wrong_codes = known, 0  # whoever typed those knew the old one
     use_up_links(db.session(), person.id)
     end_all(person.id, but=login_id)
 

@@ -29,7 +29,7 @@ MOST_QUESTIONS = 600
 TELLING = 5
 """After so many wrong codes in a row, and each time as many more, the owner is told; by mail, once a day."""
 MOST_WRONG = 100
-"""After so many in a row no code opens the account before an operator has reset its factors (NIST SP 800-63B, rate limiting)."""
+"""After so many in a row no code opens the account before the password or its factors are new (NIST SP 800-63B, rate limiting)."""
 
 WRONG_CODE = _("This code is not right, or it was used before. Type the one your app shows now.")
 CLOSED = _(

@@ -10,13 +10,13 @@ import pytest
 
 from app.errors import Conflict, Incomplete, NotAllowed
 from app.models import Login, Mail, Person, SecondFactor, db, now
-from app.services import factors, keys, logins, proving
+from app.services import factors, keys, logins, passwords, proving
 from app.services.factors import STEP_SECONDS
 from app.services.limits import TooMany
 from tests import factories as make
 from tests.houses import House
 from tests.moments import at_once
-from tests.trust.sign_ins import HASH, account
+from tests.trust.sign_ins import HASH, OTHER, account
 
 HERE = "192.0.2.1"
 pytestmark = pytest.mark.t_totp
@@ -140,6 +140,13 @@ def test_after_a_hundred_wrong_codes_in_a_row_no_code_opens_before_an_operator_h
         db.session.commit()
     said = [shown(house, anna, "000000"), shown(house, anna, code_of(anna.secret)), shown(house, anna, "000000")]
     assert said == ["Incomplete", "NotAllowed", "NotAllowed"]
+    with house.acting(anna.id) as actor:  # who came by a passkey
+        known = passwords.hashed(OTHER)
+        logins.set_password(actor, db.session.get(Person, anna.id), was=HASH, known=known, login_id=None)
+    assert shown(house, anna, "000000") == "Incomplete"
+    with house.system():
+        db.session.get(Person, anna.id).wrong_codes = proving.MOST_WRONG
+        db.session.commit()
     with house.acting(number) as actor:
         factors.reset(actor, db.session.get(Person, anna.id))
     with house.system():
