@@ -64,6 +64,8 @@ from app.words import HandoverState, JobState, MailState, MandateKind, PatientSt
 
 KEPT_DAYS = 90
 """How long ended logins, used links and finished jobs stay to be looked at; what happened is in the audit log."""
+SLOTS_KEPT_DAYS = KEPT_DAYS + 400
+"""How long mails of which there is one stay: longer than any job asks whether it was written (``farewells``, a year ahead)."""
 
 
 # --- every day -------------------------------------------------------------------------------------------------------
@@ -120,7 +122,10 @@ def forget_mails(_actor: Actor, _payload: Mapping[str, Any]) -> None:
     with sight.wide("expiry") as session:
         session.connection(execution_options={"writes": True})
         waits = Mail.state.in_([MailState.QUEUED, MailState.SENDING])
-        session.execute(delete(Mail).where(not_(waits), Mail.written_at < now() - dt.timedelta(days=KEPT_DAYS)))
+        once = and_(Mail.slot.is_not(None), Mail.kind != "account.idle")  # who was never told is told anew
+        old, older = (now() - dt.timedelta(days=days) for days in (KEPT_DAYS, SLOTS_KEPT_DAYS))
+        forgotten = or_(and_(not_(once), Mail.written_at < old), Mail.written_at < older)
+        session.execute(delete(Mail).where(not_(waits), forgotten))
         known = (LoginIdentity.person_id.in_(gone), LoginIdentity.email.is_not(None))
         session.execute(update(LoginIdentity).where(*known).values(email=None, email_verified=False))
         session.commit()

@@ -22,7 +22,8 @@ from app.models import Mail, Mandate, Patient, Person, today
 from app.services import accounts, messages, policies
 from app.services.jobs import Every, each, job
 from app.services.logins import IDLE_DAYS
-from app.words import MandateKind, PatientState, Role, _
+from app.services.mail_rounds import STALE
+from app.words import MailState, MandateKind, PatientState, Role, _
 
 LISTED_DAYS = 270
 """After so many days without signing in an account stands at the desk."""
@@ -141,7 +142,9 @@ def due(session: Session, grace: int = 0) -> list[int]:
     after = dt.datetime.combine(today() - dt.timedelta(days=WARNED_DAYS[0] + grace - 1), dt.time(), dt.UTC)
     long = (is_open(), since(IDLE_DAYS + grace))
     theirs = (Mail.kind == "account.idle", Mail.person_id.in_(select(Person.id).where(*long)))
-    slots = set(session.scalars(select(Mail.slot).where(*theirs, Mail.written_at < after)))
+    told = (Mail.state.not_in([MailState.QUEUED, MailState.SENDING]), Mail.fault.is_distinct_from(STALE))
+    told_at = func.coalesce(Mail.sent_at, Mail.written_at)
+    slots = set(session.scalars(select(Mail.slot).where(*theirs, *told, told_at < after)))
     idle = select(Person.id, Person.seen_on).where(*long).order_by(Person.id)
     keys = [key for key, seen_on in session.execute(idle) if _slot(key, seen_on, WARNED_DAYS[0]) in slots]
     keeps = kept(session, keys)

@@ -27,6 +27,8 @@ YEAR = dt.timedelta(days=365)
 OPEN_DAYS = 30
 """A list begins so many days before it is due; whoever goes through it is told then."""
 REMIND_DAYS = 7
+LATE_DAYS = 60
+"""How long after that day it is still told that a list is overdue, should the job have stood still."""
 SHOWN = 25
 STAFF = (MandateKind.DATA_PROTECTION_CONTACT, MandateKind.ASSISTANT)
 """Mandates a hospital gives itself."""
@@ -281,10 +283,10 @@ def _remind() -> None:
             .order_by(mandate.c.hospital_id, mandate.c.person_id)
         ).all()
     for roll in rolls:
-        if roll.id not in standing or not standing[roll.id].open:
-            continue
-        kind_of_mail = "roll.overdue" if roll.due_on < today() else "roll.due"
         left = (roll.due_on - today()).days
+        if roll.id not in standing or not standing[roll.id].open or left < -LATE_DAYS:
+            continue
+        kind_of_mail = "roll.overdue" if left < 0 else "roll.due"
         before = "after" if left < 0 else REMIND_DAYS if left <= REMIND_DAYS else OPEN_DAYS
         facts = {"place": roll.hospital.name, "day": roll.due_on, "people": standing[roll.id].open}
         for hospital_id, person_id in pairs:

@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy import update
 
-from app.models import Mail, db
-from app.services import jobs, messages
-from app.words import MandateKind
+from app import actors
+from app.models import Mail, db, now
+from app.services import housekeeping, jobs, messages
+from app.words import MailState, MandateKind
 from config import Settings
 from tests import factories as make
 from tests.posts import PostOffice
@@ -56,6 +57,22 @@ def write(house: Any, person_id: int, kind: str = "place.given", facts: Any = No
 def sweep(house: Any) -> None:
     """What the job worker does every minute."""
     jobs.run_due(house.app.app_context)
+
+
+def sent(house: Any) -> None:
+    """The server has taken what waited."""
+    with house.everything() as session:
+        session.connection(execution_options={"writes": True})
+        waiting = update(Mail).where(Mail.state == MailState.QUEUED)
+        session.execute(waiting.values(state=MailState.SENT, sent_at=now()))
+        session.commit()
+
+
+def sent_and_forgotten(house: Any) -> None:
+    """The server has taken what waited, and what was written long ago is deleted."""
+    sent(house)
+    with house.app.app_context():
+        housekeeping.forget_mails(actors.system("expiry"), {})
 
 
 def states(house: Any) -> list[tuple[Any, ...]]:

@@ -6,13 +6,15 @@ import datetime as dt
 from typing import Any
 
 import pytest
+import time_machine
 
 from app import actors, sight
-from app.models import Authorisation, Centre, Hospital, Mail, Mandate, Membership, Network, db, today
+from app.models import Authorisation, Centre, Hospital, Mail, Mandate, Membership, Network, db, now, today
 from app.services import departures, jobs, networks, people
 from app.words import CentreKind, MandateKind
 from tests import factories as make
 from tests.services.clinics import DAY, Clinic
+from tests.services.mail_words import sent_and_forgotten
 
 LEAVES = "hospital.leaves"
 
@@ -58,6 +60,19 @@ def test_who_is_in_a_hospital_that_comes_to_its_last_day_is_told_once(
     said = last if days >= 0 else None
     assert set(written) == (everybody(clinic, LEAVES, said) if told else set())
     assert len(written) == len(set(written))
+
+
+def test_a_last_day_is_not_told_again_when_the_mail_is_forgotten(house: Any, clinic: Clinic) -> None:
+    start = now()
+    amend(house, clinic, 90)
+    assert len(run(house)) == 3
+    for days in (91, 95, 104):
+        with time_machine.travel(start + days * DAY, tick=True):
+            sent_and_forgotten(house)
+            assert run(house) == []
+    with time_machine.travel(start + 491 * DAY, tick=True):
+        sent_and_forgotten(house)
+    assert mails(house) == []
 
 
 def test_another_last_day_is_told_anew_and_one_taken_back_is_not(house: Any, clinic: Clinic) -> None:

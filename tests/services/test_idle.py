@@ -15,6 +15,7 @@ from app.services import accounts, housekeeping, idle, jobs
 from app.words import MandateKind
 from tests import factories as make
 from tests.services.clinics import DAY, PROTECTION, REPRESENTATIVE, Clinic
+from tests.services.mail_words import let_time_pass, sent
 from tests.trust.sign_ins import account, inside, sign_in
 
 LOCKED = "Nobody signed in to your account for a year"
@@ -31,6 +32,8 @@ def run(house: Any, name: str) -> None:
     with house.app.app_context():
         sight.bind(db.session(), actors.system("idle"))
         jobs.KINDS[name].work(actors.system("idle"), {})
+    if name == "accounts.warn-idle":
+        sent(house)
 
 
 def told(house: Any, who: int) -> list[str]:
@@ -83,6 +86,34 @@ def test_nobody_is_locked_before_a_week_after_they_were_told(house: Any, clinic:
             run(house, "accounts.lock-idle")
         assert is_locked(house, clinic.assistant) is locked, day
     assert told(house, clinic.assistant) == ["account.idle", "account.idle-locked"]
+
+
+@pytest.mark.parametrize("state", [{"state": "to_send"}, {"state": "sending"}, {"state": "unsent", "fault": "too old"}])
+def test_nobody_is_locked_whose_mail_was_never_handed_over(house: Any, clinic: Clinic, state: dict[str, str]) -> None:
+    start = now()
+    unused(house, clinic.assistant, 358)
+    run(house, "accounts.warn-idle")
+    let_time_pass(house, sent_at=None, tried_at=start, **state)
+    with time_machine.travel(start + 20 * DAY, tick=True):
+        run(house, "accounts.lock-idle")
+        assert not is_locked(house, clinic.assistant)
+        let_time_pass(house, state="to_send", fault=None)
+        sent(house)
+        run(house, "accounts.lock-idle")
+        assert not is_locked(house, clinic.assistant)
+    with time_machine.travel(start + 27 * DAY, tick=True):
+        run(house, "accounts.lock-idle")
+    assert is_locked(house, clinic.assistant)
+
+
+def test_an_address_that_takes_no_mail_keeps_no_account_open(house: Any, clinic: Clinic) -> None:
+    start = now()
+    unused(house, clinic.assistant, 358)
+    run(house, "accounts.warn-idle")
+    let_time_pass(house, state="undelivered", sent_at=None, fault="address")
+    with time_machine.travel(start + 7 * DAY, tick=True):
+        run(house, "accounts.lock-idle")
+    assert is_locked(house, clinic.assistant)
 
 
 def test_whoever_signs_in_is_told_anew_a_year_later(house: Any) -> None:
