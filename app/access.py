@@ -25,12 +25,12 @@ from app.scopes import (
     chaired, checked_for, colleagues, consequence, coordinated, coordinated_requests, coordinated_unrepresented,
     decided_by_network, enrolling_hospital, everybody, explaining, given_by_self, given_to_self, granted_blanks,
     granted_enrolling, granted_hospital, handed_by_self, handed_to_self, hosted, hosted_by_self, hosting, in_directory,
-    left_behind, left_hospitals, mandated_hospital, mandated_people, network_hospitals, nobody, offered_to_self, on_behalf,
-    on_behalf_unerased, others_text, own, own_blanks, own_hospital, own_prints_assisted, own_prints_treated, own_requests,
-    own_scans_assisted, own_scans_treated, own_stacks, protected, proving, release_asked_of_host,
-    release_asked_of_self, release_of_who_left, represented, represented_others, represented_requests,
-    second_on_behalf, second_person, second_protecting, second_treating, treating, treating_unerased,
-    ukrainian_people, workplace, written_about,
+    left_behind, left_hospitals, mandated_hospital, mandated_people, minded_people, network_hospitals, nobody,
+    offered_to_self, on_behalf, on_behalf_unerased, others_text, own, own_blanks, own_hospital, own_prints_assisted,
+    own_prints_treated, own_requests, own_scans_assisted, own_scans_treated, own_stacks, protected, proving,
+    release_asked_of_host, release_asked_of_self, release_of_who_left, represented, represented_others,
+    represented_requests, second_on_behalf, second_person, second_protecting, second_treating, treating,
+    treating_unerased, ukrainian_people, workplace, written_about,
 )
 from app.words import Role
 # fmt: on
@@ -81,7 +81,7 @@ ACCESS: dict[str, Row] = {
     "person.see":              (Person,         nobody, own,       (colleagues, hosted_by_self), colleagues,       nobody, mandated_people,                 ukrainian_people, everybody),
     "person.find":             (Person,         nobody, nobody,    colleagues,   colleagues,       nobody, mandated_people,                 ukrainian_people, everybody),
     "directory.find":          (Person,         nobody, nobody,    in_directory, in_directory,     nobody, in_directory,                    nobody,           nobody),
-    "idle.find":               (Person,         nobody, nobody,    nobody,       nobody,           nobody, mandated_people,                 nobody,           everybody),
+    "idle.find":               (Person,         nobody, nobody,    nobody,       nobody,           nobody, minded_people,                   nobody,           everybody),
     "person.add":              (Country,        nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           everybody),
     "person.make":             (Person,         nobody, nobody,    nobody,       nobody,           nobody, consequence,                     nobody,           consequence),
     "person.amend":            (Person,         nobody, nobody,    nobody,       nobody,           nobody, nobody,                          nobody,           everybody),

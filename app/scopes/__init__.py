@@ -64,6 +64,7 @@ from app.scopes.people import (
     hosting,
     in_directory,
     mandated_people,
+    minded_people,
     own,
     ukrainian_people,
 )
@@ -125,6 +126,7 @@ __all__ = [
     "left_hospitals",
     "mandated_hospital",
     "mandated_people",
+    "minded_people",
     "network_hospitals",
     "nobody",
     "offered_to_self",

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import FromClause, Integer, Select, and_, or_, select, type_coerce
 
-from app.actors import Actor, counting_mandates, counting_memberships, known_as
+from app.actors import Actor, counting_mandates, counting_memberships, in_force, known_as
 from app.models import Absence, Centre, Country, Grant, Hospital, Mandate, Membership, Person
 from app.scopes.places import hospitals_of_networks, mandated, my_networks, workplaces
 from app.scopes.reach import Reach, of_mandates, of_people
@@ -77,6 +77,24 @@ def mandated_people(actor: Actor, thing: type[Any]) -> Reach:
         select(mandate.c.person_id).where(mandate.c.hospital_id.in_(hospitals_of_networks(actor))).correlate(None),
         select(mandate.c.person_id).where(mandate.c.network_id.in_(networks)).correlate(None),
         _guests(actor),
+    )
+
+
+@of_mandates(MandateKind.HOSPITAL_REPRESENTATIVE, MandateKind.DATA_PROTECTION_CONTACT, MandateKind.ERN_COORDINATOR)
+def minded_people(actor: Actor, thing: type[Any]) -> Reach:
+    """People who have a place now in the hospital or network inside one's mandate, and its guests."""
+    hospitals = mandated(actor, MandateKind.HOSPITAL_REPRESENTATIVE, MandateKind.DATA_PROTECTION_CONTACT)
+    networks = my_networks(actor)
+    member, mandate = counting_memberships(actor).subquery(), counting_mandates(actor).subquery()
+    members, mandated_ = select(member.c.person_id), select(mandate.c.person_id)
+    return of_people(
+        thing,
+        members.where(member.c.hospital_id.in_(hospitals)).correlate(None),
+        members.where(member.c.network_id.in_(networks)).correlate(None),
+        mandated_.where(mandate.c.hospital_id.in_(hospitals)).correlate(None),
+        mandated_.where(mandate.c.hospital_id.in_(hospitals_of_networks(actor))).correlate(None),
+        mandated_.where(mandate.c.network_id.in_(networks)).correlate(None),
+        _guests(actor).where(in_force(known_as("guest", Mandate), actor.on)),
     )
 
 

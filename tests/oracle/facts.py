@@ -269,6 +269,17 @@ class Oracle:
             for row in self.tables["mandate"]
         )
 
+    def minds(self, me: int, person: int) -> bool:
+        """The person has a place now in a hospital or network inside one's mandate, or is its guest."""
+        for who, place, net in self.memberships:
+            inside = self.represents(me, place) or self.protects(me, place) or self.coordinates(me, net)
+            if who == person and inside:
+                return True
+        return any(
+            row.person_id == person and (self.oversees(me, row) or self.hosts_within(me, row.host_id))
+            for row in self.mandates
+        )
+
     def oversees(self, me: int, mandate: Row) -> bool:
         """The mandate is for a hospital or network inside one's own."""
         place, net = mandate.hospital_id, mandate.network_id

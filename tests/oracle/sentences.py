@@ -28,6 +28,10 @@ def administered(o: Oracle, me: int, row: Row) -> bool:
     return o.administers(me, row.id)
 
 
+def minded(o: Oracle, me: int, row: Row) -> bool:
+    return o.minds(me, row.id)
+
+
 def oneself(_o: Oracle, me: int, row: Row) -> bool:
     return bool(row.id == me)
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from lxml import html
 
-from app.models import Person, db, now, today
+from app.models import Hospital, Person, db, now, today
+from app.words import MandateKind
 from tests import factories as make
 from tests.services.clinics import DAY, Clinic, opened
 
@@ -55,6 +56,17 @@ def test_each_sees_those_of_their_own_mandate_and_nobody_else_the_page(house: An
     for who in (clinic.clinician, clinic.assistant, clinic.outsider):
         client = house.client_for(who)
         assert [client.get(f"/idle-accounts/{end}").status_code for end in ("", "table.csv")] == [403, 403]
+
+
+def test_who_has_no_place_there_any_more_is_not_listed(house: Any, clinic: Clinic) -> None:
+    with house.system():
+        home = db.session.get(Hospital, clinic.hospital)
+        left, comes = (make.person(name, seen_on=today() - 700 * DAY) for name in ("left", "comes"))
+        make.mandate(left, MandateKind.ASSISTANT, hospital=home, from_on=today() - 900 * DAY, to_on=today() - 600 * DAY)
+        make.mandate(comes, MandateKind.ASSISTANT, hospital=home, from_on=today() + DAY)
+    for who in (clinic.representative, clinic.protection, clinic.coordinator):
+        assert not {"left", "comes"} & set(names(house.client_for(who).get("/idle-accounts/")))
+    assert {"left", "comes"} < set(names(house.client_for(clinic.admin).get("/idle-accounts/")))
 
 
 @pytest.mark.parametrize(
