@@ -48,10 +48,10 @@ TOLD = {
 }
 
 
-def of_place(place: histories.Place) -> list[dict[str, Any]]:
-    """The turns of a place for the timeline, the newest first; why it ended stands by the last."""
+def of_place(place: histories.Place, *, why: bool) -> list[dict[str, Any]]:
+    """The turns of a place for the timeline, the newest first; why it ended stands by the last, for who reads that."""
     items = [item for turn in histories.of_place(place) if (item := _item(turn)) is not None]
-    if items and place.end_reason and place.ended_at is not None:
+    if why and items and place.end_reason and place.ended_at is not None:
         items[0]["note"] = place.end_reason
     return [*_last_day(place), *items]
 

@@ -123,7 +123,8 @@ class PlacePage(spells.SpellPage):
     def show(self, key: str) -> Any:
         """A membership or a mandate, with what has happened to it."""
         record = find(self.datamodel.obj, key, *self.offered, options=self.load)
-        return self.page(self.show_template, record=record, history=histories.of_place(record))
+        history = histories.of_place(record, why=spells.reads_why(record, self.acts["end"]))
+        return self.page(self.show_template, record=record, history=history)
 
     def named(self, record: Any) -> object:
         """Whose it is."""
@@ -133,6 +134,10 @@ class PlacePage(spells.SpellPage):
         """Whose it is."""
         if column in ("person", "clinician", "assistant"):
             return str(getattr(record, column) or _("A former colleague"))
+        if column in ("end_reason", "employment_by", "employment_how") and not spells.reads_why(
+            record, self.acts["end"]
+        ):
+            return None
         return super().cell(record, column)
 
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from flask import current_app, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
+from sqlalchemy import select
 from wtforms import EmailField
 from wtforms.validators import InputRequired, Length
 
@@ -15,7 +16,7 @@ from app.pages import names, spells
 from app.pages.absences import away
 from app.pages.base import ActForm, expose, find, has_access
 from app.pages.fields import PickField, text
-from app.pages.lists import ListPage, reach
+from app.pages.lists import ListPage, offered_rows, reach
 from app.pages.security import acting
 from app.services import absences, accounts, factors, links, people, profiles
 from app.services.accounts import LONGEST_EMAIL
@@ -113,9 +114,9 @@ class PersonPage(ListPage):
             record=person,
             link=link,
             hours=links.HOURS,
-            memberships=_standing(memberships),
-            mandates=_standing(mandates),
-            grants=_standing(grants),
+            memberships=_standing(memberships, "membership.end"),
+            mandates=_standing(mandates, "mandate.end"),
+            grants=_standing(grants, "grant.end"),
             away=away(absences.today_of([person.id]).get(person.id)),
             profile=profiles.of(person.id),
             known=_known(profiles.known_to(person.id)),
@@ -170,5 +171,9 @@ def _known(known: profiles.Known) -> list[tuple[object, str]]:
     return [(label, words) for label, words in pairs if words]
 
 
-def _standing(rows: list[Any]) -> list[tuple[Any, spells.Standing]]:
-    return [(row, spells.standing(row)) for row in rows]
+def _standing(rows: list[Any], ends: str) -> list[tuple[Any, spells.Standing, bool]]:
+    """Each with how it stands, and whether one reads why it ended."""
+    if rows:
+        table = type(rows[0])
+        offered_rows(select(table).where(table.id.in_([row.id for row in rows])), ends)
+    return [(row, spells.standing(row), spells.reads_why(row, ends)) for row in rows]

@@ -14,8 +14,8 @@ from flask_babel import format_date
 from wtforms import DateField
 from wtforms.validators import InputRequired, Optional
 
-from app.models import today
-from app.pages.base import ActForm, Page, submitted
+from app.models import Grant, today
+from app.pages.base import ActForm, Page, allowed, submitted
 from app.pages.fields import text
 from app.pages.lists import Filter, ListPage
 from app.pages.security import acting
@@ -128,6 +128,15 @@ def standing(spell: Any, width: str = "long") -> Standing:
     if spell.to_on is not None:
         return Standing(_("In force"), "good", "check", str(_("Until %(day)s", day=format_date(spell.to_on, width))))
     return Standing(_("In force"), "good", "check", str(_("Since %(day)s", day=format_date(spell.from_on, width))))
+
+
+def reads_why(spell: Any, ends: str) -> bool:
+    """Whether one reads why it ended and who vouched for it: of one's own, and where one could have ended it.
+
+    The right to end, the act ``ends``, was asked for with the spell (``offer``).
+    """
+    parties = (spell.clinician_id, spell.assistant_id) if isinstance(spell, Grant) else (spell.person_id,)
+    return acting().user_id in parties or allowed(ends, spell)
 
 
 def _over(on: dt.date, width: str) -> Standing:

@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from app.models import Grant, Hospital, Membership, MembershipRequest, Person, db, today
 from app.services import admissions, people
-from app.words import GrantScope
+from app.words import GrantScope, MandateKind
+from tests import factories as make
 from tests.services.clinics import typed
 from tests.services.request_words import Clinic, opened, sent
 
@@ -92,3 +93,25 @@ def test_a_place_without_a_request_tells_who_gave_it_and_until_when(house: Any, 
     with house.acting(clinic.clinician) as actor:
         people.end_grant(actor, db.session.scalars(select(Grant)).one(), reason="No need")
     assert timeline(client.get(f"/my-assistants/{given}"))[:2] == ["Ended", "Given"]
+    assert "No need" in client.get(f"/my-assistants/{given}").text
+    assert "No need" in house.client_for(who).get(f"/whom-i-assist/{given}").text
+    assert "No need" in house.client_for(clinic.representative).get(f"/my-assistants/{given}").text
+
+
+def test_why_a_place_ended_is_read_by_oneself_and_by_who_could_have_ended_it(house: Any, clinic: Clinic) -> None:
+    membership = accepted(house, clinic)
+    with house.system():  # who has another place is a colleague still
+        make.mandate(db.session.get(Person, clinic.newcomer), MandateKind.ASSISTANT, hospital_id=clinic.hospital)
+    with house.acting(clinic.representative) as actor:
+        row = db.session.get_one(Membership, membership)
+        row.employment_by, row.employment_how = "Personnel department", "By a letter"
+        people.end_membership(actor, row, reason="Struck off")
+    person = house.value("SELECT public_id FROM ab_user WHERE id = :i", i=clinic.newcomer)
+    said = {"Struck off", "Personnel department", "By a letter"}
+    reads = {clinic.newcomer, clinic.representative, clinic.coordinator}
+    for who in (*reads, clinic.clinician):
+        client = house.client_for(who)
+        place, record = client.get(address(house, membership)), client.get(f"/people/{person}")
+        assert (place.status_code, record.status_code) == (200, 200)
+        assert {one for one in said if one in place.text} == (said if who in reads else set())
+        assert ("Struck off" in record.text) is (who in reads)
