@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import secrets
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 GROUPS: Final = 6
 """Of four characters of 5 bits: 120 bits, because the format stretches a passphrase little (PBKDF2, 1,000 rounds)."""
 CHUNK_BYTES: Final = 1 << 20
+INSIDE: Final = re.compile(r"((?:;|(?<!^)[\t\r\n])[ \u00a0\ufeff]*)(?=[=+\-@|%])")
+"""Where a cell begins for a program that takes semicolons, tabs or lines apart, also within quotes."""
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 """What a spreadsheet may take for a formula or a command when a cell begins with it (T-CSV)."""
 CSV_BEGIN: Final = b"\xef\xbb\xbf"
@@ -85,5 +88,5 @@ def csv_rows(rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def _quiet(cell: object) -> str:
-    text = "" if cell is None else str(cell)
+    text = INSIDE.sub(r"\1'", "" if cell is None else str(cell))
     return f"'{text}" if text.lstrip(" \u00a0\ufeff").startswith(FORMULA) else text

@@ -62,6 +62,11 @@ JOINERS = "\u200c\u200d"
 """Zero-width joiners: letters of some scripts need them."""
 
 
+def plain(typed: str | None) -> str:
+    """Several lines without signs nobody sees."""
+    return "".join(sign for sign in typed or "" if sign in "\r\n" or _is_text(sign))
+
+
 def _is_text(character: str) -> bool:
     """Not a control character, nor one that turns the reading direction of what follows."""
     return character in " \t\n" + JOINERS or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co"}

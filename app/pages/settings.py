@@ -16,7 +16,7 @@ from app import audit
 from app.models import Network, Person, ThematicArea, db, today
 from app.pages import names
 from app.pages.base import ActForm, Page, expose, has_access, submitted
-from app.pages.fields import text
+from app.pages.fields import plain, text
 from app.pages.policies import signed_out
 from app.pages.security import acting, me
 from app.services import accounts, days, own_data, photos, policies, profiles
@@ -60,6 +60,7 @@ class ExpertiseForm(ActForm):
         _("ORPHAcodes"),
         description=_("One a line: the number, then the name if you like. Such as 558 Marfan syndrome."),
         validators=[Optional(), Length(max=9000, message=_("This is too long."))],
+        filters=[plain],
     )
     languages = SelectMultipleField(_("Languages you work in"), choices=[], validators=[Optional()])
 

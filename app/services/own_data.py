@@ -238,12 +238,11 @@ LEFT_OUT = {
 
 
 def overview(person_id: int) -> list[tuple[object, int]]:
-    """How many rows each section holds, in the order of the file; the log comes last."""
+    """How many rows each section holds, in the order of the file, but for what is counted alone; the log comes last."""
     with sight.wide("own-data") as session:
         found = [(one.label, _count(session, one.table, _of(one, person_id))) for one in SECTIONS.values()]
-        counted = sum(_count(session, table, getattr(table, column) == person_id) for table, column in COUNTED)
         log = session.scalar(select(func.count(AuditEntry.seq)).where(_noted(person_id))) or 0
-    return [*found, (_("Records of others you worked on, as numbers"), counted), (_("What you did, in the log"), log)]
+    return [*found, (_("What you did, in the log"), log)]
 
 
 def pieces(person_id: int) -> Iterator[str]:

@@ -24,6 +24,7 @@ class AuditEntry(Model):  # type: ignore[misc]
         CheckConstraint("seq > 0", name="seq_positive"),
         Index("ix_audit_entry_patient_id_seq", "patient_id", "seq"),
         Index("ix_audit_entry_actor_id_seq", "actor_id", "seq"),
+        Index("ix_audit_entry_on_behalf_of_id_seq", "on_behalf_of_id", "seq"),
         Index("ix_audit_entry_hospital_id_seq", "hospital_id", "seq"),
         Index("ix_audit_entry_actor_id_at", "actor_id", "at"),
         Index("ix_audit_entry_thing_id", "thing_id"),

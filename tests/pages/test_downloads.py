@@ -83,6 +83,19 @@ def test_no_cell_begins_a_formula(house: Any, list_of_members: dict[str, Any], t
     assert (f"'{typed}" in cells, typed in cells) == (True, False)
 
 
+def test_no_part_of_a_cell_begins_a_formula_where_a_program_takes_it_apart(
+    house: Any, list_of_members: dict[str, Any]
+) -> None:
+    names = ["Dr;=HYPERLINK(1)", "Ward; +1", "Ward;-", "Nord\t@SUM(A1)", "St. Anna; Nord", "Nord-Süd = 2"]
+    with house.system():
+        country = make.country("FR")
+        for name in names:
+            make.hospital(name, country)
+    cells = {row[0] for row in table(house.client_for(list_of_members["guest"]).get("/hospitals/table.csv"))}
+    quiet = ["Dr;'=HYPERLINK(1)", "Ward; '+1", "Ward;'-", "Nord\t'@SUM(A1)", "St. Anna; Nord", "Nord-Süd = 2"]
+    assert set(quiet) <= cells
+
+
 def test_patients_and_consent_forms_have_no_such_file(house: Any) -> None:
     declared = {rule.rule for rule in house.app.url_map.iter_rules() if rule.rule.endswith("/table.csv")}
     lists = ("centres", "hospitals", "idle-accounts", "mandates", "memberships", "people", "requests")

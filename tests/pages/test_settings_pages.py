@@ -47,6 +47,13 @@ def test_what_one_knows_about_is_saved_and_shown_to_colleagues(world: World) -> 
     assert world.client("neighbour").get(f"/people/{public}").status_code == 404
 
 
+def test_signs_that_nobody_sees_are_not_kept_in_the_name_of_a_disorder(world: World) -> None:
+    typed = "558 Mar\u202efan\u200b\x07\r\n355 Gaucher"
+    assert send(world, "owner", "expertise", disorders=typed, languages=["el"]).status_code == 302
+    with world.house.acting(world.people["owner"]) as actor:
+        assert profiles.known_to(actor.user_id).disorders == {558: "Marfan", 355: "Gaucher"}
+
+
 def test_what_cannot_be_right_is_refused_by_its_field_and_stays_typed(world: World) -> None:
     before = version(world, "owner")
     answer = send(world, "owner", "expertise", disorders="Marfan", languages=["el"])
