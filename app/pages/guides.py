@@ -16,35 +16,20 @@ from app.words import Role, _
 
 SHOWN = tuple(role for role in access.COLUMNS if role is not Role.PUBLIC)
 
-SECTIONS = (
-    (_("Networks and hospitals"), ("country", "network", "area", "registry", "hospital", "authorisation", "centre")),
+SECTIONS: tuple[tuple[object, str], ...] = (
+    (_("Networks and hospitals"), "country network area registry hospital authorisation centre group group_member"),
+    (_("People"), "person directory idle profile expertise photo absence request request_confirmation"),
+    (_("Memberships and mandates"), "membership mandate roll grant granted_patient"),
+    (_("Signing in"), "login login_identity factor"),
+    (_("Patients"), "patient identity handover"),
+    (_("Consent"), "text own_text own_text_writer text_change consent decision document document_key proof phone_link"),
     (
-        _("People"),
-        ("person", "request", "request_confirmation", "membership", "mandate", "grant", "granted_patient", "login"),
+        _("Letters, paper and files"),
+        "letter letter_record blank print_run print_item stack stack_page export export_release",
     ),
-    (_("Patients"), ("patient", "identity", "handover")),
-    (
-        _("Consent"),
-        (
-            *(
-                "text",
-                "own_text",
-                "text_change",
-                "consent",
-                "decision",
-                "document",
-                "document_key",
-                "proof",
-                "phone_link",
-                "blank",
-                "print_run",
-                "print_item",
-            ),
-            *("export", "export_release"),
-        ),
-    ),
-    (_("The rest"), ("verification", "audit", "job", "home", "help")),
+    (_("The rest"), "policy policy_version policy_acceptance mail mail_off own_data verification audit job home help"),
 )
+"""What the acts of each part of the page are about, the first half of their names; every act stands in one part."""
 
 
 class HelpPage(Page):
@@ -70,7 +55,14 @@ class HelpPage(Page):
 def _sections() -> list[tuple[object, list[tuple[object, list[list[str]]]]]]:
     """(title, [(act in words, [for each role: the sentences of its scopes])])."""
     return [
-        (title, [(ACT_WORDS[act], [_cell(act, role) for role in SHOWN]) for act in access.ACCESS if _of(act) in things])
+        (
+            title,
+            [
+                (ACT_WORDS[act], [_cell(act, role) for role in SHOWN])
+                for act in access.ACCESS
+                if _of(act) in things.split()
+            ],
+        )
         for title, things in SECTIONS
     ]
 
