@@ -42,7 +42,7 @@ class CentrePage(spells.SpellPage):
         "standing": _("In force"),
         "from_on": _("First day"),
         "to_on": _("Last day"),
-        "end_reason": _("Why it ended"),
+        "end_reason": _("Reason for the end"),
     }
     search_in: ClassVar[tuple[Any, ...]] = (Centre.name,)
     filters = {  # noqa: RUF012

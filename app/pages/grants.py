@@ -115,7 +115,7 @@ GRANT_LABELS: dict[str, object] = {
     "standing": _("In force"),
     "from_on": _("First day"),
     "to_on": _("Last day"),
-    "end_reason": _("Why it ended"),
+    "end_reason": _("Reason for the end"),
 }
 
 

@@ -141,7 +141,7 @@ class GroupPage(spells.SpellPage):
         "orpha_codes": _("ORPHAcodes"),
         "schedule": _("Meets"),
         "standing": _("In force"),
-        "end_reason": _("Why it ended"),
+        "end_reason": _("Reason for the end"),
     }
     unsaid: ClassVar[tuple[str, ...]] = ("topic", "area.name", "orpha_codes", "end_reason")
     order: ClassVar[tuple[Any, ...]] = (func.lower(ExpertGroup.name),)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
-from app.models import today
 from app.pages.request_words import HISTORY
-from app.services import histories
+from app.services import histories, spells
 from app.words import _
 
 ADDED = (_("Added by the hospital"), "user-plus", "good")
@@ -14,6 +14,10 @@ APPOINTED = (_("Appointed"), "user-plus", "good")
 ACCEPTED = (_("Accepted by the ERN"), "circle-check", "good")
 IMPORTED = (_("Taken over from CPMS 1"), "archive", "quiet")
 ENDED = (_("Ended"), "ban", "quiet")
+ENDED_WITH = (_("Ended with the centre or the hospital"), "ban", "quiet")
+ANNOUNCED = (_("The end was announced"), "clock", "info")
+LAST_DAY = (_("The last day"), "clock", "info")
+RAN_OUT = (_("Ran out"), "clock", "info")
 STILL_HERE = (_("The hospital confirmed it in its yearly list"), "check", "good")
 CHANGED = (_("The dates were changed"), "calendar", "quiet")
 
@@ -49,24 +53,39 @@ TOLD = {
 
 
 def of_place(place: histories.Place, *, why: bool) -> list[dict[str, Any]]:
-    """The turns of a place for the timeline, the newest first; why it ended stands by the last, for who reads that."""
-    items = [item for turn in histories.of_place(place) if (item := _item(turn)) is not None]
-    if why and items and place.end_reason and place.ended_at is not None:
-        items[0]["note"] = place.end_reason
-    return [*_last_day(place), *items]
+    """The turns of a place for the timeline, the newest first; why it ends stands where that is said, for who reads it."""
+    told = [(turn, item) for turn in histories.of_place(place) if (item := _item(turn)) is not None]
+    items = [item for _turn, item in told]
+    says_why = [item for turn, item in told if "end_reason" in turn.changed]
+    end, ended_by = spells.end_of(place), place
+    if end is not None and not any("ended_at" in turn.changed for turn, _item_ in told):
+        items.insert(0, _last(place, end))
+        ended_by = end.by
+        if ended_by is not place or not says_why:
+            says_why.insert(0, items[0])
+    if why and says_why:
+        says_why[0]["note"] = ended_by.end_reason
+    return items
 
 
 def _item(turn: histories.Turn) -> dict[str, Any] | None:
     found = HISTORY.get((turn.act, turn.by)) if turn.by else TOLD.get(turn.act)
-    if found is None:
-        return None
-    what, icon, kind = found
-    return {"what": what, "at": turn.at, "icon": icon, "kind": kind, "who": turn.who}
+    if found is ENDED and "ended_at" not in turn.changed:
+        found = ANNOUNCED
+    return None if found is None else _entry(found, turn.at) | {"who": turn.who}
 
 
-def _last_day(place: histories.Place) -> list[dict[str, Any]]:
-    """The last day, past or to come, of what was not ended before."""
-    if place.to_on is None or place.ended_at is not None:
-        return []
-    what = _("The last day") if place.to_on >= today() else _("Ran out")
-    return [{"what": what, "at": place.to_on, "icon": "clock", "kind": "info"}]
+def _last(place: histories.Place, end: spells.End) -> dict[str, Any]:
+    """The end of what nobody ended by itself: its last day, past or to come, or that of what bears it."""
+    if not spells.is_over(end.by):
+        words = LAST_DAY
+    elif end.by is place:
+        words = ENDED if place.ended_at else RAN_OUT
+    else:
+        words = ENDED_WITH
+    return _entry(words, end.by.ended_at or end.on)
+
+
+def _entry(words: tuple[object, str, str], at: dt.date) -> dict[str, Any]:
+    what, icon, kind = words
+    return {"what": what, "at": at, "icon": icon, "kind": kind}

@@ -140,7 +140,7 @@ class MandatePage(PlacePage):
         "standing": _("In force"),
         "from_on": _("First day"),
         "to_on": _("Last day"),
-        "end_reason": _("Why it ended"),
+        "end_reason": _("Reason for the end"),
     }
     search_in: ClassVar[tuple[Any, ...]] = (NAME,)
     join: ClassVar[tuple[Any, ...]] = (Mandate.person,)

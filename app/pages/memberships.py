@@ -234,7 +234,7 @@ class MembershipPage(PlacePage):
         "standing": _("In force"),
         "from_on": _("First day"),
         "to_on": _("Last day"),
-        "end_reason": _("Why it ended"),
+        "end_reason": _("Reason for the end"),
         "employment_by": _("Employment confirmed by"),
         "employment_on": _("Confirmed on"),
         "employment_how": _("Confirmed how"),

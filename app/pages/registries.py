@@ -54,7 +54,7 @@ class RegistryPage(spells.SpellPage):
         "standing": _("In force"),
         "from_on": _("First day"),
         "to_on": _("Last day"),
-        "end_reason": _("Why it ended"),
+        "end_reason": _("Reason for the end"),
     }
     formatters_columns: ClassVar[dict[str, Any]] = {"country.code": names.country}
     order: ClassVar[tuple[Any, ...]] = (Registry.name,)

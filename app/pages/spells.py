@@ -5,7 +5,6 @@ What the dates must be is ``services.spells``.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
@@ -63,7 +62,7 @@ SPELLS: list[tuple[str, object]] = [
 
 def still(table: type[Any]) -> Filter:
     """Whether a spell is over, or soon will be, as a filter."""
-    clauses = {"now": services.not_over(table), "soon": services.ending(table), "over": ~services.not_over(table)}
+    clauses = {"now": services.stands(table), "soon": services.ending(table), "over": ~services.stands(table)}
     return Filter(_("When"), lambda: SPELLS, lambda value: clauses[value])
 
 
@@ -118,15 +117,14 @@ class Standing(NamedTuple):
 
 
 def standing(spell: Any, width: str = "long") -> Standing:
-    """How a spell stands today; ``width`` is Babel's: "medium" writes months short."""
-    if spell.ended_at is not None:
-        return _over(spell.ended_at.date(), width)
-    if spell.to_on is not None and spell.to_on < today():
-        return _over(spell.to_on, width)
+    """How a spell stands today, what bears it too; ``width`` is Babel's: "medium" writes months short."""
+    end = services.end_of(spell)
+    if end is not None and services.is_over(end.by):
+        return Standing(_("Ended"), "quiet", "clock", str(_("Ended on %(day)s", day=format_date(end.on, width))))
     if spell.from_on > today():
         return Standing(_("Not yet"), "info", "clock", str(_("From %(day)s", day=format_date(spell.from_on, width))))
-    if spell.to_on is not None:
-        return Standing(_("In force"), "good", "check", str(_("Until %(day)s", day=format_date(spell.to_on, width))))
+    if end is not None:
+        return Standing(_("In force"), "good", "check", str(_("Until %(day)s", day=format_date(end.on, width))))
     return Standing(_("In force"), "good", "check", str(_("Since %(day)s", day=format_date(spell.from_on, width))))
 
 
@@ -137,10 +135,6 @@ def reads_why(spell: Any, ends: str) -> bool:
     """
     parties = (spell.clinician_id, spell.assistant_id) if isinstance(spell, Grant) else (spell.person_id,)
     return acting().user_id in parties or allowed(ends, spell)
-
-
-def _over(on: dt.date, width: str) -> Standing:
-    return Standing(_("Ended"), "quiet", "clock", str(_("Ended on %(day)s", day=format_date(on, width))))
 
 
 def wind_down(page: Page, record: Any, perform: Callable[..., Any], ending: Ending, **shown: Any) -> Any:

@@ -21,12 +21,13 @@ ASKED_FOR = {MandateKind.ASSISTANT: RequestKind.ASSISTANT, MandateKind.GUEST: Re
 
 
 class Turn(NamedTuple):
-    """One thing that happened: the act, for which side it was done (of a request), when, and who is behind it."""
+    """One thing that happened: the act, for which side it was done (of a request), when, who is behind it, what changed."""
 
     act: str
     by: str
     at: dt.datetime
     who: str | None = None
+    changed: frozenset[str] = frozenset()
 
 
 Place = Membership | Mandate | Grant
@@ -36,16 +37,16 @@ def of_place(place: Place) -> list[Turn]:
     """The turns of a place, the newest first."""
     with sight.wide("place-history") as session:
         noted = session.execute(
-            select(AuditEntry.act, AuditEntry.at, AuditEntry.actor_id)
+            select(AuditEntry.act, AuditEntry.at, AuditEntry.actor_id, AuditEntry.details)
             .where(AuditEntry.thing_id == place.public_id, AuditEntry.outcome == "done")
             .order_by(AuditEntry.seq)
         ).all()
         asked = None if isinstance(place, Grant) else session.scalars(_request(place)).first()
         turns = [Turn(one["what"], one["by"], dt.datetime.fromisoformat(one["at"])) for one in _told(asked)]
     people = _seen({one.actor_id for one in noted if one.actor_id})
-    for act, at, actor_id in noted:
+    for act, at, actor_id, details in noted:
         if at is not None and (asked is None or act not in ENTERED):
-            turns.append(Turn(act, "", at, people.get(actor_id or 0)))
+            turns.append(Turn(act, "", at, people.get(actor_id or 0), frozenset(details.split(","))))
     return sorted(turns, key=lambda turn: turn.at, reverse=True)
 
 

@@ -6,13 +6,15 @@ Whether one is in force is ``actors.in_force``; what hangs on it is derived by `
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, or_, update
+from sqlalchemy import ColumnElement, FromClause, and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.actors import KEEPERS
 from app.errors import Incomplete, WrongStep
-from app.models import Centre, ExpertGroup, Hospital, Network, Winding, now, today
+from app.models import Centre, ExpertGroup, Grant, Hospital, Mandate, Membership, Network, Winding, now, today
 from app.words import _
 
 EARLIEST = dt.date(1950, 1, 1)
@@ -24,6 +26,21 @@ OVER: dict[type[Any], object] = {
     Centre: _("This centre has left its network."),
     ExpertGroup: _("This group has ended."),
 }
+
+BEARERS: dict[type[Any], tuple[str, type[Any]]] = {
+    Membership: ("centre", Centre),
+    Centre: ("hospital", Hospital),
+    Mandate: ("hospital", Hospital),
+    Grant: ("hospital", Hospital),
+}
+"""What a spell is borne by and ends with, whatever its own dates say. What ends with a network is ended with it, row by row."""
+
+
+class End(NamedTuple):
+    """When something ends, and whose dates say so: its own, or those of what bears it."""
+
+    on: dt.date
+    by: Any
 
 
 def check(from_on: dt.date, to_on: dt.date | None) -> None:
@@ -78,14 +95,44 @@ def is_over(spell: Any) -> bool:
     return spell.ended_at is not None or (spell.to_on is not None and spell.to_on < today())
 
 
-def not_over(table: type[Any]) -> ColumnElement[bool]:
-    """Those in force or still to begin."""
-    return and_(table.ended_at.is_(None), or_(table.to_on.is_(None), table.to_on >= today()))
+def end_of(spell: Any) -> End | None:
+    """The end of a spell, past or to come: its own or that of what bears it, whichever is first."""
+    ends = (End(one.ended_at.date() if one.ended_at else one.to_on, one) for one in _line(spell))
+    return min((end for end in ends if end.on is not None), key=lambda end: end.on, default=None)
+
+
+def _line(spell: Any) -> Iterator[Any]:
+    """A spell, what bears it, and so on. Who keeps an archive keeps it when the hospital has left."""
+    while spell is not None:
+        yield spell
+        bearer, _table = BEARERS.get(type(spell), ("", None))
+        kept = isinstance(spell, Mandate) and spell.kind in KEEPERS
+        spell = None if kept or not bearer else getattr(spell, bearer)
+
+
+def stands(table: type[Any], until: dt.date | None = None) -> ColumnElement[bool]:
+    """Those in force or still to begin on a day, today if none is given, and what bears them too: the same in SQL."""
+    return _stands(table, table.__table__, until or today())
+
+
+def _stands(table: type[Any], rows: FromClause, on: dt.date) -> ColumnElement[bool]:
+    own = and_(rows.c.ended_at.is_(None), or_(rows.c.to_on.is_(None), rows.c.to_on >= on))
+    if table not in BEARERS:
+        return own
+    name, bearer = BEARERS[table]
+    b, key = bearer.__table__.alias(), rows.c[f"{name}_id"]
+    borne = or_(key.is_(None), key.in_(select(b.c.id).where(_stands(bearer, b, on))))
+    return and_(own, or_(rows.c.kind.in_(KEEPERS), borne) if table is Mandate else borne)
 
 
 def ending(table: type[Any]) -> ColumnElement[bool]:
-    """Those in force or still to begin whose last day is near."""
-    return and_(not_over(table), table.to_on <= today() + dt.timedelta(days=SOON_DAYS))
+    """Those that stand and whose last day is near."""
+    return and_(stands(table), ~stands(table, today() + dt.timedelta(days=SOON_DAYS + 1)))
+
+
+def not_over(table: type[Any]) -> ColumnElement[bool]:
+    """Those in force or still to begin."""
+    return and_(table.ended_at.is_(None), or_(table.to_on.is_(None), table.to_on >= today()))
 
 
 def change(place: Winding, from_on: dt.date, to_on: dt.date | None) -> None:

@@ -6,13 +6,14 @@ import re
 from typing import Any
 
 import pytest
+import time_machine
 from sqlalchemy import select
 
-from app.models import Grant, Hospital, Membership, MembershipRequest, Person, db, today
-from app.services import admissions, people
+from app.models import Grant, Hospital, Membership, MembershipRequest, Person, db, now, today
+from app.services import admissions, departures, people
 from app.words import GrantScope, MandateKind
 from tests import factories as make
-from tests.services.clinics import typed
+from tests.services.clinics import DAY, typed
 from tests.services.request_words import Clinic, opened, sent
 
 
@@ -61,6 +62,32 @@ def test_a_membership_tells_how_it_was_asked_for_decided_changed_and_ended(house
         "Moved to Patras",
         "representative Tester",
     ]
+
+
+def test_an_end_to_come_is_announced_and_not_told_as_past(house: Any, clinic: Clinic) -> None:
+    membership = accepted(house, clinic)
+    last = today() + 30 * DAY
+    with house.acting(clinic.representative) as actor:
+        row = db.session.get_one(Membership, membership)
+        people.end_membership(actor, row, reason="Moves to Patras", last_day=last)
+    client = house.client_for(clinic.newcomer)
+    page = client.get(address(house, membership))
+    assert timeline(page)[:2] == ["The last day", "The end was announced"]
+    assert timeline(page)[-1] == "Moves to Patras"
+    with time_machine.travel(now() + 31 * DAY, tick=True):
+        page = house.client_for(clinic.representative).get(address(house, membership))
+    assert timeline(page)[:2] == ["Ran out", "The end was announced"]
+
+
+def test_what_ends_with_its_centre_ends_in_its_own_history_too_and_says_why(house: Any, clinic: Clinic) -> None:
+    membership = accepted(house, clinic)
+    page = address(house, membership)
+    for last, told in ((today() + 30 * DAY, "The last day"), (None, "Ended with the centre or the hospital")):
+        with house.acting(clinic.coordinator) as actor:
+            centre = db.session.get_one(Membership, membership).centre
+            departures.end_centre(actor, centre, reason="Closes", last_day=last)
+        assert timeline(house.client_for(clinic.newcomer).get(page))[:2] == [told, "Accepted by the ERN"]
+        assert timeline(house.client_for(clinic.newcomer).get(page))[-1] == "Closes"
 
 
 def test_who_did_it_is_named_to_those_alone_who_see_that_person(house: Any, clinic: Clinic) -> None:
