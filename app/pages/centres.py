@@ -8,13 +8,14 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy.orm import joinedload
 
 from app.models import Centre
-from app.pages import spells
+from app.pages import endings, spells
 from app.pages.base import expose, has_access
 from app.pages.hospitals import minded
 from app.pages.lists import Filter, reach, words_filter
 from app.pages.networks import CentreForm
 from app.pages.security import acting
-from app.services import departures, endings, networks, overview
+from app.services import departures, hanging, networks, overview
+from app.services.endings import of_centre
 from app.words import CentreKind, _
 
 
@@ -29,7 +30,10 @@ class CentrePage(spells.SpellPage):
         "show": "centre.see",
         "edit": "centre.amend",
         "end": "centre.end",
+        "end_picked": "centre.end",
+        "unpicked": "centre.end",
     }
+    list_template = "spells.html"
     list_title = _("Centres")
     edit_title = _("Change the centre")
     list_columns: ClassVar[list[str]] = ["name", "hospital.name", "network.name", "kind", "standing"]
@@ -52,6 +56,8 @@ class CentrePage(spells.SpellPage):
     }
     load: ClassVar[tuple[Any, ...]] = (joinedload(Centre.hospital), joinedload(Centre.network))
     offered: ClassVar[tuple[str, ...]] = ("centre.amend", "centre.end", "membership.add")
+    picked: ClassVar[str] = "centre.end"
+    picked_words = _("With the ticked centres"), _("End the ticked centres")
     edit_form = CentreForm
     edit_act = staticmethod(networks.amend_centre)
     show_template = "hospitals/centre.html"
@@ -66,7 +72,22 @@ class CentrePage(spells.SpellPage):
             self,
             centre,
             departures.end_centre,
-            endings.of_centre(centre),
+            of_centre(centre),
             title=_("End the centre"),
             back=("CentrePage.show", key),
         )
+
+    def where(self, record: Centre) -> str:
+        """Its hospital and its network."""
+        return f"{record.hospital.name} · {record.network.name}"
+
+    @expose("/end", methods=["POST"])
+    @has_access
+    def end_picked(self) -> Any:
+        """End the centres ticked in the list, each by itself."""
+        return endings.end_picked(self, departures.end_centre, _on, title=_("End the centres"), warnings=[])
+
+
+def _on(centre: Centre) -> list[object]:
+    """What hangs on the people of one centre."""
+    return hanging.on_people(of_centre(centre))

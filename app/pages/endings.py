@@ -1,4 +1,4 @@
-"""Several places ended at once: what was ticked, a preview that asks why, and what became of each."""
+"""Several of a list ended at once: what was ticked, a preview that asks why, and what became of each."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from flask import request, url_for
 from wtforms.validators import ValidationError
 
 from app.errors import NotFound, Refusal
-from app.models import Membership, today
+from app.models import Centre, ExpertGroup, Mandate, Membership, Winding, today
 from app.pages import spells
 from app.pages.base import find, version
 from app.pages.lists import ListPage
 from app.pages.security import acting
 from app.services import hanging, leavings
-from app.services.endings import of_memberships
+from app.services.endings import of_places
 from app.words import _
 
 MOST_PICKED = 100
+SHOWN_BY: dict[type[Any], str] = {
+    Membership: "MembershipPage.show",
+    Mandate: "MandatePage.show",
+    Centre: "CentrePage.show",
+    ExpertGroup: "GroupPage.show",
+}
 
 Picked = list[tuple[Any, str]]
 """Records with the version that was on the screen, as the list sent them."""
@@ -36,7 +42,7 @@ class EndSeveralForm(spells.EndForm):
 
 
 class WindSeveralDownForm(EndSeveralForm):
-    """The same of memberships: their end is announced, or they end at once."""
+    """The same of memberships and centres: their end is announced, or they end at once."""
 
     last_day = spells.WindDownForm.last_day
 
@@ -61,13 +67,13 @@ def end_picked(
     shown = {"back": url_for(".list"), "people": []} | shown
     gone = picked is not None
     picked = _picked(page) if picked is None else picked
-    memberships = [record for record, _seen in picked if isinstance(record, Membership)]
-    form = WindSeveralDownForm() if memberships else EndSeveralForm()
+    winding = [record for record, _seen in picked if isinstance(record, Winding)]
+    form = WindSeveralDownForm() if winding else EndSeveralForm()
     if not picked or "sure" not in request.form or not form.validate():
         if "sure" not in request.form:
             form.process()
-            form.last_day.data = leavings.last_day(*memberships) if memberships and not gone else None
-        ending = of_memberships(record.id for record in memberships)
+            form.last_day.data = leavings.last_day(*winding) if winding and not gone else None
+        ending = of_places(record for record, _seen in picked)
         shown["warnings"] = [*shown["warnings"], *hanging.told(ending)]
         hangs = {record.public_id: on_each(record) for record, _seen in picked}
         return page.page("people/end_several.html", form=form, picked=picked, hangs=hangs, **shown)
@@ -83,8 +89,8 @@ def end_picked(
 
 
 def _place(record: Any) -> str:
-    """The address of a membership or a mandate."""
-    return str(url_for(f"{type(record).__name__}Page.show", key=record.public_id))
+    """The address of what was ticked."""
+    return str(url_for(SHOWN_BY[type(record)], key=record.public_id))
 
 
 def _picked(page: ListPage) -> Picked:

@@ -16,7 +16,7 @@ from wtforms.validators import InputRequired, NumberRange, Optional
 from app.errors import Conflict
 from app.labels import LABELS
 from app.models import ExpertGroup, ExpertGroupMember, Network, ThematicArea, db, now
-from app.pages import spells
+from app.pages import endings, spells
 from app.pages.base import ActForm, Page, allowed, expose, find, has_access, may, once_key, sent_version, submitted
 from app.pages.fields import text, words
 from app.pages.hospitals import network_choices
@@ -123,12 +123,16 @@ class GroupPage(spells.SpellPage):
     datamodel = SQLAInterface(ExpertGroup)
     acts: ClassVar[dict[str, str]] = {
         "list": "group.see",
+        "table": "group.see",
         "show": "group.see",
         "edit": "group.amend",
         "end": "group.end",
+        "end_picked": "group.end",
+        "unpicked": "group.end",
         "add_member": "group_member.add",
         "set_chair": "group.set-chair",
     }
+    list_template = "spells.html"
     list_title = _("Expert groups")
     edit_title = _("Change the group")
     list_columns: ClassVar[list[str]] = ["name", "network.name", "topic", "schedule", "standing"]
@@ -141,6 +145,8 @@ class GroupPage(spells.SpellPage):
         "orpha_codes": _("ORPHAcodes"),
         "schedule": _("Meets"),
         "standing": _("In force"),
+        "from_on": _("First day"),
+        "to_on": _("Last day"),
         "end_reason": _("Reason for the end"),
     }
     unsaid: ClassVar[tuple[str, ...]] = ("topic", "area.name", "orpha_codes", "end_reason")
@@ -152,9 +158,15 @@ class GroupPage(spells.SpellPage):
     }
     load: ClassVar[tuple[Any, ...]] = (joinedload(ExpertGroup.network), joinedload(ExpertGroup.area))
     offered: ClassVar[tuple[str, ...]] = ("group.amend", "group.end", "group_member.add", "group.set-chair")
+    picked: ClassVar[str] = "group.end"
+    picked_words = _("With the ticked groups"), _("End the ticked groups")
     edit_form = GroupForm
     edit_act = staticmethod(groups.amend)
     empty: ClassVar[object] = _("No expert group yet. A network's coordinator makes them on the network's page.")
+
+    def where(self, record: ExpertGroup) -> str:
+        """Its network."""
+        return str(record.network.name)
 
     def cell(self, record: Any, column: str) -> Any:
         """When it meets, in words."""
@@ -219,6 +231,13 @@ class GroupPage(spells.SpellPage):
             warnings=[_("Nobody chairs it any more. Its members stay members of the network.")],
             back=("GroupPage.show", key),
         )
+
+    @expose("/end", methods=["POST"])
+    @has_access
+    def end_picked(self) -> Any:
+        """End the groups ticked in the list, each by itself."""
+        warnings = [_("Nobody chairs them any more. Their members stay members of the network.")]
+        return endings.end_picked(self, groups.end, lambda _group: [], title=_("End the groups"), warnings=warnings)
 
     @expose("/<key>/members", methods=["POST"])
     @has_access

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from flask import redirect, request, url_for
+from flask import request
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import Select, and_, select
 from sqlalchemy.orm import joinedload
@@ -90,20 +90,11 @@ def appoint(page: Page, form: AppointForm, perform: Callable[..., Any], place: s
 
 
 class PlacePage(spells.SpellPage):
-    """People's places: their names are theirs, or nobody's whom the reader may know. Those ticked are ended together."""
-
-    picked_words: ClassVar[tuple[object, object]]
-    """With what is ticked; the button that ends it."""
+    """People's places: their names are theirs, or nobody's whom the reader may know."""
 
     def _pickable(self) -> tuple[Any, ...]:
         """One's own is ended on its page alone, where one sees what hangs on it."""
         return tuple(and_(one, self.datamodel.obj.person_id != acting().user_id) for one in super()._pickable())
-
-    @expose("/end")
-    @has_access
-    def unpicked(self) -> Any:
-        """Whoever comes back to the address of what was ticked finds the list."""
-        return redirect(url_for(".list"))
 
     def ways(self) -> list[str]:
         """The methods that appoint, where this reader has a place to appoint to; asked in one statement."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
-from flask import request, url_for
+from flask import redirect, request, url_for
 from flask_babel import format_date
 from wtforms import DateField
 from wtforms.validators import InputRequired, Optional
 
 from app.models import Grant, today
-from app.pages.base import ActForm, Page, allowed, submitted
+from app.pages.base import ActForm, Page, allowed, expose, has_access, submitted
 from app.pages.fields import text
 from app.pages.lists import Filter, ListPage
 from app.pages.security import acting
@@ -67,7 +67,10 @@ def still(table: type[Any]) -> Filter:
 
 
 class SpellPage(ListPage):
-    """A list of what is in force for a time. ``standing`` is a column."""
+    """A list of what is in force for a time. ``standing`` is a column; those ticked are ended together."""
+
+    picked_words: ClassVar[tuple[object, object]]
+    """With what is ticked; the button that ends it."""
 
     unsaid: ClassVar[tuple[str, ...]] = ("to_on", "end_reason")
     table_columns: ClassVar[tuple[str, ...]] = ("from_on", "to_on")
@@ -79,6 +82,12 @@ class SpellPage(ListPage):
     def cell(self, record: Any, column: str) -> Any:
         """How it stands, in words."""
         return standing(record, "medium").sentence if column == "standing" else super().cell(record, column)
+
+    @expose("/end")
+    @has_access
+    def unpicked(self) -> Any:
+        """Whoever comes back to the address of what was ticked finds the list."""
+        return redirect(url_for(".list"))
 
 
 class EndForm(ActForm):

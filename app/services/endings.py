@@ -41,9 +41,18 @@ def _of_centres(centres: Select[Any], **of: int) -> Ending:
     return Ending(there, centres, **of)
 
 
-def of_centre(centre: Centre) -> Ending:
-    """A centre and its memberships."""
-    return _of_centres(select(Centre.id).where(Centre.id == centre.id))
+def of_centre(*centres: Centre) -> Ending:
+    """Centres and their memberships."""
+    return _of_centres(select(Centre.id).where(Centre.id.in_([centre.id for centre in centres])))
+
+
+def of_places(places: Iterable[Any]) -> Ending:
+    """Centres, or memberships; what else is among the places ends alone."""
+    found = list(places)
+    centres = [place for place in found if isinstance(place, Centre)]
+    if centres:
+        return of_centre(*centres)
+    return of_memberships(place.id for place in found if isinstance(place, Membership))
 
 
 def of_hospital(hospital: Hospital) -> Ending:

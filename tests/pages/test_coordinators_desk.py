@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from lxml import html
+from sqlalchemy import select
 
-from app.models import today
+from app.models import Network, Person, db, today
 from app.words import MandateKind
 from tests import factories as make
 
@@ -110,7 +111,7 @@ def test_the_ticked_are_ended_with_the_reason_and_whoever_cannot_be_is_named(
         "picked": [network["keys"]["host"], network["keys"]["ended"], stale, network["keys"]["Secretname"]],
     }
     page = client.post("/memberships/end", data=sent)
-    assert "1 place is ended." in page.text
+    assert "Ended: 1" in page.text
     named = re.findall(r"<bdi>([^<]+)</bdi></a><p class=\"muted\">([^<]+)</p>", page.text)
     assert named == [
         ("ended Tester", "This has ended already."),
@@ -139,3 +140,59 @@ def test_only_what_one_may_end_and_is_not_over_can_be_ticked(house: Any, network
         return len(html.fromstring(page.data).xpath("//input[@name='picked']"))
 
     assert (ticks("coordinator"), ticks("representative"), ticks("host")) == (2, 1, 0)
+
+
+def ticked(house: Any, who: int, path: str) -> dict[str, str]:
+    """What can be ticked in a list: the name, and what the tick sends."""
+    page = html.fromstring(house.client_for(who).get(path).data)
+    boxes = page.xpath("//input[@name='picked']")
+    return {box.xpath("string(following-sibling::span)").removeprefix("Pick "): box.get("value") for box in boxes}
+
+
+def test_centres_are_ended_together_after_a_preview_of_all_that_ends_with_them(
+    house: Any, network: dict[str, Any]
+) -> None:
+    who, client = network["ids"]["coordinator"], house.client_for(network["ids"]["coordinator"])
+    picked = ticked(house, who, "/centres/")
+    assert set(picked) == {"Centre of Home", "Centre of Bare"}
+    assert ticked(house, network["ids"]["representative"], "/centres/") == {}
+    preview = client.post("/centres/end", data={"picked": list(picked.values())})
+    for told in ("2 centres leave their networks.", "2 hospitals leave their last network", "Home · ERN ONE"):
+        assert told in preview.text
+    assert 'name="last_day"' in preview.text
+    last = (today() + dt.timedelta(days=20)).isoformat()
+    sent = {"sure": "y", "reason": "Merged", "last_day": last, "picked": list(picked.values())}
+    assert "Ended: 2" in client.post("/centres/end", data=sent).text
+    ends = house.rows("SELECT name, end_reason, ended_at FROM centre WHERE end_reason IS NOT NULL ORDER BY name")
+    assert [tuple(row) for row in ends] == [("Centre of Bare", "Merged", None), ("Centre of Home", "Merged", None)]
+    assert client.get("/centres/end").status_code == 302
+
+
+def test_nobody_ends_a_foreign_centre_by_ticking_it(house: Any, network: dict[str, Any]) -> None:
+    foreign = house.value("SELECT public_id FROM centre WHERE name = 'Centre of Far'")
+    sent = {"sure": "y", "reason": "Away with it", "picked": f"{foreign}.1"}
+    for who in ("coordinator", "representative"):
+        page = house.client_for(network["ids"][who]).post("/centres/end", data=sent)
+        assert ("Ended: " in page.text, "Centre of Far" in page.text, page.status_code) == (False, True, 200)
+    assert house.client_for(network["ids"]["host"]).post("/centres/end", data=sent).status_code == 403
+    assert house.value("SELECT count(*) FROM centre WHERE end_reason IS NOT NULL") == 0
+
+
+def test_expert_groups_are_ended_together_and_their_list_is_a_file(house: Any, network: dict[str, Any]) -> None:
+    with house.system():
+        networks = db.session.scalars(select(Network).order_by(Network.id)).all()
+        host = db.session.get(Person, network["ids"]["host"])
+        for of in networks:
+            make.expert_group(of, host)
+    client = house.client_for(network["ids"]["coordinator"])
+    picked = ticked(house, network["ids"]["coordinator"], "/expert-groups/")
+    assert set(picked) == {"Group of ERN ONE"}
+    preview = client.post("/expert-groups/end", data={"picked": list(picked.values())})
+    assert "Their members stay members of the network." in preview.text
+    sent = {"sure": "y", "reason": "Merged", "picked": list(picked.values())}
+    assert "Ended: 1" in client.post("/expert-groups/end", data=sent).text
+    again = client.post("/expert-groups/end", data=sent)
+    assert "Somebody else changed this meanwhile." in again.text
+    table = client.get("/expert-groups/table.csv").data.decode("utf-8-sig").splitlines()
+    assert table[0] == "Group,Network,Topic,Meets,In force,First day,Last day"
+    assert len(table) == 3

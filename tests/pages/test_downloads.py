@@ -98,5 +98,5 @@ def test_no_part_of_a_cell_begins_a_formula_where_a_program_takes_it_apart(
 
 def test_patients_and_consent_forms_have_no_such_file(house: Any) -> None:
     declared = {rule.rule for rule in house.app.url_map.iter_rules() if rule.rule.endswith("/table.csv")}
-    lists = ("centres", "hospitals", "idle-accounts", "mandates", "memberships", "people", "requests")
+    lists = ("centres", "expert-groups", "hospitals", "idle-accounts", "mandates", "memberships", "people", "requests")
     assert declared == {f"/{name}/table.csv" for name in lists}

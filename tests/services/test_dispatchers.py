@@ -207,7 +207,7 @@ def test_mandates_are_ticked_and_ended_together_and_one_s_own_is_not_offered(hou
     wrong = client.post("/mandates/end", data={"picked": ticks, "sure": "y", "last_day": "2001-01-01", "reason": "x"})
     assert 'id="last_day-error"' in wrong.text
     ended = client.post("/mandates/end", data={"picked": [*ticks, f"{own}.1"], "sure": "y", "reason": "New ones"})
-    assert "2 places are ended." in ended.text
+    assert "Ended: 2" in ended.text
     assert [row(house, key) for key in keys] == [(True, "New ones")] * 2
     assert mandates(house, clinic.coordinator) == {MandateKind.ERN_COORDINATOR}
     assert client.get("/mandates/end").status_code == 302
