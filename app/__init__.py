@@ -9,9 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from flask import Flask, has_request_context, request
-from flask_appbuilder import Model
 from flask_appbuilder.const import AUTH_DB, AUTH_OAUTH
-from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -27,15 +25,6 @@ if TYPE_CHECKING:
 
 SHORT_BODY = 64 * 1024
 LONGEST_UPLOAD = 60 * 1024 * 1024
-
-
-class Migrations(Migrate):  # type: ignore[misc]
-    """Alembic sees Flask-AppBuilder's tables too, or it would drop them."""
-
-    @staticmethod
-    def get_metadata(*_bind: object) -> object:
-        """The one metadata of all tables."""
-        return Model.metadata
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -54,7 +43,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         hops = settings["PROXY_HOPS"]
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     db.init_app(app)
-    Migrations(app, db, directory=str(config.ROOT / "migrations"), render_as_batch=True)
     from app import commands, views  # noqa: PLC0415  the site map needs the extensions above
 
     app.log_exception = lambda error: app.logger.error("Exception on %s", _endpoint(), exc_info=error)  # type: ignore[method-assign,assignment]
@@ -79,6 +67,7 @@ def _flask_config(settings: Settings) -> dict[str, object]:
         "SQLALCHEMY_ENGINE_OPTIONS": {
             "pool_pre_ping": True,
             "hide_parameters": True,
+            "query_cache_size": 2000,  # a right is part of its statement: acts by roles make more texts than the usual 500
             "max_overflow": 2
             * (settings["WEB_THREADS"] + PASSING),  # a request holds two at most: its own and a wide one
         },

@@ -67,14 +67,23 @@ reference_rows = AppGroup("reference", help="Countries, networks, thematic areas
 
 
 def register(app: Flask) -> None:
-    """Add our commands."""
+    """Add our commands; where one is under way, Flask-Migrate's too: it brings Alembic along, 10 MB."""
+    if _under_way():
+        from app import migrating  # noqa: PLC0415  a web process does without
+
+        migrating.furnish(app)
     for command in (user, audit, consent, reference_rows, fsck, house, seed, prepare, *OPERATING):
         app.cli.add_command(command)
 
 
+def _under_way() -> bool:
+    """Whether this process is a ``flask …``."""
+    return os.environ.get("FLASK_RUN_FROM_CLI") == "true"
+
+
 def needs_no_settings(words: Sequence[str]) -> bool:
     """Whether the command line under way is one of those that need nothing but the program itself."""
-    if os.environ.get("FLASK_RUN_FROM_CLI") != "true":
+    if not _under_way():
         return False
     rest = list(words[1:])
     while rest and rest[0].startswith("-"):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
-from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
@@ -70,7 +70,7 @@ def reached(actor: Actor, act: str) -> GenerativeSelect | None:
 
 def covers_sight(roles: frozenset[Role], act: str) -> bool:
     """Whether people of these roles may do the act on every row of its table they see."""
-    parts = (roles - STANDS_FOR.keys(), roles & STANDS_FOR.keys())
+    parts = frozenset(roles - STANDS_FOR.keys()), frozenset(roles & STANDS_FOR.keys())
     return all(_scopes(part, see(on(act))) <= _scopes(part, act) for part in parts)
 
 
@@ -83,19 +83,21 @@ def stopped(actor: Actor, act: str) -> ColumnElement[bool] | None:
     return clause(on(act), (scope(there, on(act)) for scope in _ordered(once, act)))
 
 
-def _scopes(roles: AbstractSet[Role], act: str) -> set[Scope]:
-    return {scope for role in ROLES if role in roles for scope in cells(act, role)}
+@functools.cache
+def _scopes(roles: frozenset[Role], act: str) -> frozenset[Scope]:
+    return frozenset(scope for role in ROLES if role in roles for scope in cells(act, role))
 
 
-def _ordered(roles: AbstractSet[Role], act: str) -> list[Scope]:
+@functools.cache
+def _ordered(roles: frozenset[Role], act: str) -> tuple[Scope, ...]:
     """One order for each set of roles: one text, for the statement cache."""
-    return sorted(_scopes(roles, act), key=lambda scope: scope.__name__)
+    return tuple(sorted(_scopes(roles, act), key=lambda scope: scope.__name__))
 
 
 def _reaches(actor: Actor, act: str) -> Iterator[Reach | bool]:
-    for scope in _ordered(actor.roles - STANDS_FOR.keys(), act):
+    for scope in _ordered(frozenset(actor.roles - STANDS_FOR.keys()), act):
         yield scope(actor, on(act))
-    reading = actor.roles & STANDS_FOR.keys()
+    reading = frozenset(actor.roles & STANDS_FOR.keys())
     if reading:
         there = replace(actor, reads=True)
         for scope in _ordered(reading, act):

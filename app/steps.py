@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from app.errors import WrongStep
@@ -297,9 +298,10 @@ REFUSALS: dict[tuple[Any, str], Any] = {
 """What to say for a wrong step; any other says which state the record is in."""
 
 
-def lives(act: str) -> list[type[Any]]:
+@functools.cache
+def lives(act: str) -> frozenset[type[Any]]:
     """The tables in whose life the act is a step."""
-    return [table for table, steps in STEPS.items() if any(step[1] == act for step in steps)]
+    return frozenset(table for table, steps in STEPS.items() if any(step[1] == act for step in steps))
 
 
 def state_of(record: Any) -> Any:

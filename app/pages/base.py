@@ -23,7 +23,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as Answer
 from wtforms import Field, HiddenField
 
-from app import rights, steps
+from app import rights, sight, steps
 from app.act import ReadOnly
 from app.errors import NotAllowed, NotFound, Refusal
 from app.models import db
@@ -54,7 +54,7 @@ def find(table: type[Any], public_id: str, *offered: str, options: Iterable[Any]
     if any(rights.on(act) is not table for act in offered):
         message = f"an act asked on {table.__name__} belongs to another table"
         raise ValueError(message)
-    columns = [rights.right_here(acting(), act).label(f"may_{n}") for n, act in enumerate(offered)]
+    columns = [sight.here(db.session(), act).label(f"may_{n}") for n, act in enumerate(offered)]
     statement = select(table, *columns).where(table.public_id == public_id[:40]).options(*options)
     row = db.session.execute(statement).unique().first()
     if row is None:

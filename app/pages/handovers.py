@@ -11,7 +11,7 @@ from flask_babel import format_date, gettext, ngettext
 from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import joinedload
 
-from app import rights
+from app import rights, sight
 from app.errors import Incomplete, NotFound
 from app.models import Handover, Patient, Person, db
 from app.pages.base import ActForm, expose, find, has_access, may, offer, once_key, sent_version, submitted, version
@@ -110,7 +110,7 @@ class HandoverPage(ListPage):
         found = super()._page_of(statement)
         for act in ("handover.accept", "handover.take-back"):
             ids = [row.id for row in found[0]]
-            mine = select(Handover.id).where(Handover.id.in_(ids), rights.right_here(acting(), act))
+            mine = select(Handover.id).where(Handover.id.in_(ids), sight.here(db.session(), act))
             able = set(db.session.scalars(mine))
             for row in found[0]:
                 offer(row, [act] if row.id in able else [])

@@ -17,7 +17,7 @@ from flask_appbuilder import ModelView
 from flask_babel.speaklater import LazyString
 from sqlalchemy import ColumnElement, Select, func, literal, or_, select, tuple_
 
-from app import rights, sight
+from app import sight
 from app.act import why_not
 from app.errors import Conflict
 from app.labels import LABELS
@@ -210,7 +210,7 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
 
     def _pickable(self) -> tuple[Any, ...]:
         """Whether a row can be ticked, as a column of the page's own SELECT."""
-        return (rights.right_here(acting(), self.picked),) if self.picked and may(self.picked) else ()
+        return (sight.here(db.session(), self.picked),) if self.picked and may(self.picked) else ()
 
     def _edge(self, public_id: str, key: tuple[Any, ...]) -> Any:
         """The sort key of the row a page starts from."""
@@ -330,7 +330,7 @@ def reach(table: type[Any], key: str, act: str, *offered: str, options: Iterable
 
 def offered_rows(statement: Select[Any], *acts: str) -> list[Any]:
     """The records a statement finds, each with the acts the actor may do on it."""
-    columns = [rights.right_here(acting(), act).label(f"may_{n}") for n, act in enumerate(acts)]
+    columns = [sight.here(db.session(), act).label(f"may_{n}") for n, act in enumerate(acts)]
     rows = db.session.execute(statement.add_columns(*columns)).unique().all()
     for row in rows:
         offer(row[0], [act for act, yes in zip(acts, row[1:], strict=True) if yes])

@@ -10,7 +10,7 @@ from flask_babel import ngettext
 from sqlalchemy import ColumnElement, Select, select, true
 from sqlalchemy.orm import joinedload
 
-from app import audit, rights
+from app import audit, sight
 from app.errors import NotFound, Refusal
 from app.models import Centre, MembershipRequest, RequestConfirmation, db, now
 from app.pages import request_words
@@ -129,7 +129,7 @@ class RequestPage(ListPage):
         found = super()._page_of(statement)
         rows = found[0]
         mine = select(MembershipRequest.id).where(
-            MembershipRequest.id.in_([row.id for row in rows]), rights.right_here(acting(), "request.accept")
+            MembershipRequest.id.in_([row.id for row in rows]), sight.here(db.session(), "request.accept")
         )
         acceptable = set(db.session.scalars(mine))
         for row in rows:

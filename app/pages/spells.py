@@ -14,7 +14,7 @@ from wtforms import DateField
 from wtforms.validators import InputRequired, Optional
 
 from app.models import Grant, today
-from app.pages.base import ActForm, Page, allowed, expose, has_access, submitted
+from app.pages.base import ActForm, Page, allowed, expose, has_access, may, submitted
 from app.pages.fields import text
 from app.pages.lists import Filter, ListPage
 from app.pages.security import acting
@@ -78,6 +78,10 @@ class SpellPage(ListPage):
     def standing(self, record: Any) -> Standing:
         """How a record stands today."""
         return standing(record)
+
+    def pickable(self, record: Any) -> bool:
+        """Whether a row can be ticked: one may end it, and it has not ended."""
+        return may(self.picked, record) and not services.has_ended(record)
 
     def cell(self, record: Any, column: str) -> Any:
         """How it stands, in words."""

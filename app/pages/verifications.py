@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import FileStorage
 from wtforms import FileField
 
-from app import rights
+from app import sight
 from app.errors import Incomplete
 from app.models import BlankForm, ConsentForm, Patient, db
 from app.outside import paper
@@ -89,7 +89,7 @@ class VerificationPage(Page):
     def _mine(self, finding: Finding) -> dict[str, ConsentForm]:
         """The forms the reader may open anyhow, by code."""
         statement = select(ConsentForm).where(
-            ConsentForm.code.in_([one.code for one in finding.forms]), rights.right_here(acting(), "consent.open")
+            ConsentForm.code.in_([one.code for one in finding.forms]), sight.here(db.session(), "consent.open")
         )
         found = db.session.scalars(statement.options(joinedload(ConsentForm.patient))).unique()
         return {form.code: form for form in found if form.patient is not None}
@@ -127,10 +127,10 @@ class SearchPage(Page):
             code = verifications.code_of(typed)
         except ValueError:
             return redirect(url_for("PatientPage.list", q=typed) if typed else url_for("PatientPage.list"))
-        mine = rights.right_here(acting(), "consent.open")
+        mine = sight.here(db.session(), "consent.open")
         key = db.session.scalar(select(ConsentForm.public_id).where(ConsentForm.code == code, mine))
         if key is None:
-            mine = rights.right_here(acting(), "blank.open")
+            mine = sight.here(db.session(), "blank.open")
             blank = db.session.scalar(select(BlankForm.public_id).where(BlankForm.code == code, mine))
             if blank is not None:
                 return redirect(url_for("BlankPage.show", key=blank))

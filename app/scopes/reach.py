@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, GenerativeSelect, Select, false, or_, select, true, union_all
+from sqlalchemy import ColumnElement, FromClause, GenerativeSelect, Select, false, or_, select, true, union_all
+from sqlalchemy.engine.default import DefaultDialect
 
 from app.actors import Actor, known_as
 from app.models import (
@@ -28,6 +29,8 @@ from app.models import (
     PhoneLink,
 )
 from app.words import MandateKind
+
+_DIALECT = DefaultDialect()
 
 
 class Reach(NamedTuple):
@@ -106,7 +109,13 @@ def _of_row(thing: type[Any], column: str, ids: Select[Any]) -> Select[Any]:
     Naming ``thing`` to ``correlate`` would be quicker and wrong: under an alias, as of a joined load, it is another table.
     """
     (key,) = ids.selected_columns
-    return ids.where(key == thing.__table__.c[column]).correlate_except(*ids.get_final_froms())
+    return ids.where(key == thing.__table__.c[column]).correlate_except(*_froms(ids))
+
+
+def _froms(ids: Select[Any]) -> list[FromClause]:
+    """What ``ids.get_final_froms()`` gives; that one writes the whole statement only to have a compiler at hand."""
+    empty = _DIALECT.statement_compiler(_DIALECT, None)
+    return ids._compile_state_factory(ids, empty)._get_display_froms()  # noqa: SLF001
 
 
 def _forms_of(column: str, ids: Select[Any]) -> Select[Any]:

@@ -19,7 +19,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import DDL, ColumnElement, Connection, column, create_engine, func, inspect, make_url, select, table
 
 import config
@@ -266,6 +265,8 @@ def _restorer(tool: int) -> Tool:
 
 def revisions() -> list[str]:
     """Every revision of the tables this program knows, the newest first."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415  Alembic is needed here alone
+
     return [script.revision for script in ScriptDirectory(str(config.ROOT / "migrations")).walk_revisions()]
 
 

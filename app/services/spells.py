@@ -95,6 +95,12 @@ def is_over(spell: Any) -> bool:
     return spell.ended_at is not None or (spell.to_on is not None and spell.to_on < today())
 
 
+def has_ended(spell: Any) -> bool:
+    """Whether it is over, or what bears it is."""
+    end = end_of(spell)
+    return end is not None and is_over(end.by)
+
+
 def end_of(spell: Any) -> End | None:
     """The end of a spell, past or to come: its own or that of what bears it, whichever is first."""
     ends = (End(one.ended_at.date() if one.ended_at else one.to_on, one) for one in _line(spell))

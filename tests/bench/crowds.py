@@ -121,7 +121,7 @@ def _scattered(number: int) -> int:
 def _person(number: int) -> dict[str, Any]:
     name = f"p{number}@people.example"
     known = {"first_name": "Test", "last_name": f"Person {_scattered(number):06d}", "active": True}
-    return key("pers", number) | known | {"username": name, "email": name, "language": "en"}
+    return key("pers", number) | known | {"username": name, "email": name, "language": "en", "welcomed_at": now()}
 
 
 def _hospital_of(clinician: int) -> int:

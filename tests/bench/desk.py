@@ -15,10 +15,10 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 import config
-from app.models import Hospital, OwnText, db, today
+from app.models import Hospital, OwnText, db
 from app.outside import paper, stacks
 from app.outside.paper import Press, Rendered, Renderer
-from app.services import own_texts
+from app.services import days, own_texts
 from app.words import Variant
 from tests.bench.grounds import Ground
 from tests.bench.timings import Figure, in_turns, ms, timed, times
@@ -117,7 +117,8 @@ def _published(ground: Ground) -> Iterator[Figure]:
         key = own.id
     work(there.house)
     with there.house.acting(there.decider) as actor:
-        own_texts.accept(actor, db.session.get_one(OwnText, key), counts_from=today())
+        own = db.session.get_one(OwnText, key)
+        own_texts.accept(actor, own, counts_from=days.day_at(own.hospital))
     work(there.house)
     checked, compiled = spent(there.house, own_texts.CHECKING), spent(there.house, own_texts.COMPILING)
     goal = f"under {MOST_TO_PUBLISH:g} s"

@@ -22,7 +22,7 @@ from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 import config
-from app import actors, create_app, sight
+from app import actors, create_app, migrating, sight
 from app.actors import Actor
 from app.models import Login, db, now
 from app.outside.paper import Press, Renderer
@@ -180,6 +180,7 @@ def furnish(dialect: str, shared: Path, worker: str, printer: Renderer, **change
     backend, urls = _backend(dialect, shared, worker, var)
     settings = config.load(environment(var, **urls, **changes), path=var / "none.env")
     app = create_app(settings)
+    migrating.furnish(app)
     press = Press(printer, shared / "papers")  # compiled once for all houses of a run
     app.extensions["premises"] = dataclasses.replace(app.extensions["premises"], printer=press)
     app.testing = False  # faults are shown as in production: as a page

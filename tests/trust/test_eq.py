@@ -83,6 +83,24 @@ def test_scopes_return_what_the_oracle_says_of_the_hostile_world(world: Any, tal
         compare_rights(world.house, oracle, me, tally)
 
 
+def compare_offers(house: Any, oracle: Oracle, me: int, tally: Tally) -> None:
+    """What a page offers the person, of every act: asked with the row, in the session that reads it."""
+    with house.acting(me):
+        for act in RIGHTS:
+            table = rights.on(act)
+            found = set(db.session.scalars(select(key_of(table)).where(sight.here(db.session(), act))))
+            wanted = expected(oracle, me, act) & expected(oracle, me, rights.see(table))
+            tally.check(found == wanted, f"person {me} {act}: offered {sorted(found)} oracle {sorted(wanted)}")
+
+
+def test_a_page_offers_what_the_oracle_says(world: Any, tally: Tally) -> None:
+    with world.house.everything() as session:
+        oracle = read(session)
+    one_of_each = {frozenset(oracle.roles(me)): me for me in world.people.values()}
+    for me in one_of_each.values():
+        compare_offers(world.house, oracle, me, tally)
+
+
 def test_a_session_without_an_actor_sees_no_row(world: Any) -> None:
     with world.house.app.app_context():
         seen = {table.__name__: len(db.session.scalars(select(table)).unique().all()) for table in TABLES}
