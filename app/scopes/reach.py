@@ -109,10 +109,10 @@ def _of_row(thing: type[Any], column: str, ids: Select[Any]) -> Select[Any]:
     Naming ``thing`` to ``correlate`` would be quicker and wrong: under an alias, as of a joined load, it is another table.
     """
     (key,) = ids.selected_columns
-    return ids.where(key == thing.__table__.c[column]).correlate_except(*_froms(ids))
+    return ids.where(key == thing.__table__.c[column]).correlate_except(*froms_of(ids))
 
 
-def _froms(ids: Select[Any]) -> list[FromClause]:
+def froms_of(ids: Select[Any]) -> list[FromClause]:
     """What ``ids.get_final_froms()`` gives; that one writes the whole statement only to have a compiler at hand."""
     empty = _DIALECT.statement_compiler(_DIALECT, None)
     return ids._compile_state_factory(ids, empty)._get_display_froms()  # noqa: SLF001

@@ -9,6 +9,7 @@ from sqlalchemy import inspect, select
 
 from app import access, actors, rights, sight
 from app.models import TABLES, db
+from app.scopes.reach import Reach, froms_of
 from tests.conftest import Tally
 from tests.oracle import RIGHTS, Oracle
 from tests.trust.random_worlds import fill, key_of, read
@@ -81,6 +82,17 @@ def test_scopes_return_what_the_oracle_says_of_the_hostile_world(world: Any, tal
         oracle = read(session)
     for me in world.people.values():
         compare_rights(world.house, oracle, me, tally)
+
+
+def test_what_a_scope_reads_from_is_what_sqlalchemy_says(tally: Tally) -> None:
+    for role in access.ROLES:
+        actor = actors.anybody(frozenset({role}))
+        for act in access.ACCESS:
+            for scope in set(rights.cells(act, role)):
+                found = scope(actor, rights.on(act))
+                for ids in found.ids if isinstance(found, Reach) else ():
+                    right = [str(one) for one in froms_of(ids)] == [str(one) for one in ids.get_final_froms()]
+                    tally.check(right, f"{act} of {role.value}, {scope.__name__}: {froms_of(ids)}")
 
 
 def compare_offers(house: Any, oracle: Oracle, me: int, tally: Tally) -> None:
