@@ -130,12 +130,13 @@ class Standing(NamedTuple):
 
 
 def standing(spell: Any, width: str = "long") -> Standing:
-    """How a spell stands today, what bears it too; ``width`` is Babel's: "medium" writes months short."""
+    """How a spell stands today, and what bears it; ``width`` is Babel's: "medium" writes months short."""
     end = services.end_of(spell)
     if end is not None and services.is_over(end.by):
         return Standing(_("Ended"), "quiet", "clock", str(_("Ended on %(day)s", day=format_date(end.on, width))))
-    if spell.from_on > today():
-        return Standing(_("Not yet"), "info", "clock", str(_("From %(day)s", day=format_date(spell.from_on, width))))
+    begin = services.begin_of(spell)
+    if begin > today():
+        return Standing(_("Not yet"), "info", "clock", str(_("From %(day)s", day=format_date(begin, width))))
     if end is not None:
         return Standing(_("In force"), "good", "check", str(_("Until %(day)s", day=format_date(end.on, width))))
     return Standing(_("In force"), "good", "check", str(_("Since %(day)s", day=format_date(spell.from_on, width))))

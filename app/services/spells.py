@@ -107,6 +107,12 @@ def end_of(spell: Any) -> End | None:
     return min((end for end in ends if end.on is not None), key=lambda end: end.on, default=None)
 
 
+def begin_of(spell: Any) -> dt.date:
+    """The first day of a spell and of what bears it, whichever is last: before that it opens nothing."""
+    first: dt.date = max(one.from_on for one in _line(spell))
+    return first
+
+
 def _line(spell: Any) -> Iterator[Any]:
     """A spell, what bears it, and so on. Who keeps an archive keeps it when the hospital has left."""
     while spell is not None:

@@ -36,6 +36,18 @@ def places(hospital: Hospital, centre: Centre, **ends: Any) -> list[list[Any]]:
     return [[member, centre, hospital], [given, hospital], [assists, hospital], [keeps]]
 
 
+@pytest.mark.parametrize("late", ["place", "centre", "hospital"])
+def test_a_place_begins_when_it_and_what_bears_it_have_begun(house: Any, late: str) -> None:
+    soon = {"from_on": today() + 9 * DAY}
+    with house.system():
+        hospital = make.hospital("H", make.country("GR"), **(soon if late == "hospital" else {}))
+        centre = make.centre(hospital, make.network(), **(soon if late == "centre" else {}))
+        member, given, assists, keeps = places(hospital, centre, **(soon if late == "place" else {}))
+        told = [str(standing(place).word) for place, *_bearers in (member, given, assists, keeps)]
+    borne = "In force" if late == "centre" else "Not yet"
+    assert told == ["Not yet", borne, borne, "Not yet" if late == "place" else "In force"]
+
+
 def last_day(one: Any) -> dt.date | None:
     if one.ended_at is not None:
         ended: dt.date = one.ended_at.date() - DAY
