@@ -92,11 +92,16 @@ def values(actor: Actor) -> dict[str, object]:
     return {ME.key: actor.user_id, TODAY.key: actor.on}
 
 
-@functools.cache
 def known_as(name: str, table: Any) -> FromClause:
-    """The table under a name of its own, outside the ORM. Made once: a fresh alias costs more than the whole clause."""
-    alias: FromClause = table.__table__.alias(name)
-    return alias
+    """The table under a name of its own, outside the ORM. Made once: a fresh alias costs more than the whole clause.
+
+    Of two threads that ask first at one moment both get the same: a clause with two aliases of one name is none.
+    """
+    found = _KNOWN.get((name, table))
+    return _KNOWN.setdefault((name, table), table.__table__.alias(name)) if found is None else found
+
+
+_KNOWN: dict[tuple[str, Any], FromClause] = {}
 
 
 def in_force(spell: FromClause, on: dt.date) -> ColumnElement[bool]:

@@ -223,7 +223,7 @@ class Criterion(LoaderCriteriaOption):
     """
 
     __slots__ = ("marked",)
-    inherit_cache = True
+    _traverse_internals = LoaderCriteriaOption._traverse_internals  # noqa: SLF001  what makes it a key stays the same
 
     def _resolve_where_criteria(self, ext_info: Any) -> ColumnElement[bool]:
         if not hasattr(self, "marked"):

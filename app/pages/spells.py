@@ -139,7 +139,7 @@ def standing(spell: Any, width: str = "long") -> Standing:
         return Standing(_("Not yet"), "info", "clock", str(_("From %(day)s", day=format_date(begin, width))))
     if end is not None:
         return Standing(_("In force"), "good", "check", str(_("Until %(day)s", day=format_date(end.on, width))))
-    return Standing(_("In force"), "good", "check", str(_("Since %(day)s", day=format_date(spell.from_on, width))))
+    return Standing(_("In force"), "good", "check", str(_("Since %(day)s", day=format_date(begin, width))))
 
 
 def reads_why(spell: Any, ends: str) -> bool:

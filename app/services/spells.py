@@ -102,8 +102,13 @@ def has_ended(spell: Any) -> bool:
 
 
 def end_of(spell: Any) -> End | None:
-    """The end of a spell, past or to come: its own or that of what bears it, whichever is first."""
-    ends = (End(one.ended_at.date() if one.ended_at else one.to_on, one) for one in _line(spell))
+    """The end of a spell, past or to come: its own or that of what bears it, whichever is first.
+
+    Who keeps an archive keeps it when the hospital has left.
+    """
+    keeps = isinstance(spell, Mandate) and spell.kind in KEEPERS
+    line = [spell] if keeps else _line(spell)
+    ends = (End(one.ended_at.date() if one.ended_at else one.to_on, one) for one in line)
     return min((end for end in ends if end.on is not None), key=lambda end: end.on, default=None)
 
 
@@ -114,12 +119,11 @@ def begin_of(spell: Any) -> dt.date:
 
 
 def _line(spell: Any) -> Iterator[Any]:
-    """A spell, what bears it, and so on. Who keeps an archive keeps it when the hospital has left."""
+    """A spell, what bears it, and so on."""
     while spell is not None:
         yield spell
         bearer, _table = BEARERS.get(type(spell), ("", None))
-        kept = isinstance(spell, Mandate) and spell.kind in KEEPERS
-        spell = None if kept or not bearer else getattr(spell, bearer)
+        spell = getattr(spell, bearer) if bearer else None
 
 
 def stands(table: type[Any], until: dt.date | None = None) -> ColumnElement[bool]:

@@ -44,8 +44,8 @@ def test_a_place_begins_when_it_and_what_bears_it_have_begun(house: Any, late: s
         centre = make.centre(hospital, make.network(), **(soon if late == "centre" else {}))
         member, given, assists, keeps = places(hospital, centre, **(soon if late == "place" else {}))
         told = [str(standing(place).word) for place, *_bearers in (member, given, assists, keeps)]
-    borne = "In force" if late == "centre" else "Not yet"
-    assert told == ["Not yet", borne, borne, "Not yet" if late == "place" else "In force"]
+    others = "In force" if late == "centre" else "Not yet"
+    assert told == ["Not yet", others, others, others]
 
 
 def last_day(one: Any) -> dt.date | None:
