@@ -52,7 +52,8 @@ NOT_TYPED = {
 
 SHORTEST = 40
 """Columns shorter than this hold codes."""
-OPENING, CLOSING = "Zq", "qZ"
+OPENING, CLOSING = "Zq~", "qZ"
+"""No token drawn by lot holds a ``~``."""
 FOUND = re.compile(rf"{OPENING}\d\d.*?{CLOSING}", re.DOTALL)
 READERS = ("owner", "protection", "representative", "coordinator", "admin")
 """Of the world's principals, those who together see everything that is shown."""

@@ -45,6 +45,9 @@ CHECKING = {
 }
 """Whose papers from elsewhere a data-protection contact checks, or has checked today: these alone, and by name (0004)."""
 
+SHARES = 4
+"""Strangers are tried in so many tests, which run side by side."""
+
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October")
 MONTHS += ("November", "December")
 
@@ -126,12 +129,15 @@ def test_the_search_finds_what_the_owner_sees(world: World) -> None:
     assert world.identities["printed"].family_name in found_in(paper, marks(world.identities["printed"]))
 
 
-def test_who_does_not_treat_a_patient_finds_nobody(world: World, tally: Tally, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("share", range(SHARES))
+def test_who_does_not_treat_a_patient_finds_nobody(
+    world: World, share: int, tally: Tally, request: pytest.FixtureRequest
+) -> None:
     """Every page they may open; of those they may not, one each: that all are alike is T-MATRIX."""
     desk, every = Desk(world), request.config.getoption("long")
     with world.house.everything() as session:
         everything = [(route, records(session, route) if route.table else [None]) for route in routes(world.house.app)]
-    strangers = [who for who in desk.clients if who not in TREATING and not clinician(world, who)]
+    strangers = [who for who in desk.clients if who not in TREATING and not clinician(world, who)][share::SHARES]
     wanted = {who: every_mark(world, CHECKING.get(who, set())) for who in strangers}
     for route, known in everything:
         for who in strangers:
