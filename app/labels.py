@@ -13,6 +13,7 @@ from app.words import (
     CentreKind,
     Channel,
     ConfirmationState,
+    EndReason,
     ExportState,
     FactorKind,
     FormState,
@@ -92,6 +93,10 @@ LABELS = Labels(
         (MandateKind.ASSISTANT, _("Assistant")),
         (MandateKind.GUEST, _("Guest")),
         (MandateKind.UA_HUB, _("UA Hub")),
+        (EndReason.HOST_LEFT, _("The host has left.")),
+        (EndReason.LEFT_NETWORK, _("Works in no centre of the network any more.")),
+        (EndReason.PARTY_LEFT, _("The clinician or the assistant has left.")),
+        (EndReason.POLICY_WITHDRAWN, _("The acceptance of the privacy policy was withdrawn.")),
         (FactorKind.APP, _("App that makes codes")),
         (FactorKind.PASSKEY, _("Passkey")),
         (Rhythm.WEEKLY, _("Every week")),
@@ -216,3 +221,8 @@ LABELS = Labels(
     ]
 )
 """What a person reads for each word above."""
+
+
+def reason(text: str | None) -> Any:
+    """Why something ended: as a person wrote it, or in our words where no person ended it."""
+    return LABELS[EndReason(text)] if text in set(EndReason) else text

@@ -85,6 +85,15 @@ class MandateKind(StrEnum):
     UA_HUB = "ua_hub"
 
 
+class EndReason(StrEnum):
+    """Why a place or a grant ended that no person ended; stored where else a person’s own reason stands."""
+
+    HOST_LEFT = "the host has left"
+    LEFT_NETWORK = "works in no centre of the network any more"
+    PARTY_LEFT = "the clinician or the assistant has left"
+    POLICY_WITHDRAWN = "privacy policy withdrawn"
+
+
 class FactorKind(StrEnum):
     """What somebody has beside a password."""
 

@@ -19,11 +19,11 @@ import pytest
 import config
 from app import access, rights, scopes, sight, steps, words
 from app.act import ACTS
-from app.labels import LABELS
+from app.labels import LABELS, reason
 from app.models import TABLES
 from app.pages.lists import ListPage
 from app.views import PUBLIC, SITE
-from app.words import Role
+from app.words import EndReason, Role
 
 ROOT = config.ROOT
 MODULES = sorted((ROOT / "app").rglob("*.py"))
@@ -186,6 +186,11 @@ def test_every_word_a_person_reads_has_its_label() -> None:
 def test_two_kinds_may_share_a_word_and_not_what_is_read_for_it() -> None:
     assert [str(LABELS[kind.READY]) for kind in (words.StackState, words.RunState)] == ["To confirm", "Ready"]
     assert [str(LABELS[kind.LAPSED]) for kind in (words.BlankState, words.ExportState)] == ["Lapsed", "Over"]
+
+
+def test_why_a_place_ended_is_said_in_our_words_only_where_nobody_wrote_why() -> None:
+    assert str(reason(EndReason.HOST_LEFT.value)) == "The host has left."
+    assert [reason(text) for text in ("ready", "Left", None)] == ["ready", "Left", None]
 
 
 # --- seeing ---------------------------------------------------------------------------------------------------------------

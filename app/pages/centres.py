@@ -77,6 +77,10 @@ class CentrePage(spells.SpellPage):
             back=("CentrePage.show", key),
         )
 
+    def named(self, record: Centre) -> str:
+        """Its name and its hospital: many centres are called alike."""
+        return f"{record.name}, {record.hospital.name}"
+
     def where(self, record: Centre) -> str:
         """Its hospital and its network."""
         return f"{record.hospital.name} · {record.network.name}"

@@ -11,7 +11,7 @@ from wtforms.validators import ValidationError
 from app.errors import NotFound, Refusal
 from app.models import Centre, ExpertGroup, Mandate, Membership, Winding, today
 from app.pages import spells
-from app.pages.base import find, version
+from app.pages.base import allowed, find, version
 from app.pages.lists import ListPage
 from app.pages.security import acting
 from app.services import hanging, leavings
@@ -67,16 +67,17 @@ def end_picked(
     shown = {"back": url_for(".list"), "people": []} | shown
     gone = picked is not None
     picked = _picked(page) if picked is None else picked
-    winding = [record for record, _seen in picked if isinstance(record, Winding)]
+    able = picked if gone else [(record, seen) for record, seen in picked if allowed(page.picked, record)]
+    winding = [record for record, _seen in able if isinstance(record, Winding)]
     form = WindSeveralDownForm() if winding else EndSeveralForm()
     if not picked or "sure" not in request.form or not form.validate():
         if "sure" not in request.form:
             form.process()
             form.last_day.data = leavings.last_day(*winding) if winding and not gone else None
-        ending = of_places(record for record, _seen in picked)
+        ending = of_places(record for record, _seen in able)  # counted wide: of what one may end, and of nothing else
         shown["warnings"] = [*shown["warnings"], *hanging.told(ending)]
-        hangs = {record.public_id: on_each(record) for record, _seen in picked}
-        return page.page("people/end_several.html", form=form, picked=picked, hangs=hangs, **shown)
+        hangs = {record.public_id: on_each(record) for record, _seen in able}
+        return page.page("people/end_several.html", form=form, picked=able, hangs=hangs, **shown)
     given, ended, left = form.given(), 0, []
     for record, seen in picked:
         place, name = _place(record), page.named(record)  # by now: an act may take a later one out of sight
@@ -85,7 +86,7 @@ def end_picked(
             ended += 1
         except Refusal as refusal:
             left.append((place, name, refusal.sentence))
-    return page.page("people/ended.html", ended=ended, left=left, **shown)
+    return page.page("people/ended.html", ended=ended, left=left, announced=given.get("last_day"), **shown)
 
 
 def _place(record: Any) -> str:
@@ -94,12 +95,12 @@ def _place(record: Any) -> str:
 
 
 def _picked(page: ListPage) -> Picked:
-    """The ticked records that the reader sees."""
+    """The ticked records that the reader sees; which of them the reader may end is asked along."""
     found: Picked = []
     for sent in dict.fromkeys(request.form.getlist("picked")[:MOST_PICKED]):
         key, _dot, seen = sent.partition(".")
         try:
-            found.append((find(page.datamodel.obj, key, options=page.load), seen))
+            found.append((find(page.datamodel.obj, key, page.picked, options=page.load), seen))
         except NotFound:
             continue
     return found

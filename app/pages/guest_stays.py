@@ -10,7 +10,7 @@ from flask_babel import format_date, gettext
 from app.pages.base import may
 from app.pages.security import acting
 from app.services import guests
-from app.words import Role, _
+from app.words import EndReason, Role, _
 
 TOLD_DAYS = 30
 """How long Home says that a stay is over."""
@@ -27,7 +27,7 @@ def own_stay() -> str | None:
     last = stay.to_on if stay.ended_at is None else stay.ended_at.date()
     if actor.is_(Role.GUEST):
         near = last <= actor.on + dt.timedelta(days=guests.WARNED_DAYS)
-        return _last_days(last, host_left=stay.end_reason == guests.HOST_LEFT) if near else None
+        return _last_days(last, host_left=stay.end_reason == EndReason.HOST_LEFT) if near else None
     if last < actor.on - dt.timedelta(days=TOLD_DAYS) or stay.from_on > actor.on:
         return None
     return str(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from app.labels import reason
 from app.pages.request_words import HISTORY
 from app.services import histories, spells
 from app.words import _
@@ -61,10 +62,10 @@ def of_place(place: histories.Place, *, why: bool) -> list[dict[str, Any]]:
     if end is not None and not any("ended_at" in turn.changed for turn, _item_ in told):
         items.insert(0, _last(place, end))
         ended_by = end.by
-        if ended_by is not place or not says_why:
+        if ended_by is not place or place.ended_at or not says_why:
             says_why.insert(0, items[0])
     if why and says_why:
-        says_why[0]["note"] = ended_by.end_reason
+        says_why[0]["note"] = reason(ended_by.end_reason)
     return items
 
 

@@ -240,7 +240,7 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
             value = getattr(value, name, None)
             value = value() if callable(value) else value
         formatted = self.formatters_columns.get(column)
-        return formatted(value) if formatted else LABELS.get(value, value) if isinstance(value, str) else value
+        return formatted(value) if formatted else LABELS[value] if isinstance(value, StrEnum) else value
 
     def told(self, record: Any, column: str) -> Told:
         """A cell for the list's template: a word of ours as it is stored, everything else as a person reads it."""

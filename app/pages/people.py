@@ -10,7 +10,7 @@ from sqlalchemy import select
 from wtforms import EmailField
 from wtforms.validators import InputRequired, Length
 
-from app.labels import LABELS
+from app.labels import LABELS, reason
 from app.models import Person
 from app.pages import names, spells
 from app.pages.absences import away
@@ -171,9 +171,11 @@ def _known(known: profiles.Known) -> list[tuple[object, str]]:
     return [(label, words) for label, words in pairs if words]
 
 
-def _standing(rows: list[Any], ends: str) -> list[tuple[Any, spells.Standing, bool]]:
-    """Each with how it stands, and whether one reads why it ended."""
+def _standing(rows: list[Any], ends: str) -> list[tuple[Any, spells.Standing, Any]]:
+    """Each with how it stands, and why it ended for who reads that."""
     if rows:
         table = type(rows[0])
         offered_rows(select(table).where(table.id.in_([row.id for row in rows])), ends)
-    return [(row, spells.standing(row), spells.reads_why(row, ends)) for row in rows]
+    return [
+        (row, spells.standing(row), reason(row.end_reason) if spells.reads_why(row, ends) else None) for row in rows
+    ]

@@ -10,9 +10,11 @@ from typing import Any, ClassVar, NamedTuple
 
 from flask import redirect, request, url_for
 from flask_babel import format_date
+from sqlalchemy import ColumnElement
 from wtforms import DateField
 from wtforms.validators import InputRequired, Optional
 
+from app.labels import reason
 from app.models import Grant, today
 from app.pages.base import ActForm, Page, allowed, expose, has_access, may, submitted
 from app.pages.fields import text
@@ -62,8 +64,12 @@ SPELLS: list[tuple[str, object]] = [
 
 def still(table: type[Any]) -> Filter:
     """Whether a spell is over, or soon will be, as a filter."""
-    clauses = {"now": services.stands(table), "soon": services.ending(table), "over": ~services.stands(table)}
-    return Filter(_("When"), lambda: SPELLS, lambda value: clauses[value])
+
+    def when(value: str) -> ColumnElement[bool]:
+        stands = services.stands(table)  # today: asked at each request
+        return {"now": stands, "soon": services.ending(table), "over": ~stands}[value]
+
+    return Filter(_("When"), lambda: SPELLS, when)
 
 
 class SpellPage(ListPage):
@@ -79,12 +85,18 @@ class SpellPage(ListPage):
         """How a record stands today."""
         return standing(record)
 
+    def over(self, record: Any) -> bool:
+        """Whether it has ended by itself. What ended with its centre can still be ended: the person may go on reading."""
+        return services.is_over(record)
+
     def pickable(self, record: Any) -> bool:
-        """Whether a row can be ticked: one may end it, and it has not ended."""
-        return may(self.picked, record) and not services.has_ended(record)
+        """Whether a row can be ticked: one may end it, and it is not over."""
+        return may(self.picked, record) and not self.over(record)
 
     def cell(self, record: Any, column: str) -> Any:
         """How it stands, in words."""
+        if column == "end_reason":
+            return reason(record.end_reason)
         return standing(record, "medium").sentence if column == "standing" else super().cell(record, column)
 
     @expose("/end")

@@ -19,10 +19,7 @@ from app.models import Centre, Hospital, Mandate, Membership, Network, db, today
 from app.services import directory, messages, spells
 from app.services.jobs import Every, each, job
 from app.tables import engines
-from app.words import MandateKind, _
-
-LEFT = "works in no centre of the network any more"
-"""Why such a mandate ends by itself, as it is stored."""
+from app.words import EndReason, MandateKind, _
 
 
 @act("mandate.appoint-dispatcher", creates=Mandate)
@@ -53,7 +50,7 @@ def lose_network(_actor: Actor, mandate: Mandate) -> None:
     Raises:
         WrongStep: it is over already.
     """
-    spells.end(mandate, LEFT)
+    spells.end(mandate, EndReason.LEFT_NETWORK)
     facts = {"role": mandate.kind, "place": str(mandate.network), "day": None}
     messages.post(mandate.person_id, "place.ended", facts)
 

@@ -200,12 +200,14 @@ def _by_itself(table: type[Any]) -> Select[Any]:
 def _of_own_days(session: Session) -> Iterator[Notice]:
     """To clinicians and those with a mandate whose place ends no later than what it is in; guests are told by ``guests``."""
     members = _by_itself(Membership).join(Centre).join(Hospital)
-    members = members.where(_within(Membership, Centre), _within(Membership, Hospital))
+    gone = or_(Centre.ended_at.is_not(None), Hospital.ended_at.is_not(None))  # they have been told
+    members = members.where(_within(Membership, Centre), _within(Membership, Hospital), ~gone)
     with_places = joinedload(Membership.centre).joinedload(Centre.hospital)
     for member in session.scalars(members.options(with_places)).unique():
         yield _of_member(member, member.to_on)
     mandates = _by_itself(Mandate).outerjoin(Mandate.hospital).outerjoin(Mandate.network)
-    within = and_(_within(Mandate, Hospital), _within(Mandate, Network))
+    ended = Hospital.ended_at.is_(None), Network.ended_at.is_(None)
+    within = and_(_within(Mandate, Hospital), _within(Mandate, Network), *ended)
     told = (Mandate.kind != MandateKind.GUEST, or_(Mandate.kind.in_(KEEPERS), within))  # keepers outlast the hospital
     for mandate in session.scalars(mandates.where(*told)).unique():
         yield _of_mandate(mandate, mandate.to_on)

@@ -20,12 +20,10 @@ from app.models import Centre, Hospital, Mandate, Membership, Person, db, today
 from app.services import messages, spells
 from app.services.jobs import Every, each, job
 from app.services.people import GUEST_DAYS
-from app.words import MandateKind, _
+from app.words import EndReason, MandateKind, _
 
 WARNED_DAYS = 14
 """How long before the last day guest and host are told."""
-HOST_LEFT = "the host has left"
-"""Why a stay ends, as it is stored."""
 SHOWN = 20
 
 
@@ -70,7 +68,9 @@ def _near() -> ColumnElement[bool]:
 def warn(_actor: Actor, _payload: Mapping[str, Any]) -> None:
     """Tell guests and hosts that a stay ends within fourteen days; of each last day once."""
     with sight.wide("guests") as session:
-        hosted = Mandate.end_reason.is_distinct_from(HOST_LEFT)  # otherwise there is nobody who could extend it
+        hosted = Mandate.end_reason.is_distinct_from(
+            EndReason.HOST_LEFT
+        )  # otherwise there is nobody who could extend it
         found = select(Mandate).where(_near(), hosted).options(joinedload(Mandate.person)).order_by(Mandate.id)
         ending = [(m.id, m.person_id, m.host_id, str(m.person), m.to_on) for m in session.scalars(found).unique()]
     for key, person_id, host_id, person, day in ending:
@@ -106,7 +106,7 @@ def lose_host(_actor: Actor, mandate: Mandate) -> None:
     Raises:
         WrongStep: it is over already.
     """
-    spells.end(mandate, HOST_LEFT, min(mandate.to_on or latest(), today() + dt.timedelta(days=WARNED_DAYS)))
+    spells.end(mandate, EndReason.HOST_LEFT, min(mandate.to_on or latest(), today() + dt.timedelta(days=WARNED_DAYS)))
     messages.post(mandate.person_id, "guest.host-left", {"day": mandate.to_on})
 
 
@@ -116,7 +116,7 @@ def lose_hosts(actor: Actor, _payload: Mapping[str, Any]) -> None:
     stays = select(Mandate.id).where(
         Mandate.kind == MandateKind.GUEST,
         spells.not_over(Mandate),
-        Mandate.end_reason.is_distinct_from(HOST_LEFT),
+        Mandate.end_reason.is_distinct_from(EndReason.HOST_LEFT),
         Mandate.host_id.not_in(_hosts()),
     )
     with sight.wide("guests") as session:

@@ -20,7 +20,7 @@ from app.models import Centre, Login, Membership, Patient, Person, PolicyAccepta
 from app.premises import premises
 from app.services import endings, hanging, logins, messages, policies, spells, stays
 from app.services.jobs import Every, each, job
-from app.words import PatientState
+from app.words import EndReason, PatientState
 
 
 def last_day(*ending: Winding) -> dt.date:
@@ -61,7 +61,7 @@ def release(_actor: Actor, membership: Membership) -> None:
     Raises:
         WrongStep: it is over already.
     """
-    spells.end(membership, policies.WITHDRAWN)
+    spells.end(membership, EndReason.POLICY_WITHDRAWN)
     stays.look_after_places()
 
 

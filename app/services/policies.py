@@ -37,10 +37,7 @@ from app.outside import policies as shipped
 from app.premises import premises
 from app.services import accounts, jobs, logins, messages, request_ends, spells
 from app.services.jobs import Every, job
-from app.words import MandateKind, PatientState, _
-
-WITHDRAWN = "privacy policy withdrawn"
-"""Why what a person held ended, as it is stored."""
+from app.words import EndReason, MandateKind, PatientState, _
 
 
 class Text(NamedTuple):
@@ -261,7 +258,7 @@ def withdraw(_actor: Actor, person: Person) -> None:
     for row in db.session.scalars(select(PolicyAcceptance).where(PolicyAcceptance.person_id == person.id)).all():
         row.withdrawn_at = row.withdrawn_at or now()
     for table, where in _ending(person.id, hanging).items():  # past one's own sight: a role that begins later sees none
-        spells.end_where(db.session(), table, where, WITHDRAWN)
+        spells.end_where(db.session(), table, where, EndReason.POLICY_WITHDRAWN)
     for one in hanging:
         tell_deciders(person, one)
     messages.post(person.id, "account.ended", {"records": sum(one.records for one in hanging)})

@@ -95,21 +95,15 @@ def is_over(spell: Any) -> bool:
     return spell.ended_at is not None or (spell.to_on is not None and spell.to_on < today())
 
 
-def has_ended(spell: Any) -> bool:
-    """Whether it is over, or what bears it is."""
-    end = end_of(spell)
-    return end is not None and is_over(end.by)
-
-
 def end_of(spell: Any) -> End | None:
     """The end of a spell, past or to come: its own or that of what bears it, whichever is first.
 
-    Who keeps an archive keeps it when the hospital has left.
+    Of two on one day it is the one that was ended. Who keeps an archive keeps it when the hospital has left.
     """
     keeps = isinstance(spell, Mandate) and spell.kind in KEEPERS
     line = [spell] if keeps else _line(spell)
     ends = (End(one.ended_at.date() if one.ended_at else one.to_on, one) for one in line)
-    return min((end for end in ends if end.on is not None), key=lambda end: end.on, default=None)
+    return min((end for end in ends if end.on is not None), key=lambda end: (end.on, not is_over(end.by)), default=None)
 
 
 def begin_of(spell: Any) -> dt.date:

@@ -20,10 +20,7 @@ from app.actors import Actor, mandates_in_force, memberships_in_force
 from app.models import Centre, Grant, Hospital, Mandate, Membership, db, today
 from app.services import jobs, spells
 from app.services.jobs import Every, each, job
-from app.words import MandateKind
-
-LAPSED = "the clinician or the assistant has left"
-"""Why a grant ended that nobody ended, as it is stored."""
+from app.words import EndReason, MandateKind
 
 
 def current(person_id: int, hospital_id: int, session: Session | None = None) -> str | None:
@@ -56,7 +53,7 @@ def lapse(_actor: Actor, grant: Grant) -> None:
     Raises:
         WrongStep: it is over already.
     """
-    spells.end(grant, LAPSED)
+    spells.end(grant, EndReason.PARTY_LEFT)
 
 
 @job("grants.lapse", reason="expiry", every=Every.DAY)

@@ -7,10 +7,12 @@ import re
 from typing import Any
 
 import pytest
+import time_machine
 from lxml import html
 from sqlalchemy import select
 
-from app.models import Network, Person, db, today
+from app.models import Centre, Hospital, Network, Person, db, now, today
+from app.services import departures
 from app.words import MandateKind
 from tests import factories as make
 
@@ -92,6 +94,49 @@ def test_each_number_on_home_is_as_long_as_its_list(
     assert {what: str(rows_of(client.get(url))) for what, (_number, url) in found.items()} == numbers
 
 
+def test_what_has_ended_with_its_place_is_counted_no_more(house: Any, network: dict[str, Any]) -> None:
+    with house.acting(network["ids"]["coordinator"]) as actor:
+        centre = db.session.scalars(select(Centre).where(Centre.name == "Centre of Home")).one()
+        departures.end_centre(actor, centre, reason="Closes")
+    client = house.client_for(network["ids"]["coordinator"])
+    found = figures(client.get("/"))
+    assert {what: found[what][0] for what in ("Memberships", "Guests", "Centres")} == {
+        "Memberships": "1",
+        "Guests": "0",
+        "Centres": "1",
+    }
+    assert {what: str(rows_of(client.get(url))) for what, (_number, url) in found.items()} == {
+        what: number for what, (number, _url) in found.items()
+    }
+
+
+def test_a_membership_that_ended_with_its_centre_can_still_be_ended(house: Any, network: dict[str, Any]) -> None:
+    """A hospital that has left its last network goes on to be read: whoever must not, is ended one by one."""
+    with house.acting(network["ids"]["coordinator"]) as actor:
+        centre = db.session.scalars(select(Centre).where(Centre.name == "Centre of Home")).one()
+        departures.end_centre(actor, centre, reason="Closes")
+    who = network["ids"]["representative"]
+    key = network["keys"]["host"].partition(".")[0]
+    page = house.client_for(who).get(f"/memberships/{key}")
+    assert f'href="/memberships/{key}/end"' in page.text
+    picked = ticked(house, who, "/memberships/")
+    assert [sent.partition(".")[0] for sent in picked.values()] == [key]
+    sent = {"sure": "y", "reason": "Struck off", "picked": list(picked.values())}
+    assert "Ended: 1" in house.client_for(who).post("/memberships/end", data=sent).text
+    assert ticked(house, who, "/memberships/") == {}
+    assert f'href="/memberships/{key}/end"' not in house.client_for(who).get(f"/memberships/{key}").text
+
+
+def test_what_is_in_force_is_asked_of_the_day_one_asks_on(house: Any, network: dict[str, Any]) -> None:
+    def names(when: str) -> list[str]:
+        page = house.client_for(network["ids"]["coordinator"]).get(f"/memberships/?when={when}")
+        return sorted(name for name in ("host", "leaver", "ended") if f"{name} Tester" in page.text)
+
+    assert (names("now"), names("soon"), names("over")) == (["host", "leaver"], ["leaver"], ["ended"])
+    with time_machine.travel(now() + 20 * make.DAY, tick=True):
+        assert (names("now"), names("soon"), names("over")) == (["host"], [], ["ended", "leaver"])
+
+
 def test_a_preview_ends_nothing_and_names_what_would_end(house: Any, network: dict[str, Any]) -> None:
     client = house.client_for(network["ids"]["coordinator"])
     page = client.post("/memberships/end", data={"picked": [network["keys"]["host"], network["keys"]["Secretname"]]})
@@ -154,7 +199,7 @@ def test_centres_are_ended_together_after_a_preview_of_all_that_ends_with_them(
 ) -> None:
     who, client = network["ids"]["coordinator"], house.client_for(network["ids"]["coordinator"])
     picked = ticked(house, who, "/centres/")
-    assert set(picked) == {"Centre of Home", "Centre of Bare"}
+    assert set(picked) == {"Centre of Home, Home", "Centre of Bare, Bare"}
     assert ticked(house, network["ids"]["representative"], "/centres/") == {}
     preview = client.post("/centres/end", data={"picked": list(picked.values())})
     for told in ("2 centres leave their networks.", "2 hospitals leave their last network", "Home · ERN ONE"):
@@ -162,10 +207,26 @@ def test_centres_are_ended_together_after_a_preview_of_all_that_ends_with_them(
     assert 'name="last_day"' in preview.text
     last = (today() + dt.timedelta(days=20)).isoformat()
     sent = {"sure": "y", "reason": "Merged", "last_day": last, "picked": list(picked.values())}
-    assert "Ended: 2" in client.post("/centres/end", data=sent).text
+    assert "The end was announced: 2" in client.post("/centres/end", data=sent).text
     ends = house.rows("SELECT name, end_reason, ended_at FROM centre WHERE end_reason IS NOT NULL ORDER BY name")
     assert [tuple(row) for row in ends] == [("Centre of Bare", "Merged", None), ("Centre of Home", "Merged", None)]
     assert client.get("/centres/end").status_code == 302
+
+
+def test_a_preview_tells_nothing_of_a_place_one_may_not_end(house: Any, network: dict[str, Any]) -> None:
+    with house.system():
+        far = db.session.scalars(select(Hospital).where(Hospital.name == "Far")).one()
+        make.patient(db.session.get(Person, network["ids"]["Secretname"]), far)
+    foreign = house.value("SELECT public_id FROM centre WHERE name = 'Centre of Far'")
+    own = ticked(house, network["ids"]["coordinator"], "/centres/")["Centre of Bare, Bare"]
+    client = house.client_for(network["ids"]["coordinator"])
+    alone = client.post("/centres/end", data={"picked": own}).text
+    both = client.post("/centres/end", data={"picked": [own, f"{foreign}.1"]}).text
+    told = [html.fromstring(page).xpath("//main")[0].text_content() for page in (alone, both)]
+    assert told[0] == told[1]
+    assert "1 centre leaves its network." in told[0]
+    only = client.post("/centres/end", data={"picked": f"{foreign}.1"}).text
+    assert ("Nothing is ticked" in only, "Centre of Far" in only, "What happens" in only) == (True, False, False)
 
 
 def test_nobody_ends_a_foreign_centre_by_ticking_it(house: Any, network: dict[str, Any]) -> None:

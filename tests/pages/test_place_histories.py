@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import time_machine
+from lxml import html
 from sqlalchemy import select
 
-from app.models import Grant, Hospital, Membership, MembershipRequest, Person, db, now, today
+from app import actors
+from app.models import Grant, Hospital, Mandate, Membership, MembershipRequest, Person, db, now, today
 from app.services import admissions, departures, people
 from app.words import GrantScope, MandateKind
 from tests import factories as make
@@ -88,6 +90,21 @@ def test_what_ends_with_its_centre_ends_in_its_own_history_too_and_says_why(hous
             departures.end_centre(actor, centre, reason="Closes", last_day=last)
         assert timeline(house.client_for(clinic.newcomer).get(page))[:2] == [told, "Accepted by the ERN"]
         assert timeline(house.client_for(clinic.newcomer).get(page))[-1] == "Closes"
+
+
+def test_of_an_announced_end_and_a_sooner_one_of_the_place_above_the_true_one_says_why(
+    house: Any, clinic: Clinic
+) -> None:
+    mandate = house.value("SELECT public_id FROM mandate WHERE person_id = :i", i=clinic.coordinator)
+    with house.system():
+        row = db.session.scalars(select(Mandate).where(Mandate.public_id == mandate)).one()
+        people.end_mandate(actors.system("command"), row, reason="Retires", last_day=today() + 30 * DAY)
+        departures.end_network(actors.system("command"), row.network, reason="Merged")
+    page = html.fromstring(house.client_for(clinic.coordinator).get(f"/mandates/{mandate}").data)
+    notes = {
+        item.xpath("string(.//p)"): item.xpath("string(.//p[@class='said'])") for item in page.xpath("//ol/li[.//p]")
+    }
+    assert notes == {"Ended": "Merged", "The end was announced": ""}
 
 
 def test_who_did_it_is_named_to_those_alone_who_see_that_person(house: Any, clinic: Clinic) -> None:

@@ -12,7 +12,7 @@ from app.errors import NotAllowed, WrongStep
 from app.models import Centre, Hospital, Mandate, Membership, Network, Person, db, now, today
 from app.services import departures, dispatchers, hanging, jobs, people
 from app.services.endings import of_centre, of_hospital, of_memberships, of_network
-from app.words import MandateKind
+from app.words import EndReason, MandateKind
 from tests import factories as make
 from tests.services.clinics import DAY, Clinic
 
@@ -103,7 +103,7 @@ def test_with_the_last_place_in_the_network_it_counts_no_more_and_who_comes_back
     assert "dispatchers.lose-networks" in [kind for (kind,) in house.rows("SELECT kind FROM job")]
     lose(house)
     lose(house)
-    assert row(house, key) == (True, dispatchers.LEFT)
+    assert row(house, key) == (True, EndReason.LEFT_NETWORK)
     told = house.rows("SELECT kind FROM mail WHERE person_id = :id ORDER BY id", id=clinic.clinician)
     assert [kind for (kind,) in told] == [
         "place.given",
@@ -145,7 +145,7 @@ def test_a_place_that_ends_or_runs_out_takes_it_along(house: Any, clinic: Clinic
             departures.end_hospital(actor, db.session.get(Hospital, clinic.hospital), reason="Closed")
     assert mandates(house, clinic.clinician) == frozenset()
     lose(house)
-    assert row(house, key) == (True, dispatchers.LEFT)
+    assert row(house, key) == (True, EndReason.LEFT_NETWORK)
 
 
 def test_whoever_ends_a_place_reads_that_a_dispatcher_goes_with_it(house: Any, clinic: Clinic) -> None:

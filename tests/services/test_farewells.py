@@ -251,6 +251,30 @@ def test_a_place_that_ends_later_than_its_centre_is_told_with_the_centre_alone(h
     assert set(run(house)) == everybody(clinic, LEAVES, last)
 
 
+def test_whose_place_ended_with_its_centre_is_not_told_of_its_own_last_day_as_well(house: Any, clinic: Clinic) -> None:
+    with house.system():
+        hospital, network = db.session.get(Hospital, clinic.hospital), db.session.get(Network, clinic.network)
+        second = make.centre(hospital, network, name="Second")
+        key, who = second.id, make.member(make.person("second"), second, to_on=today() + 20 * DAY).person_id
+    with house.acting(clinic.coordinator) as actor:
+        departures.end_centre(actor, db.session.get(Centre, key), reason="Closes")
+    assert [one[1] for one in mails(house) if one[0] == who] == [ENDED]
+    assert run(house) == []
+
+
+@pytest.mark.parametrize("table", ["hospital", "ern"])
+def test_whose_mandate_ended_with_its_place_is_not_told_of_its_own_last_day_as_well(
+    house: Any, clinic: Clinic, table: str
+) -> None:
+    who = {"hospital": clinic.assistant, "ern": clinic.coordinator}[table]
+    own_day(house, Mandate, mandate_of(house, who), 20)
+    with house.system():
+        mandate = db.session.get(Mandate, mandate_of(house, who))
+        (mandate.hospital or mandate.network).ended_at = now()
+        db.session.commit()
+    assert [one for one in run(house) if one[0] == who] == []
+
+
 def test_a_guest_and_whoever_leaves_at_once_are_told_elsewhere(house: Any, clinic: Clinic) -> None:
     with house.system():
         guest = make.person("Gina")

@@ -14,7 +14,7 @@ from app.errors import Busy, Conflict, Incomplete, NotAllowed
 from app.models import Hospital, Mandate, Network, Person, db, now, today
 from app.outside import policies as shipped
 from app.services import jobs, policies
-from app.words import MandateKind, Role
+from app.words import EndReason, MandateKind, Role
 from tests import factories as make
 from tests.factories import DAY
 from tests.moments import at_once
@@ -244,7 +244,7 @@ def test_grants_of_a_role_that_is_not_in_force_today_end_too(house: Any, clinic:
         assert policies.consequences(clinic["assistant"]).grants == 1
     withdraw(house, clinic["assistant"])
     (grant,) = house.rows("SELECT ended_at IS NOT NULL AS over, end_reason, version FROM assistant_grant")
-    assert tuple(grant) == (True, policies.WITHDRAWN, 2)
+    assert tuple(grant) == (True, EndReason.POLICY_WITHDRAWN, 2)
     assert house.value(
         "SELECT count(*) FROM mandate WHERE person_id = :p AND ended_at IS NULL", p=clinic["assistant"]
     ) == (0 if day > today() else 1)

@@ -23,6 +23,7 @@ ENDS: dict[str, dict[str, Any]] = {
     "today": {"to_on": today()},
     "past": {"to_on": today() - DAY},
     "ended": {"ended_at": now() - 3 * DAY},
+    "ended today": {"ended_at": now()},
 }
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app.errors import Incomplete, WrongStep
 from app.models import Centre, Grant, Hospital, Mandate, Membership, Person, db, today
 from app.services import imports, people, stays
-from app.words import GrantScope, MandateKind
+from app.words import EndReason, GrantScope, MandateKind
 from tests import factories as make
 from tests.services.clinics import DAY, Clinic, email_of, patients_seen, typed
 
@@ -126,7 +126,7 @@ def test_the_row_says_that_a_grant_is_over_once_somebody_has_left(house: Any, cl
     lapse(house)
     with house.everything() as session:
         grant = session.get(Grant, clinic.grant)
-        assert (grant.ended_at is None, grant.end_reason) == (False, stays.LAPSED)
+        assert (grant.ended_at is None, grant.end_reason) == (False, EndReason.PARTY_LEFT)
     lapse(house)  # nothing is left to do
     assert house.value("SELECT count(*) FROM audit_entry WHERE act = 'grant.lapse'") == 1
 
