@@ -67,6 +67,7 @@ class ExplanationPage(FormListPage):
         "signed_on": _("Signed"),
         "archived_at": _("Archived"),
     }
+    ticks: ClassVar[str] = "form"
     load: ClassVar[tuple[Any, ...]] = (joinedload(ConsentForm.patient),)
     empty: ClassVar[object] = _(
         "No form waits for your word. Forms your assistants archive appear here, so that you confirm that you explained them."
@@ -74,6 +75,14 @@ class ExplanationPage(FormListPage):
 
     def _found(self) -> Select[Any]:
         return super()._found().where(explanations.WAITS)
+
+    def pickable(self, record: Any) -> bool:  # noqa: ARG002
+        """Each of them waits for the reader's word."""
+        return True
+
+    def named(self, record: Any) -> object:
+        """Whose form it is."""
+        return record.patient.nickname
 
     @expose("/<key>")
     @has_access

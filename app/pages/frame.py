@@ -6,12 +6,16 @@ import datetime as dt
 import errno
 import secrets
 import sys
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
+from babel import Locale
 from flask import Flask, Response, abort, current_app, g, has_request_context, render_template, request
-from flask_babel import format_date, format_datetime, format_timedelta
+from flask_babel import Domain, format_date, format_datetime, format_timedelta, get_locale
 from flask_wtf.csrf import CSRFError
 from jinja2 import StrictUndefined
+from markupsafe import Markup
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
@@ -38,6 +42,9 @@ def hang(app: Flask) -> None:
     app.before_request_funcs.setdefault(None, []).insert(0, enter)
     app.before_request(_refuse_nul)
     app.after_request(_headers)
+    babel = app.extensions["babel"].instance
+    with app.app_context():
+        babel.domain_instance = Words(babel.domain)
     app.extensions["babel"].locale_selector = lambda: FORMATS.get(choose_language(), choose_language())
     app.extensions["babel"].timezone_selector = choose_zone
     app.register_error_handler(Refusal, _refused)
@@ -51,7 +58,7 @@ def hang(app: Flask) -> None:
     app.add_url_rule("/readyz", "readyz", _ready)
     app.jinja_env.filters.update(day=day, moment=moment, ago=ago, label=label)
     app.jinja_env.filters.update(country=names.country, languages=names.languages)
-    app.jinja_env.globals.update(may=may, csp_nonce=nonce, signed_in=lambda: here().person)
+    app.jinja_env.globals.update(may=may, csp_nonce=nonce, signed_in=lambda: here().person, drawn=drawn)
     app.jinja_env.undefined = StrictUndefined
 
 
@@ -231,7 +238,32 @@ def _error_page(status: int, sentence: str, heading: object = "", **given: Any) 
     return render_template("error.html", status=status, sentence=sentence, heading=heading, **given), status
 
 
-# --- words for templates ---
+# --- for templates ---
+
+
+@cache
+def drawn(icons: str) -> Callable[..., Markup]:
+    """What draws an icon of this file; each is drawn once, for a page shows some seventy."""
+    shape = Markup(
+        '<svg class="icon" width="{size}" height="{size}" aria-hidden="true" focusable="false">'
+        '<use href="{icons}#{name}"></use></svg>'
+    )
+    return cache(lambda name, size=20: shape.format(size=size, icons=icons, name=name))
+
+
+class Words(Domain):  # type: ignore[misc]
+    """The catalogues, each found by its locale; Flask-Babel's own spells the locale out at every word."""
+
+    def __init__(self, domain: str) -> None:
+        super().__init__(domain=domain)
+        self._found: dict[Locale | None, Any] = {}
+
+    def get_translations(self) -> Any:
+        """The reader's."""
+        locale = get_locale()
+        if locale not in self._found:
+            self._found[locale] = super().get_translations()
+        return self._found[locale]
 
 
 def day(value: dt.date | None, short: bool = False) -> str:  # noqa: FBT001, FBT002  a filter's argument

@@ -96,8 +96,17 @@ class HandoverPage(ListPage):
         "waits": Filter(_("Waits"), lambda: WAITS, _waits),
         "state": words_filter(_("State"), Handover.state, HandoverState),
     }
+    ticks: ClassVar[str] = "handover"
     load: ClassVar[tuple[Any, ...]] = (joinedload(Handover.patient), joinedload(Handover.hospital))
     empty: ClassVar[object] = _("No record was handed over. Whoever leaves offers the records to a colleague here.")
+
+    def pickable(self, record: Any) -> bool:
+        """What is offered to the reader."""
+        return record.state is HandoverState.PROPOSED and may("handover.accept", record)
+
+    def named(self, record: Any) -> object:
+        """Whose record it is, to those who may know."""
+        return self.cell(record, "record")
 
     def cell(self, record: Any, column: str) -> Any:
         """The nickname, to those who may know it."""

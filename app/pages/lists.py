@@ -68,6 +68,7 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
     filters: ClassVar[dict[str, Filter]] = {}
     offered: ClassVar[tuple[str, ...]] = ()  # acts a record's page offers
     picked: ClassVar[str] = ""  # the act that can be done to several rows ticked in the list
+    ticks: ClassVar[str] = ""  # the name under which the ticked are sent; none: no row can be ticked
     load: ClassVar[tuple[Any, ...]] = ()  # eager loads
     join: ClassVar[tuple[Any, ...]] = ()  # relations the search looks into
     add_act: ClassVar[Callable[..., Any] | None] = None
@@ -228,6 +229,14 @@ class ListPage(Page, ModelView):  # type: ignore[misc]
         """One record, with what may be done to it."""
         record = find(self.datamodel.obj, key, *self.offered, options=self.load)
         return self.page(self.show_template, record=record)
+
+    def pickable(self, record: Any) -> bool:
+        """Whether a row can be ticked."""
+        return may(self.picked, record)
+
+    def tick(self, record: Any) -> str:
+        """What a ticked row sends: which it is, and the version that was on the screen."""
+        return f"{record.public_id}.{record.version}"
 
     def named(self, record: Any) -> object:
         """What a page beside the record's own calls it."""

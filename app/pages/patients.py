@@ -89,6 +89,7 @@ class PatientPage(ListPage):
         "clinician": _("Clinician"),
     }
     show_columns: ClassVar[list[str]] = ["nickname", "state"]
+    ticks: ClassVar[str] = "patient"
     search_in: ClassVar[tuple[Any, ...]] = (Patient.nickname,)
     filters = {"state": words_filter(_("State"), Patient.state, PatientState)}  # noqa: RUF012
     load: ClassVar[tuple[Any, ...]] = (joinedload(Patient.clinician), joinedload(Patient.hospital))
@@ -108,6 +109,18 @@ class PatientPage(ListPage):
         """The reference; the clinician, where the list says who it is."""
         reference = joinedload(Patient.identity)
         return (reference, joinedload(Patient.clinician)) if "clinician" in self.columns() else (reference,)
+
+    def pickable(self, record: Any) -> bool:  # noqa: ARG002
+        """Forms are printed for any of one's patients; what cannot be printed is said before."""
+        return may("print_run.ask")
+
+    def tick(self, record: Any) -> str:
+        """Which patient it is: whatever changed meanwhile, the form says it."""
+        return str(record.public_id)
+
+    def named(self, record: Any) -> object:
+        """The nickname."""
+        return record.nickname
 
     def cell(self, record: Any, column: str) -> Any:
         """Year and month of birth, as others see them; what CPMS calls the patient."""

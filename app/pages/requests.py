@@ -14,7 +14,7 @@ from app import audit, sight
 from app.errors import NotFound, Refusal
 from app.models import Centre, MembershipRequest, RequestConfirmation, db, now
 from app.pages import request_words
-from app.pages.base import ActForm, Page, expose, find, has_access, offer, sent_version, submitted, version
+from app.pages.base import ActForm, Page, expose, find, has_access, may, offer, sent_version, submitted, version
 from app.pages.fields import long_text
 from app.pages.lists import Filter, ListPage, offered_rows, reach, words_filter
 from app.pages.memberships import EmploymentForm
@@ -95,6 +95,7 @@ class RequestPage(ListPage):
         "state": _("State"),
         "submitted_at": _("Sent"),
     }
+    ticks: ClassVar[str] = "request"
     search_in: ClassVar[tuple[Any, ...]] = (MembershipRequest.applicant, MembershipRequest.email)
     filters = {  # noqa: RUF012
         "waits": Filter(_("Waits"), lambda: WAITS, _waits),
@@ -119,6 +120,14 @@ class RequestPage(ListPage):
     def ordered(self) -> tuple[Any, ...]:
         """The newest first, the oldest, or by name."""
         return SORTED.get(request.args.get("sort", ""), ())
+
+    def pickable(self, record: Any) -> bool:
+        """Those with everything in order are accepted together."""
+        return may("request.accept", record)
+
+    def named(self, record: Any) -> object:
+        """Who asks."""
+        return record.applicant
 
     def cell(self, record: Any, column: str) -> Any:
         """Where the place is, in words."""

@@ -78,6 +78,7 @@ class SpellPage(ListPage):
     picked_words: ClassVar[tuple[object, object]]
     """With what is ticked; the button that ends it."""
 
+    ticks: ClassVar[str] = "picked"
     unsaid: ClassVar[tuple[str, ...]] = ("to_on", "end_reason")
     table_columns: ClassVar[tuple[str, ...]] = ("from_on", "to_on")
 
