@@ -82,8 +82,8 @@ class CentrePage(spells.SpellPage):
         return f"{record.name}, {record.hospital.name}"
 
     def where(self, record: Centre) -> str:
-        """Its hospital and its network."""
-        return f"{record.hospital.name} · {record.network.name}"
+        """Its network."""
+        return str(record.network.name)
 
     @expose("/end", methods=["POST"])
     @has_access

@@ -202,7 +202,7 @@ def test_centres_are_ended_together_after_a_preview_of_all_that_ends_with_them(
     assert set(picked) == {"Centre of Home, Home", "Centre of Bare, Bare"}
     assert ticked(house, network["ids"]["representative"], "/centres/") == {}
     preview = client.post("/centres/end", data={"picked": list(picked.values())})
-    for told in ("2 centres leave their networks.", "2 hospitals leave their last network", "Home · ERN ONE"):
+    for told in ("2 centres leave their networks.", "2 hospitals leave their last network", "Centre of Home, Home"):
         assert told in preview.text
     assert 'name="last_day"' in preview.text
     last = (today() + dt.timedelta(days=20)).isoformat()
