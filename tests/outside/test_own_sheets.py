@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from app.outside import paper
-from app.outside.paper import markup
+from app.outside.paper import markup, texts
 from app.outside.paper import own_texts as sheets
 from app.outside.paper.differences import Change, Piece, differences
+from tools.own_names import own_names
 
 EVERY = [(language, variant) for language in paper.languages("eu") for variant in paper.VARIANTS]
 
@@ -79,6 +82,24 @@ def test_languages_of_three_scripts_can_be_added() -> None:
     assert {"tr", "sq", "mk", "sr", "ca", "is", "vi"} <= set(sheets.further_languages())
     assert set(sheets.further_languages()) & set(paper.languages("eu")) == set()
     assert all(paper.language_name(code) for code in sheets.further_languages())
+
+
+def test_languages_call_themselves_as_babel_says_and_no_list_makes_it_read_them_all() -> None:
+    script = (
+        "from babel import localedata; from app.outside import paper; from app.outside.paper import own_texts\n"
+        "print(len(own_texts.further_languages()), paper.language_name('is'), paper.language_name('tlh'))\n"
+        "print(*localedata._cache)"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    further = len(sheets.further_languages())
+    assert told.split() == [
+        str(further),
+        "íslenska",
+        "Klingon",
+        "root",
+        "en",
+    ]  # English, for what has no name of its own
+    assert texts.own_names() == own_names()
 
 
 def test_an_added_point_stands_before_the_law_of_the_country_and_none_where_nothing_is_added() -> None:

@@ -13,13 +13,12 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Final, NamedTuple
 from xml.etree import ElementTree as ET
 
-from babel import Locale
 from babel.core import get_global
 from babel.localedata import locale_identifiers
 
 from app.outside.paper import markup, texts
 from app.outside.paper.fields import FIELDS, PAGE_FIELDS, POINTS, REGISTRY_FIELDS
-from app.outside.paper.texts import ComposedText, composed, languages, read_source
+from app.outside.paper.texts import ComposedText, composed, languages, own_names, read_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,9 +79,7 @@ def can_be_set(language: str) -> bool:
 
 def further_languages() -> list[str]:
     """Codes of the languages a hospital may add, beyond those with a standard text."""
-    known = {code for code in locale_identifiers() if can_be_set(code)}
-    named = {code for code in known if Locale.parse(code).get_language_name(code)}
-    return sorted(named - set(languages(PROCEDURE)))
+    return sorted({code for code in own_names() if can_be_set(code)} - set(languages(PROCEDURE)))
 
 
 def has_standard(language: str) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 
 from app.outside.paper.faults import PaperFault
 from app.outside.paper.fields import PAGE_FIELDS, PROCEDURES, VARIANTS
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TEMPLATES: Final = Path(__file__).resolve().parents[2] / "consent_templates"
+OWN_NAMES: Final = TEMPLATES / "own_names.toml"
 LONGEST_CHANGE: Final = 300
 TOKEN: Final = re.compile(r"\[\[([a-z_.]+)\]\]")
 
@@ -76,11 +77,13 @@ def language_name(language: str) -> str:
     known = language_table().get(language)
     if known is not None:
         return str(known["name"])
-    try:
-        own = Locale.parse(language).get_language_name(language)
-    except (UnknownLocaleError, ValueError):
-        own = None
-    return own or Locale("en").languages.get(language, language)
+    return own_names().get(language) or str(Locale("en").languages.get(language, language))
+
+
+@cache
+def own_names() -> dict[str, str]:
+    """own_names.toml: code to the name a language has for itself, of all languages that have one."""
+    return tomllib.loads(OWN_NAMES.read_text("utf-8"))
 
 
 def compose(procedure: str, language: str, variant: str) -> ComposedText:
