@@ -67,7 +67,7 @@ def _flask_config(settings: Settings) -> dict[str, object]:
         "SQLALCHEMY_ENGINE_OPTIONS": {
             "pool_pre_ping": True,
             "hide_parameters": True,
-            "query_cache_size": 2000,  # a right is part of its statement: acts by roles make more texts than the usual 500
+            "query_cache_size": 600,  # of a quarter of a megabyte each, for a right is part of its statement; half as many more at times
             "max_overflow": 2
             * (settings["WEB_THREADS"] + PASSING),  # a request holds two at most: its own and a wide one
         },
