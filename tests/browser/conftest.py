@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,11 +70,21 @@ def at(address: str) -> dict[str, str]:
     return {"PUBLIC_URL": address, "BIND": address.removeprefix("http://"), "TRUSTED_HOSTS": "127.0.0.1,localhost"}
 
 
+def _closed(app: Any) -> Any:
+    """The application, each answer closed: Werkzeug leaves one open whose reader is gone before its request is read."""
+
+    def answer(environ: Any, start_response: Any) -> Any:
+        with closing(app(environ, start_response)) as parts:
+            yield from parts
+
+    return answer
+
+
 @contextmanager
 def open_to_browsers(house: House, address: str) -> Iterator[Site]:
     """Inside, the house answers at its address; afterwards it is given up."""
     port = int(address.rpartition(":")[2])
-    server = make_server("127.0.0.1", port, house.app, threaded=True, request_handler=Silent)
+    server = make_server("127.0.0.1", port, _closed(house.app), threaded=True, request_handler=Silent)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -135,8 +145,11 @@ class Hand:
         self.count += 1
 
     def fill(self, label: str, value: str) -> None:
-        """Type into the field of this label."""
-        self.page.get_by_label(label, exact=True).fill(value)
+        """Type into the field of this label, once the page's scripts are there."""
+        field = self.page.get_by_label(label, exact=True)
+        field.wait_for()
+        self.page.wait_for_load_state("domcontentloaded")
+        field.fill(value)
         self.count += 1
 
     def choose(self, choice: str, within: Locator | None = None) -> None:
@@ -164,9 +177,9 @@ class Hand:
         menu.get_by_role("button", name=language, exact=True).click()
         expect(menu.locator("summary")).to_contain_text(language)
 
-    def heading(self) -> str:
-        """The page's h1."""
-        return self.page.get_by_role("heading", level=1).inner_text()
+    def headed(self, text: str) -> None:
+        """The page with this h1 is there."""
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(text)
 
 
 @pytest.fixture

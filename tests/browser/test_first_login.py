@@ -20,15 +20,15 @@ def test_a_newcomer_reads_the_policy_in_two_languages_accepts_it_and_is_home(
 ) -> None:
     hand = screens(size)
     hand.enter("Lindqvist")
-    assert hand.heading() == "Privacy policy for people who use CPMS"
+    hand.headed("Privacy policy for people who use CPMS")
     hand.go("/my-logins/")
-    assert hand.heading() == "Privacy policy for people who use CPMS"
+    hand.headed("Privacy policy for people who use CPMS")
     assert faults_of_axe(hand.page) == []
     assert faults_of_words(hand.page) == []
     expect(hand.page.get_by_role("navigation", name="Pages").get_by_role("link")).to_have_count(0)
 
     hand.click("link", "Deutsch")
-    assert hand.heading() == "Datenschutzerklärung für Menschen, die CPMS nutzen"
+    hand.headed("Datenschutzerklärung für Menschen, die CPMS nutzen")
     hand.page.get_by_role("button", name="I have read it and I agree").focus()
     hand.page.keyboard.press("Enter")
 
@@ -49,7 +49,7 @@ def test_the_operator_reads_a_mail_as_it_was_sent(
     hand.go("/mails/")
     assert faults_of_axe(hand.page) == []
     hand.click("link", "Your request is sent")
-    assert hand.heading() == "Your request is sent"
+    hand.headed("Your request is sent")
     letter = hand.page.frame_locator("iframe.letter")
     expect(letter.get_by_role("link", name="See how it stands")).to_be_visible()
     assert faults_of_axe(hand.page) == []

@@ -152,6 +152,6 @@ def _is_read_only(hand: Hand, site: Site) -> None:
         key = db.session.scalars(enrolled.order_by(Patient.id)).unique().first().public_id
     hand.go(f"/patients/{key}")
     assert str(HAS_LEFT) in told(hand.page)
-    assert hand.page.get_by_role("link", name="Prepare a consent form").count() == 0
+    expect(hand.page.get_by_role("link", name="Prepare a consent form")).to_have_count(0)
     hand.go("/patients/enrol")
     assert str(HAS_LEFT) in told(hand.page)

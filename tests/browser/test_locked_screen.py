@@ -178,16 +178,16 @@ def test_without_scripts_a_form_that_meets_the_lock_comes_back_with_what_was_typ
     hand.page.get_by_label("Country").select_option(index=1)
     idle(site, operator, 16)
     hand.page.locator("form.fields button[type=submit]").click()
-    assert hand.heading() == "This screen is locked"
+    hand.headed("This screen is locked")
     assert "typed@people.example" not in hand.page.content()
     hand.fill("Password", "not the password")
     hand.click("button", "Go on")
     hand.fill("Password", PASSWORD)
     hand.click("button", "Go on")
-    assert hand.heading() == "Here is what you typed"
+    hand.headed("Here is what you typed")
     expect(hand.page.get_by_text("typed@people.example")).to_be_visible()
     hand.click("button", "Send it now")
-    assert hand.heading() == "Typed Before"
+    hand.headed("Typed Before")
 
 
 def passkeys_of(hand: Hand) -> Any:
@@ -225,7 +225,7 @@ def test_a_passkey_is_added_opens_the_account_alone_and_unlocks_the_screen(
     assert faults_of_axe(page) == []
     hand.click("button", "Make the passkey")
     expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
-    assert page.locator(".codes li").count() == 10
+    expect(page.locator(".codes li")).to_have_count(10)
     assert faults_of_axe(page) == []
     hand.go("/my-logins/")
     expect(page.get_by_text("My laptop").first).to_be_visible()
@@ -260,7 +260,7 @@ def test_behind_the_password_a_passkey_is_asked_and_one_can_add_an_app(
     hand = screens(DESK)
     enter(hand, operator)
     hand.go("/people/")
-    assert hand.heading() == "Show your second factor"
+    hand.headed("Show your second factor")
     assert faults_of_axe(hand.page) == []
     hand.fill("Code", "000000")
     hand.click("button", "Go on")

@@ -221,9 +221,9 @@ def test_a_guest_is_invited_and_expires(gate: Site, hands: Callable[..., Hand], 
 def be_welcomed(hand: Hand, known: str, answer: str, cards: list[str]) -> None:
     """The first visit to Home with a place: what the request said stands there already; then the four cards."""
     hand.go("/settings/")
-    assert hand.heading() == "Settings"  # nothing but Home leads to the welcome
+    hand.headed("Settings")  # nothing but Home leads to the welcome
     hand.go("/")
-    assert hand.heading() == "Welcome"
+    hand.headed("Welcome")
     expect(hand.page.get_by_label("Job title", exact=False)).to_have_value(known)
     look(hand)
     if answer:
@@ -231,12 +231,12 @@ def be_welcomed(hand: Hand, known: str, answer: str, cards: list[str]) -> None:
         hand.click("button", "Save and go on")
     else:
         hand.click("button", "Skip this")
-    assert hand.heading() == "Four things to begin with"
-    assert hand.page.get_by_role("main").get_by_role("heading", level=2).all_inner_texts() == cards
+    hand.headed("Four things to begin with")
+    expect(hand.page.get_by_role("main").get_by_role("heading", level=2)).to_have_text(cards)
     look(hand)
     hand.page.get_by_role("link", name="Close the tour").focus()
     hand.page.keyboard.press("Enter")
-    assert hand.heading() == "Home"
+    hand.headed("Home")
 
 
 def enrol(hand: Hand) -> None:

@@ -68,7 +68,7 @@ def test_a_point_is_written_by_keyboard_and_toolbar_and_saved_by_itself(screens:
     )
     hand.page.reload()
     assert stored(hand, "networks").endswith("- <script>alert(1)</script>")
-    assert point(hand, "networks").locator(".chip").count() == 1
+    expect(point(hand, "networks").locator(".chip")).to_have_count(1)
     hand.page.evaluate("scrollTo(0, 0)")  # else a reload stays where the toolbar lies over a link
     assert look(hand, "an own text with a fault", set(), again=True) == []
 

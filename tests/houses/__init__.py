@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 import config
 from app import actors, create_app, migrating, sight
 from app.actors import Actor
-from app.models import Login, db, now
+from app.models import Login, db, now, today
 from app.outside.paper import Press, Renderer
 from app.pages.browsers import MARK
 from tests.houses.databases import Postgres, Sqlite, locked, start_postgres, stop_postgres
@@ -61,6 +61,8 @@ class House:
     var: Path
     shared: Path
     backend: Sqlite | Postgres
+    dated: dict[str, str] = dataclasses.field(default_factory=dict)
+    """The names of the snapshots made last, by what they are called here."""
 
     # --- who acts, who sees ---
 
@@ -130,7 +132,8 @@ class House:
     # --- snapshots ---
 
     def reset(self, snapshot: str = EMPTY) -> None:
-        """Put database and files back to a snapshot."""
+        """Put database and files back to a snapshot, as it was made last here."""
+        snapshot = self.dated.get(snapshot, snapshot)
         self._let_go()
         self.backend.restore(snapshot)
         files, kept = self.var / "files", self.shared / f"{self.dialect}-{snapshot}-files"
@@ -142,16 +145,17 @@ class House:
             self._come_back()
 
     def snapshot(self, name: str, build: Callable[[House], Any]) -> Any:
-        """Put the house to the snapshot ``name``, made by ``build`` once for all workers. Gives what ``build`` gave."""
-        with locked(self.shared, f"{self.dialect}-{name}") as done:
+        """Put the house to the snapshot ``name``, made by ``build`` once for all workers and for a day. Gives what ``build`` gave."""
+        dated = self.dated[name] = f"{name} {today()}"  # what is due, and who has a place, is of the day it was made
+        with locked(self.shared, f"{self.dialect}-{dated}") as done:
             if not done.exists():
                 self.reset()
                 facts = build(self)
                 self._let_go()
-                self.backend.keep(name)
-                shutil.copytree(self.var / "files", self.shared / f"{self.dialect}-{name}-files", dirs_exist_ok=True)
+                self.backend.keep(dated)
+                shutil.copytree(self.var / "files", self.shared / f"{self.dialect}-{dated}-files", dirs_exist_ok=True)
                 done.write_bytes(pickle.dumps(facts))
-        self.reset(name)
+        self.reset(dated)
         return pickle.loads(done.read_bytes())
 
     def _come_back(self) -> None:

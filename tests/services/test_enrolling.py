@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -89,17 +90,17 @@ def test_without_an_authorisation_in_force_nobody_is_enrolled_and_the_refusal_sa
 @pytest.mark.parametrize(
     ("spell", "enrols"),
     [
-        ({"from_on": today() - 9 * DAY, "to_on": today() - DAY}, False),
-        ({"from_on": today() + DAY, "to_on": today() + 9 * DAY}, False),
-        ({"ended_at": now()}, False),
-        ({"from_on": today(), "to_on": today()}, True),
+        (lambda: {"from_on": today() - 9 * DAY, "to_on": today() - DAY}, False),
+        (lambda: {"from_on": today() + DAY, "to_on": today() + 9 * DAY}, False),
+        (lambda: {"ended_at": now()}, False),
+        (lambda: {"from_on": today(), "to_on": today()}, True),
     ],
 )
 def test_an_authorisation_counts_on_its_days_and_until_it_is_ended(
-    world: Any, spell: dict[str, Any], enrols: bool
+    world: Any, spell: Callable[[], dict[str, Any]], enrols: bool
 ) -> None:
     with world.house.system():
-        make.authorisation(hospital(world, "Unauthorised house"), **spell)
+        make.authorisation(hospital(world, "Unauthorised house"), **spell())
     with world.house.acting(world.people["unauthorised"]):
         assert patients.authorised(hospital(world, "Unauthorised house")) is enrols
 
@@ -246,7 +247,7 @@ def test_an_erased_patient_is_no_duplicate(world: Any) -> None:
 
 # --- an identity that cannot be right -------------------------------------------------------------------------------
 WRONG = [
-    ({"birth_date": today() + 2 * DAY}, {"birth_date": "This date lies in the future."}),
+    ({"birth_date": today() + 9 * DAY}, {"birth_date": "This date lies in the future."}),
     ({"birth_date": dt.date(1, 1, 1)}, {"birth_date": "This is more than 125 years ago. Check the year."}),
     ({"birth_date": dt.date(9999, 12, 31)}, {"birth_date": "This date lies in the future."}),
     ({"family_name": "12345"}, {"family_name": "A name has at least one letter."}),

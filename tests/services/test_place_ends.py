@@ -19,22 +19,23 @@ from tests.services.clinics import DAY, Clinic, patients_seen, typed
 
 @pytest.mark.parametrize(
     ("from_on", "to_on", "field"),
-    [
-        (today() - DAY, today() - DAY, "to_on"),
-        (today() - DAY, today(), "to_on"),
-        (today(), today() - DAY, "to_on"),
-        (today() + DAY, None, "from_on"),
+    [  # days from today, or a date
+        (-1, -1, "to_on"),
+        (-1, 0, "to_on"),
+        (0, -1, "to_on"),
+        (1, None, "from_on"),
         (dt.date(1, 1, 1), None, "from_on"),
         (dt.date(1949, 12, 31), None, "from_on"),
-        (today(), dt.date(9999, 12, 31), "to_on"),
+        (0, dt.date(9999, 12, 31), "to_on"),
         (dt.date(9999, 1, 1), None, "from_on"),
     ],
 )
 def test_dates_that_cannot_be_right_are_refused(
-    house: Any, clinic: Clinic, from_on: dt.date, to_on: dt.date | None, field: str
+    house: Any, clinic: Clinic, from_on: int | dt.date, to_on: int | dt.date | None, field: str
 ) -> None:
+    first, last = (today() + day * DAY if isinstance(day, int) else day for day in (from_on, to_on))
     with house.acting(clinic.representative) as actor, pytest.raises(Incomplete) as refused:
-        people.amend_membership(actor, db.session.get(Membership, clinic.membership), from_on=from_on, to_on=to_on)
+        people.amend_membership(actor, db.session.get(Membership, clinic.membership), from_on=first, to_on=last)
     assert list(refused.value.fields) == [field]
 
 
